@@ -1,0 +1,1 @@
+//! Views of a running node and commands to it, over HTTP.

@@ -1,0 +1,195 @@
+//! What a client connection can ask of the broker, in the words of no protocol, and what it is told.
+//!
+//! An adapter turns frames into [`Command`]s and [`SessionEvent`]s into frames. It holds correlation ids and the
+//! mapping of its protocol's acknowledgement modes to deliveries, and nothing durable.
+
+use crate::model::{Destination, Message};
+
+/// A connection, for as long as it lasts; never given twice in a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// The adapter's own name for a subscription, unique within its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriptionKey(pub u64);
+
+/// One delivery of one message to one subscription; unique within a session, ascending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(pub u64);
+
+/// The adapter's own name for an open transaction, unique within its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TransactionKey(pub u64);
+
+/// The adapter's own number of a request that wants an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Correlation(pub u64);
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Done with; final once it is committed.
+    Consumed,
+    /// Given back, to be delivered again; `counted` if the attempt counts as a failed delivery.
+    Released {
+        /// Whether the delivery counter grows.
+        counted: bool,
+    },
+    /// Refused for good: to the dead-letter queue (STOMP NACK, AMQP rejected, a poison acknowledgement).
+    Rejected,
+    /// The client found it expired.
+    Expired,
+}
+
+/// How a subscription wants its messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscribeOptions {
+    /// How many unsettled deliveries it may hold.
+    pub prefetch: u32,
+    /// Selector text, empty for none.
+    pub selector: String,
+    /// Only one exclusive consumer of a queue is served at a time.
+    pub exclusive: bool,
+    /// Consumer priority, 0 to 127; higher is served first.
+    pub priority: i8,
+    /// Do not deliver what the same session sent (topics).
+    pub no_local: bool,
+    /// A snapshot of a queue, without taking anything; ends with [`SessionEvent::BrowseEnd`].
+    pub browse: bool,
+    /// Name of a durable subscription (topics), together with the session's client id.
+    pub durable_name: Option<String>,
+}
+
+/// What an adapter asks. Commands of one session are carried out in order; answers to those with a correlation come
+/// as [`SessionEvent::Done`], not necessarily in order.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Sends a message to every destination in its `Destination` fields. Persistent: answered once it is committed.
+    Send {
+        /// The message.
+        message: Message,
+        /// The transaction that it is part of.
+        transaction: Option<TransactionKey>,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
+    /// Begins to consume.
+    Subscribe {
+        /// The adapter's name for it.
+        subscription: SubscriptionKey,
+        /// From where; may hold wildcards.
+        destination: Destination,
+        /// How.
+        options: SubscribeOptions,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
+    /// Ends a subscription; what it has not settled is released, redelivered as not counted.
+    Unsubscribe {
+        /// Which.
+        subscription: SubscriptionKey,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
+    /// Lets a subscription hold so many unsettled deliveries from now on (AMQP flow, MQTT receive maximum).
+    Credit {
+        /// Which.
+        subscription: SubscriptionKey,
+        /// The new bound.
+        prefetch: u32,
+    },
+    /// Settles deliveries. Unknown or settled ones are ignored.
+    Settle {
+        /// Which.
+        deliveries: Vec<DeliveryId>,
+        /// What became of them.
+        verdict: Verdict,
+        /// The transaction that it is part of; the deliveries stay held until it ends.
+        transaction: Option<TransactionKey>,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
+    /// Opens a transaction.
+    Begin {
+        /// The adapter's name for it.
+        transaction: TransactionKey,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
+    /// Ends a transaction: all of it becomes visible, or nothing. After a rollback its settled deliveries are held as
+    /// before they were settled.
+    Finish {
+        /// Which.
+        transaction: TransactionKey,
+        /// Commit or roll back.
+        commit: bool,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
+    /// Makes a temporary destination that lives as long as the session.
+    Create {
+        /// Its kind and name.
+        destination: Destination,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
+    /// Removes a destination that has no consumers.
+    Delete {
+        /// Which.
+        destination: Destination,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
+}
+
+/// Why a command was not carried out. Nothing of it happened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The request makes no sense: unknown subscription or transaction, a name already in use, a bad selector.
+    #[error("{0}")]
+    Invalid(String),
+    /// Not allowed.
+    #[error("{0}")]
+    Denied(String),
+    /// A limit is reached; the same request may succeed later.
+    #[error("{0}")]
+    Limit(String),
+    /// Not built yet in this version.
+    #[error("{0} is not supported")]
+    Unsupported(&'static str),
+}
+
+/// What a session is told. After [`SessionEvent::Closed`] nothing follows.
+#[derive(Clone, Debug)]
+pub enum SessionEvent {
+    /// The answer to a command with this correlation.
+    Done {
+        /// Whose answer.
+        correlation: Correlation,
+        /// What happened.
+        result: Result<(), Refusal>,
+    },
+    /// A message.
+    Delivery {
+        /// For which subscription.
+        subscription: SubscriptionKey,
+        /// Name it when settling.
+        delivery: DeliveryId,
+        /// The message.
+        message: Message,
+        /// Whether a consumer may have seen it before.
+        redelivered: bool,
+        /// Deliveries of it before this one that count as failed.
+        failures: u32,
+    },
+    /// A browsing subscription has seen all there was.
+    BrowseEnd {
+        /// Which.
+        subscription: SubscriptionKey,
+    },
+    /// The broker ends the connection: close the socket, answer nothing that is open (its outcome is unknown).
+    Closed {
+        /// For the log.
+        reason: String,
+    },
+}

@@ -1,0 +1,1 @@
+//! A client over the same codecs, with failover.

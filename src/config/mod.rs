@@ -1,0 +1,1 @@
+//! Configuration: the file as written, then validated and typed. Nothing else reads configuration.

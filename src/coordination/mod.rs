@@ -1,0 +1,1 @@
+//! Who leads: the coordinator port, ZooKeeper, and the pure rules of election.

@@ -1,0 +1,6 @@
+//! The outside world as ports: time, chance and the disk. Everything that decides takes these as values or traits, so
+//! that the simulation can supply its own.
+
+mod clock;
+
+pub use clock::{Clock, SystemClock, random_u64, random_u128};

@@ -1,0 +1,19 @@
+//! quorate: a message broker whose persistent writes are durable on a quorum of nodes before they are acknowledged.
+//!
+//! Modules stand in layer order: each may import what is declared above it, never what is declared below
+//! (`integration/tidy.rs` fails otherwise). ARCHITECTURE.md is the map.
+
+pub mod model;
+pub mod state;
+pub mod env;
+pub mod config;
+pub mod storage;
+pub mod coordination;
+pub mod replication;
+pub mod broker;
+pub mod node;
+pub mod protocol;
+pub mod client;
+pub mod admin;
+pub mod server;
+pub mod cli;

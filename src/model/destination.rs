@@ -1,0 +1,97 @@
+//! Names that messages are sent to.
+
+use std::fmt;
+
+/// What kind of destination a name stands for. The numbers are part of the record format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum DestinationKind {
+    /// Each message goes to one consumer.
+    Queue = 1,
+    /// Each message goes to every subscription.
+    Topic = 2,
+    /// A queue that lives as long as the connection that made it.
+    TemporaryQueue = 3,
+    /// A topic that lives as long as the connection that made it.
+    TemporaryTopic = 4,
+}
+
+impl DestinationKind {
+    /// The kind with this number in the record format.
+    pub fn from_code(code: u8) -> Option<DestinationKind> {
+        Some(match code {
+            1 => DestinationKind::Queue,
+            2 => DestinationKind::Topic,
+            3 => DestinationKind::TemporaryQueue,
+            4 => DestinationKind::TemporaryTopic,
+            _ => return None,
+        })
+    }
+
+    /// Whether each message goes to one consumer only.
+    pub fn is_queue(self) -> bool {
+        matches!(self, DestinationKind::Queue | DestinationKind::TemporaryQueue)
+    }
+
+    /// The scheme of ActiveMQ's URIs for this kind: `queue`, `topic`, `temp-queue` or `temp-topic`.
+    pub fn scheme(self) -> &'static str {
+        match self {
+            DestinationKind::Queue => "queue",
+            DestinationKind::Topic => "topic",
+            DestinationKind::TemporaryQueue => "temp-queue",
+            DestinationKind::TemporaryTopic => "temp-topic",
+        }
+    }
+}
+
+/// Why a name is no destination.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing stands after the prefix.
+    #[error("a destination needs a name")]
+    Empty,
+    /// The name is longer than [`Destination::NAME_BYTES_MAX`].
+    #[error("a destination's name has at most {} bytes", Destination::NAME_BYTES_MAX)]
+    TooLong,
+    /// The name holds a control character.
+    #[error("a destination's name has no control characters")]
+    Control,
+}
+
+/// A destination: its kind and its name, with `.` between the parts of the name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Destination {
+    /// Queue, topic, or the temporary form of either.
+    pub kind: DestinationKind,
+    /// The name without any prefix; 1 to [`Destination::NAME_BYTES_MAX`] bytes.
+    pub name: String,
+}
+
+impl Destination {
+    /// Longest name in bytes; long enough for every client seen, short enough to keep catalogues small.
+    pub const NAME_BYTES_MAX: usize = 1024;
+
+    /// A destination of this kind and name.
+    ///
+    /// # Errors
+    /// [`NameError`] says what is wrong with the name; the caller refuses the request that carried it.
+    pub fn new(kind: DestinationKind, name: impl Into<String>) -> Result<Destination, NameError> {
+        let name = name.into();
+        if name.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if name.len() > Destination::NAME_BYTES_MAX {
+            return Err(NameError::TooLong);
+        }
+        if name.chars().any(char::is_control) {
+            return Err(NameError::Control);
+        }
+        Ok(Destination { kind, name })
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.kind.scheme(), self.name)
+    }
+}

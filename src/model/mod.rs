@@ -1,0 +1,15 @@
+//! The nouns: pure values that every other module speaks in. No I/O, no clock, no policy.
+
+mod destination;
+mod ids;
+mod message;
+mod ranges;
+mod record;
+
+pub use destination::{Destination, DestinationKind, NameError};
+pub use ids::{
+    Claim, DestinationId, Epoch, GroupId, Offset, Position, Promise, Sequence, StoreId, Voter, quorum,
+};
+pub use message::{BodyKind, Encoding, Field, Message, MessageBuilder, MessageError, PropertyValue};
+pub use ranges::RangeSet;
+pub use record::{CatalogueChange, Outcome, Record, RecordError, RecordKind, SubscriptionId};

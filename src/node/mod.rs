@@ -1,0 +1,1 @@
+//! One node: the task that owns replica, state and dispatch.

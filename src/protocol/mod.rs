@@ -1,0 +1,3 @@
+//! Wire protocols: listeners, codecs, and adapters from frames to sessions.
+
+pub mod stomp;

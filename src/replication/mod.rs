@@ -1,0 +1,1 @@
+//! The replica: one log on several nodes, committed by a quorum.
