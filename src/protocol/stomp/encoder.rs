@@ -92,10 +92,16 @@ pub struct FrameWriter<'a> {
 
 impl FrameWriter<'_> {
     /// Writes a header, escaped as the version wants it. What a version cannot say (a newline in 1.0, a NUL in any)
-    /// is left out, so that no value can pass for another header.
+    /// becomes `_`, so that no value can pass for another header.
     pub fn header(&mut self, name: &str, value: &str) -> &mut Self {
+        self.prefixed(name, "", value)
+    }
+
+    /// Writes a header whose value is `prefix`, which needs no escape, and `value`.
+    pub fn prefixed(&mut self, name: &str, prefix: &str, value: &str) -> &mut Self {
         self.escaped(name.as_bytes(), true);
         self.output.tail.put_u8(b':');
+        self.output.tail.put_slice(prefix.as_bytes());
         self.escaped(value.as_bytes(), false);
         self.output.tail.put_u8(b'\n');
         self
@@ -161,8 +167,8 @@ impl FrameWriter<'_> {
         }
         for byte in text {
             match (byte, self.escapes) {
-                (0, _) | (b'\n' | b'\r', Escapes::None) => {}
-                (b':', Escapes::None) if name => {}
+                (0, _) | (b'\n' | b'\r', Escapes::None) => tail.put_u8(b'_'),
+                (b':', Escapes::None) if name => tail.put_u8(b'_'),
                 (b'\\' | b':', Escapes::None) | (b'\r', Escapes::Three) => tail.put_u8(*byte),
                 (b'\\', _) => tail.put_slice(b"\\\\"),
                 (b'\n', _) => tail.put_slice(b"\\n"),
