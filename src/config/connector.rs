@@ -241,7 +241,7 @@ fn number(option: &str, value: &str, least: usize, most: usize) -> Result<usize,
 
 pub(super) fn non_empty(text: &str) -> Result<String, String> {
     match text.trim() {
-        "" => Err("is empty; expected some text".to_owned()),
+        "" => Err("expected some text, found none".to_owned()),
         text => Ok(text.to_owned()),
     }
 }

@@ -14,7 +14,7 @@ pub enum Place {
     },
     /// An environment variable.
     Environment(String),
-    /// A `--set` argument, as given.
+    /// A `--set` argument: what stands before its `=`, because a secret may follow.
     Argument(String),
     /// Nowhere: the value is the default.
     Default,
@@ -67,7 +67,8 @@ pub(super) fn describe(
             write!(f, "{}:{line}:{column}: ", file.unwrap_or("configuration"))?;
         }
         (Place::Environment(name), _) => write!(f, "environment variable {name}: ")?,
-        (Place::Argument(text), _) => write!(f, "--set {text}: ")?,
+        (Place::Argument(path), _) if path == key => write!(f, "--set ")?,
+        (Place::Argument(path), _) => write!(f, "--set {path}: ")?,
         (Place::Default, file) => write!(f, "{}: ", file.unwrap_or("configuration"))?,
     }
     if !key.is_empty() {
@@ -77,13 +78,18 @@ pub(super) fn describe(
 }
 
 /// The candidate that is most like `word`, if one is alike enough to have been meant. Case, `-` and ActiveMQ's
-/// camelCase do not count as differences.
+/// camelCase do not count as differences, a missing end counts little.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = snake(word);
     let bound = (word.chars().count() / 3).clamp(1, 3);
     candidates
         .into_iter()
-        .map(|candidate| (distance(&word, &snake(candidate)), candidate))
+        .map(|candidate| {
+            let other = snake(candidate);
+            let begins =
+                word.len().min(other.len()) > 3 && (word.starts_with(&other) || other.starts_with(&word));
+            (if begins { 1 } else { distance(&word, &other) }, candidate)
+        })
         .filter(|(distance, _)| *distance <= bound)
         .min()
         .map(|(_, candidate)| candidate)

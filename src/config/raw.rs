@@ -37,13 +37,13 @@ pub(super) fn parse(text: &str) -> (Option<Node>, Vec<Fault>) {
         let span = error.span().unwrap_or(0..0);
         let duplicate = error.message().contains("duplicate key");
         usable &= duplicate;
-        let key = if duplicate { text.get(span.clone()).unwrap_or_default() } else { "" };
+        let key = if duplicate { path_at(text, span.clone()) } else { String::new() };
         let message = if duplicate {
             "written twice; keep one of them".to_owned()
         } else {
             format!("no TOML: {}", error.message())
         };
-        faults.push(Fault { place: lines.place(span.start), key: key.to_owned(), message });
+        faults.push(Fault { place: lines.place(span.start), key, message });
     }
     let place = Place::Default;
     let value = table_value(table.get_ref(), &lines);
@@ -59,6 +59,23 @@ pub(super) fn kind(value: &Value) -> &'static str {
         Value::List(_) => "a list",
         Value::Table(_) => "a section",
         Value::Other(kind) => kind,
+    }
+}
+
+/// Dotted path of the key that stands at `span`, from the text alone.
+fn path_at(text: &str, span: std::ops::Range<usize>) -> String {
+    let before = text.get(..span.start).unwrap_or_default();
+    let key = text.get(span).unwrap_or_default();
+    let header = before.lines().rev().find_map(|line| line.trim_start().strip_prefix('['));
+    match header {
+        // The header itself is what stands twice.
+        Some(header) if before.ends_with(header) => {
+            format!("{header}{key}").trim_start_matches('[').to_owned()
+        }
+        Some(header) => {
+            format!("{}.{key}", header.trim_start_matches('[').split(']').next().unwrap_or_default())
+        }
+        None => key.to_owned(),
     }
 }
 
@@ -83,7 +100,7 @@ pub(super) fn lay_over(root: &mut Node, argument: &str) -> Result<(), String> {
     if parts.iter().any(|part| part.is_empty()) {
         return Err(format!("{path:?} is no key; expected a dotted path such as store.kind"));
     }
-    let place = Place::Argument(argument.to_owned());
+    let place = Place::Argument(path.to_owned());
     let new = |value| Node { value, place: place.clone(), key_place: place.clone() };
     let mut node = root;
     for (depth, part) in parts.iter().enumerate() {

@@ -55,7 +55,8 @@ impl Source {
         let Some(mut root) = root else { return Err(ConfigError { file, faults }) };
         for argument in arguments {
             if let Err(message) = lay_over(&mut root, argument) {
-                let place = Place::Argument(argument.clone());
+                let path = argument.split('=').next().unwrap_or_default();
+                let place = Place::Argument(path.to_owned());
                 faults.push(Fault { place, key: String::new(), message });
             }
         }
@@ -115,15 +116,16 @@ impl Source {
         let Value::Table(entries) = &node.value else { return };
         for (name, child) in entries {
             let (path_below, shown_below) = (join(path, name), join(shown, name));
-            let section = self.sections.borrow().iter().any(|(known, _)| *known == path_below);
-            if section {
+            let section = self.sections.borrow().iter().find(|(known, _)| *known == path_below).cloned();
+            if let Some((_, list)) = section {
                 match &child.value {
-                    Value::List(elements) => {
+                    Value::List(elements) if list => {
                         for (index, element) in elements.iter().enumerate() {
                             let shown = join(&shown_below, &element_name(element, index));
                             self.unknown(element, &path_below, &shown);
                         }
                     }
+                    _ if list => {}
                     _ => self.unknown(child, &path_below, &shown_below),
                 }
                 continue;
@@ -253,11 +255,11 @@ impl<'a> Section<'a> {
     /// The value that counts: argument, then environment, then file.
     fn written(&self, key: &str) -> Option<Node> {
         let child = self.child(key);
+        let name = variable_name(&self.path_of(key));
+        self.source.variables.borrow_mut().push(name.clone());
         if let Some(node) = child.filter(|node| matches!(node.place, Place::Argument(_))) {
             return Some(node.clone());
         }
-        let name = variable_name(&self.path_of(key));
-        self.source.variables.borrow_mut().push(name.clone());
         match self.source.variable(&name) {
             Some(text) => {
                 let value = Value::Loose(text.to_owned());
