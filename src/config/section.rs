@@ -3,6 +3,7 @@
 //! be guessed.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use super::Secret;
@@ -33,14 +34,12 @@ pub(super) struct Source {
     settings: RefCell<Vec<Setting>>,
     /// Header paths of sections, whether they are lists.
     sections: RefCell<Vec<(String, bool)>>,
-    variables: RefCell<Vec<String>>,
+    variables: RefCell<BTreeSet<String>>,
 }
 
 /// Variables that are not keys: they belong to the command line.
 const VARIABLES_OTHER: [&str; 4] = ["QUORATE_CONFIG", "QUORATE_URL", "QUORATE_CONSOLE", "QUORATE_LOG"];
 const VARIABLE_PREFIX: &str = "QUORATE_";
-/// Left alone, so that tests can pass themselves something.
-const VARIABLE_PREFIX_OTHER: &str = "QUORATE_TEST_";
 
 impl Source {
     /// Reads `text`, then lays the arguments and the variables over it.
@@ -89,17 +88,7 @@ impl Source {
     pub(super) fn finish(self) -> Result<Vec<Setting>, ConfigError> {
         self.unknown(&self.root, "", "");
         for (name, _) in &self.environment {
-            let known = self.variables.borrow();
-            if !name.starts_with(VARIABLE_PREFIX)
-                || known.contains(name)
-                || VARIABLES_OTHER.contains(&name.as_str())
-                || name.starts_with(VARIABLE_PREFIX_OTHER)
-            {
-                continue;
-            }
-            let meant = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
-            drop(known);
-            self.fault(Place::Environment(name.clone()), "", unknown_message("variable", meant.as_deref()));
+            self.unknown_variable(name);
         }
         let mut faults = self.faults.into_inner();
         if faults.is_empty() {
@@ -108,6 +97,22 @@ impl Source {
         faults.sort_by(|a, b| a.place.cmp(&b.place));
         faults.dedup();
         Err(ConfigError { file: self.file, faults })
+    }
+
+    /// Complains about a variable that was meant for us: it is like one of ours, or begins with one of our sections.
+    /// Others that begin with `QUORATE_` belong to scripts.
+    fn unknown_variable(&self, name: &str) {
+        let known = self.variables.borrow();
+        let ours = known.contains(name) || VARIABLES_OTHER.contains(&name);
+        if ours || !name.starts_with(VARIABLE_PREFIX) {
+            return;
+        }
+        let meant = nearest(name, known.iter().map(String::as_str));
+        let sections = self.sections.borrow();
+        let below = sections.iter().any(|(section, _)| name.starts_with(&(variable_name(section) + "_")));
+        if meant.is_some() || below {
+            self.fault(Place::Environment(name.to_owned()), "", unknown_message("variable", meant));
+        }
     }
 
     /// Complains about the keys below `node` that were never asked for. `path` is the header path, `shown` has the
@@ -256,7 +261,7 @@ impl<'a> Section<'a> {
     fn written(&self, key: &str) -> Option<Node> {
         let child = self.child(key);
         let name = variable_name(&self.path_of(key));
-        self.source.variables.borrow_mut().push(name.clone());
+        self.source.variables.borrow_mut().insert(name.clone());
         if let Some(node) = child.filter(|node| matches!(node.place, Place::Argument(_))) {
             return Some(node.clone());
         }
