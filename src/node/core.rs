@@ -140,7 +140,7 @@ impl Core {
         let mut stopping: Option<Duration> = None;
         while self.failure.is_none() {
             self.round(&mut inputs, &mut ticker).await;
-            self.drain_log(&mut inputs).await;
+            self.drain(&mut inputs).await;
             self.fold_committed();
             self.write_proposals().await;
             self.checkpoint();
@@ -161,9 +161,8 @@ impl Core {
 
     /// Waits for something to happen and takes it, what makes others wait first.
     async fn round(&mut self, inputs: &mut Inputs, ticker: &mut tokio::time::Interval) {
-        let room = self.log.end().0 - self.replica.committed().0.min(self.log.end().0) < IN_FLIGHT_BYTES_MAX;
+        let room = self.has_room();
         let busy = self.applied.offset < self.replica.committed();
-        let mut submissions = Vec::new();
         tokio::select! {
             biased;
             Some(event) = inputs.log.recv() => self.take_log(event).await,
@@ -179,25 +178,31 @@ impl Core {
                 self.broker.loaded(done.read, done.result);
             }
             Some(request) = self.outside.requests.recv() => self.take_request(request).await,
-            _ = inputs.gate.recv_many(&mut submissions, ROUND_SUBMISSIONS), if room => {
-                for inbound in submissions {
-                    self.take_inbound(inbound);
-                }
-            }
+            Some(inbound) = inputs.gate.recv(), if room => self.take_inbound(inbound),
             _ = self.outside.stop.changed() => {}
             // Much is committed and not applied: go on with it, nothing needs to happen first.
             () = std::future::ready(()), if busy => {}
         }
     }
 
-    /// Takes all of the log's words that wait: many batches may have become durable at once.
-    async fn drain_log(&mut self, inputs: &mut Inputs) {
+    fn has_room(&self) -> bool {
+        self.log.end().0 < self.replica.committed().0 + IN_FLIGHT_BYTES_MAX
+    }
+
+    /// Takes all that waits, so that it becomes one batch and one wake-up for each that is told something.
+    async fn drain(&mut self, inputs: &mut Inputs) {
         while let Ok(event) = inputs.log.try_recv() {
             self.take_log(event).await;
         }
         for _ in 0..PEER_EVENTS_MAX {
             let Ok(event) = inputs.peers.try_recv() else { break };
             self.take_peer(event).await;
+        }
+        if self.has_room() {
+            for _ in 0..ROUND_SUBMISSIONS {
+                let Ok(inbound) = inputs.gate.try_recv() else { break };
+                self.take_inbound(inbound);
+            }
         }
     }
 

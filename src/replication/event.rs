@@ -1,7 +1,7 @@
 //! What goes into a replica and what comes out of it.
 
 use crate::coordination::{GroupRecord, MemberRecord, View};
-use crate::model::{Epoch, Identity, Offset};
+use crate::model::{Epoch, Identity, Offset, Position};
 
 use super::{Ack, Heartbeat, Hello, Welcome};
 
@@ -70,7 +70,7 @@ pub enum Action {
     /// Cut the log, durably.
     Truncate(Offset),
     /// Empty the log, durably; it begins anew here, after a record with this checksum.
-    Reset(Offset, u32),
+    Reset(Position, u32),
     /// Hand the records of the event at hand to the log.
     Append,
     /// Append the record that starts this epoch, and tell [`Event::Appended`] of it.

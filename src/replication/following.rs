@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::coordination::Master;
-use crate::model::{Known, Offset};
+use crate::model::{Known, Offset, Position};
 
 use super::replica::{FORMAT, Replica, Role};
-use super::{Ack, Action, Batch, Heartbeat, Hello, StreamId, Welcome};
+use super::{Ack, Action, Batch, Heartbeat, Hello, History, StreamId, Welcome};
 
 /// How long a slave waits before it dials again, and how long an answer to its hello may take.
 const DIAL_PAUSE: Duration = Duration::from_millis(50);
@@ -85,7 +85,7 @@ impl Replica {
             node: self.settings.node.clone(),
             store: self.identity.store,
             promised: self.identity.promise,
-            base: self.log.base,
+            base: self.log.base.offset,
             history: self.log.history.clone(),
             config: self.identity.known.as_ref().map_or(0, |k| k.config),
             replicas: self.settings.replicas,
@@ -125,8 +125,8 @@ impl Replica {
             );
             return;
         }
-        if let Some(previous) = welcome.reset {
-            self.reset(welcome.truncate_to, previous);
+        if let Some((epoch, previous)) = welcome.reset {
+            self.reset(Position { epoch, offset: welcome.truncate_to }, previous);
         } else if welcome.truncate_to < self.committed || welcome.truncate_to > self.log.end {
             let (to, from) = (welcome.truncate_to, self.committed);
             self.act(Action::Fatal(format!(
@@ -163,15 +163,15 @@ impl Replica {
         self.log.history.truncate(to);
     }
 
-    fn reset(&mut self, base: Offset, previous: u32) {
+    fn reset(&mut self, base: Position, previous: u32) {
         tracing::warn!(%base, "this log ends before the master's begins; it starts anew");
         self.act(Action::Reset(base, previous));
         self.log = super::LogState {
             base,
             base_previous: previous,
-            end: base,
-            durable: base,
-            history: super::History::default(),
+            end: base.offset,
+            durable: base.offset,
+            history: History::new(vec![(base.epoch, base.offset)]).unwrap_or_default(),
         };
     }
 

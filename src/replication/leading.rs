@@ -39,7 +39,7 @@ pub(super) struct Leading {
     change: Option<Voter>,
     /// Not before then, so that every older lease has run out.
     dispatch_from: Duration,
-    dispatching: bool,
+    pub(super) dispatching: bool,
     heartbeat_at: Duration,
 }
 
@@ -167,8 +167,9 @@ impl Replica {
         }
         let Some(group_id) = self.identity.known.as_ref().map(|k| k.group_id) else { return };
         let common = self.log.history.common(&hello.history);
-        let behind = common < self.log.base;
-        let truncate_to = if behind { self.log.base } else { common };
+        let base = self.log.base;
+        let behind = common < base.offset;
+        let truncate_to = if behind { base.offset } else { common };
         let (promise, commit, previous) = (self.identity.promise, self.committed, self.log.base_previous);
         let Some(leading) = self.leading() else { return };
         let welcome = Welcome {
@@ -177,7 +178,7 @@ impl Replica {
             config: leading.config,
             voters: leading.voters.clone(),
             truncate_to,
-            reset: behind.then_some(previous),
+            reset: behind.then_some((base.epoch, previous)),
             commit,
         };
         // A slave that promised less first promises, then dials again: this stream never counts.

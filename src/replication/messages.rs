@@ -1,6 +1,6 @@
 //! What the two ends of a replication stream say, in our own types. `peers` turns them into gRPC frames.
 
-use crate::model::{GroupId, Offset, Promise, StoreId, Voter};
+use crate::model::{Epoch, GroupId, Offset, Promise, StoreId, Voter};
 
 use super::History;
 
@@ -42,8 +42,8 @@ pub struct Welcome {
     pub voters: Vec<Voter>,
     /// Where the slave's log must end before records follow.
     pub truncate_to: Offset,
-    /// The slave begins anew at `truncate_to`; this is the checksum of the record before.
-    pub reset: Option<u32>,
+    /// The slave begins anew at `truncate_to`; epoch and checksum of the record before.
+    pub reset: Option<(Epoch, u32)>,
     /// Everything below is committed.
     pub commit: Offset,
 }

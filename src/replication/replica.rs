@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::coordination::{GroupRecord, GroupState, Master, Member, MemberId, MemberRecord, View};
 use crate::model::{Claim, Epoch, Identity, Known, Offset, Position, Promise, StoreId};
 
+use crate::storage::Recovered;
+
 use super::following::Following;
 use super::leading::Leading;
 use super::{Action, Event, History, StreamId};
@@ -42,16 +44,26 @@ const UNFIT_TIME: Duration = Duration::from_secs(10);
 /// What a replica knows of its log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogState {
-    /// First offset.
-    pub base: Offset,
+    /// Where it begins: first offset, and epoch of the record before.
+    pub base: Position,
     /// Checksum of the record before `base`.
     pub base_previous: u32,
-    /// End of what was handed to the log. `base <= durable <= end`.
+    /// End of what was handed to the log. `base.offset <= durable <= end`.
     pub end: Offset,
     /// End of what is fsynced.
     pub durable: Offset,
     /// The epochs in it.
     pub history: History,
+}
+
+impl LogState {
+    /// The state of a log that was just opened, all of it durable; `origin` is its beginning.
+    pub fn recovered(recovered: &Recovered, origin: (Position, u32)) -> LogState {
+        let (base, base_previous) = origin;
+        let (end, durable) = (recovered.end.offset, recovered.end.offset);
+        let history = History::new(recovered.history.clone()).unwrap_or_default();
+        LogState { base, base_previous, end, durable, history }
+    }
 }
 
 #[derive(Debug)]
@@ -187,6 +199,30 @@ impl Replica {
     /// Whether this node serves as master now.
     pub fn serving(&self) -> bool {
         matches!(&self.role, Role::Leading(leading) if leading.serving())
+    }
+
+    /// Whether messages may be dispatched now.
+    pub fn dispatching(&self) -> bool {
+        matches!(&self.role, Role::Leading(leading) if leading.dispatching)
+    }
+
+    /// The slaves that stream from this master: node, store and what is durable there.
+    pub fn slaves(&self) -> impl Iterator<Item = (&str, StoreId, Offset)> {
+        let leading = match &self.role {
+            Role::Leading(leading) => Some(leading),
+            _ => None,
+        };
+        leading.into_iter().flat_map(|l| l.slaves()).map(|s| (s.node.as_str(), s.store, s.durable))
+    }
+
+    /// Whether this node leads an epoch, serving or not.
+    pub fn leads(&self) -> bool {
+        matches!(self.role, Role::Leading(_))
+    }
+
+    /// Whether this node follows a master with a standing stream.
+    pub fn follows(&self) -> bool {
+        matches!(&self.role, Role::Following(following) if following.standing)
     }
 
     pub(super) fn act(&mut self, action: Action) {

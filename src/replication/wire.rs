@@ -75,7 +75,7 @@ pub(super) fn welcome_to(welcome: &Welcome) -> proto::MasterFrame {
         config: welcome.config,
         voters: voters_to(&welcome.voters),
         truncate_to: welcome.truncate_to.0,
-        reset: welcome.reset,
+        reset: welcome.reset.map(|(epoch, previous)| proto::Reset { epoch: epoch.0, previous }),
         commit: welcome.commit.0,
     };
     proto::MasterFrame { frame: Some(proto::master_frame::Frame::Welcome(frame)) }
@@ -88,7 +88,7 @@ pub(super) fn welcome_from(frame: proto::Welcome) -> Option<Welcome> {
         config: frame.config,
         voters: voters_from(frame.voters)?,
         truncate_to: Offset(frame.truncate_to),
-        reset: frame.reset,
+        reset: frame.reset.map(|r| (Epoch(r.epoch), r.previous)),
         commit: Offset(frame.commit),
     })
 }
