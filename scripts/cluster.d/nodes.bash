@@ -1,0 +1,206 @@
+# The nodes: their configuration, their processes, and the verbs that a person types.
+
+node_configure() {
+    local node=$1 group dir
+    group=$(group_of "$node")
+    dir=$(node_dir "$node")
+    mkdir -p "$dir"
+    cat >"$dir/quorate.toml" <<TOML
+# Node $node, written by scripts/cluster; the pattern is config/group1/node1.toml.
+[broker]
+name = "group$group"
+data_directory = "$dir/data"
+
+[store]
+kind = "replicated"
+
+[store.replicated]
+node = "node$node"
+replicas = $nodes_per_group
+bind = "tcp://$(node_address "$node"):$(port replication "$node")"
+hostname = "$(node_address "$node")"
+zk_address = "$(zk_address_of "$node")"
+zk_path = "$(zk_path "$group")"
+zk_session_timeout = "$session_timeout"
+
+[[transport_connector]]
+name = "stomp"
+uri = "stomp://$(client_address "$node"):$(port stomp "$node")"
+
+[console]
+bind = "$(client_address "$node"):$(port console "$node")"
+
+[log]
+level = "$log_filter"
+TOML
+}
+
+check_node() { [[ $1 =~ ^[0-9]+$ ]] && (($1 >= 1 && $1 <= $(node_count))) || fail "there is no node $1, only 1 to $(node_count)"; }
+
+node_start() {
+    local dir
+    dir=$(node_dir "$1")
+    running "$dir" && return
+    # Variables named QUORATE_.. override keys of the configuration; those of this script are none.
+    launch "$dir" env -u QUORATE_RUN -u QUORATE_PORT_BASE -u QUORATE_BIN -u QUORATE_ZK_SESSION_TIMEOUT -u QUORATE_LOG \
+        "$binary" run --config "$dir/quorate.toml"
+}
+
+node_serves() { listens "$(client_address "$1")" "$(port stomp "$1")"; }
+
+group_serves() {
+    local node
+    for ((node = ($1 - 1) * nodes_per_group + 1; node <= $1 * nodes_per_group; node++)); do
+        node_serves "$node" && return
+    done
+    return 1
+}
+
+# The node of a group that serves clients.
+master_of() {
+    local node
+    for ((node = ($1 - 1) * nodes_per_group + 1; node <= $1 * nodes_per_group; node++)); do
+        node_serves "$node" && { echo "$node"; return; }
+    done
+    return 1
+}
+
+cluster_up() {
+    local node group no_nodes='' asked_groups=1
+    groups=1 zk_servers=3
+    while (($#)); do
+        case $1 in
+            --groups) groups=$2; shift 2 ;;
+            --zk) zk_servers=$2; shift 2 ;;
+            --no-nodes) no_nodes=yes; shift ;;
+            *) usage >&2; exit 2 ;;
+        esac
+    done
+    [[ $groups =~ ^[1-3]$ && $zk_servers =~ ^[13]$ ]] || { usage >&2; exit 2; }
+    asked_groups=$groups
+    if [[ -f $run/cluster.env ]]; then
+        load_layout
+        ((groups >= asked_groups)) || { groups=$asked_groups; save_layout; }
+    else
+        port_base=${QUORATE_PORT_BASE:-} session_timeout=${QUORATE_ZK_SESSION_TIMEOUT:-10s} log_filter=${QUORATE_LOG:-info}
+        network=off
+        network_possible && network=on
+        need_zookeeper
+        need_binary
+        save_layout
+        [[ $network = off ]] || network_open
+        zk_configure
+    fi
+    for ((node = 1; node <= $(node_count); node++)); do
+        [[ -f $(node_dir "$node")/quorate.toml ]] || node_configure "$node"
+    done
+    zk_start_all
+    [[ -z $no_nodes ]] || return 0
+    for ((node = 1; node <= $(node_count); node++)); do node_start "$node"; done
+    for ((group = 1; group <= groups; group++)); do
+        until_true 60 group_serves "$group" || { cluster_status; fail "group $group does not serve after 60 s; logs: scripts/cluster logs N"; }
+    done
+    cluster_introduction
+}
+
+cluster_introduction() {
+    local group first addresses node
+    cluster_status
+    for ((group = 1; group <= groups; group++)); do
+        first=$(((group - 1) * nodes_per_group + 1))
+        addresses=()
+        for ((node = first; node < first + nodes_per_group; node++)); do
+            addresses+=("$(client_address "$node"):$(port stomp "$node")")
+        done
+        addresses=$(IFS=,; echo "${addresses[*]}")
+        cat <<TEXT
+
+group$group serves STOMP on one of $addresses
+  the election:  scripts/cluster zk ls $(zk_path "$group")
+                 scripts/cluster zk get $(zk_path "$group")
+  send:          $binary produce --broker $addresses --body hello queue/SampleQueue
+  receive:       $binary consume --broker $addresses --count 1 queue/SampleQueue
+TEXT
+    done
+    say ''
+    say "kill the master: scripts/cluster kill $(master_of 1 || echo N)      everything under load: scripts/cluster demo      end: scripts/cluster down"
+}
+
+cluster_status() {
+    local server node dir state answer
+    for ((server = 1; server <= zk_servers; server++)); do
+        state=$(zk_mode "$server")
+        printf 'zk%s    port %-5s %s\n' "$server" "$(port zk "$server")" "${state:-down}"
+    done
+    for ((node = 1; node <= $(node_count); node++)); do
+        dir=$(node_dir "$node")
+        state=down answer=''
+        if running "$dir"; then
+            state="pid $(pid_of "$dir")"
+            grep -q '^State:.*T (stopped)' "/proc/$(pid_of "$dir")/status" 2>/dev/null && state+=' paused'
+            answer=$(http_get "$(client_address "$node")" "$(port console "$node")" /api/status | tr -d '\n' |
+                grep -oE '"(role|epoch|master|reason|state)": *("[^"]*"|[0-9]+|null)' | tr -d '"' | paste -sd' ' - || true)
+        fi
+        printf 'node%-2s group%s  stomp %s:%-5s console %-5s replication %s:%-5s %s %s\n' "$node" "$(group_of "$node")" \
+            "$(client_address "$node")" "$(port stomp "$node")" "$(port console "$node")" \
+            "$(node_address "$node")" "$(port replication "$node")" "$state" "$answer"
+    done
+}
+
+# each_target VERB TARGET..: a target is a node's number, zkN, or zk for the whole ensemble.
+each_target() {
+    local verb=$1 target server
+    shift
+    (($#)) || fail "$verb which node?"
+    for target in "$@"; do
+        case $target in
+            zk) for ((server = 1; server <= zk_servers; server++)); do one_target "$verb" "$(zk_dir "$server")" zk_start "$server"; done ;;
+            zk[1-3]) one_target "$verb" "$(zk_dir "${target#zk}")" zk_start "${target#zk}" ;;
+            *) target=${target#node}; check_node "$target"; one_target "$verb" "$(node_dir "$target")" node_start "$target" ;;
+        esac
+    done
+    [[ $verb = start && $* = zk ]] && zk_wait
+    return 0
+}
+
+# one_target VERB DIRECTORY START-FUNCTION NUMBER
+one_target() {
+    local pid
+    case $1 in
+        kill) end_process "$2" KILL 5 ;;
+        stop) stop_process "$2" ;;
+        start) "$3" "$4" ;;
+        restart) stop_process "$2"; "$3" "$4" ;;
+        pause) pid=$(pid_of "$2") || fail "$(basename "$2") does not run"; kill -STOP "$pid" ;;
+        resume) pid=$(pid_of "$2") || fail "$(basename "$2") does not run"; kill -CONT "$pid" ;;
+        wipe) running "$2" && fail "$(basename "$2") runs"; rm -rf "${2:?}/data" ;;
+    esac
+}
+
+show_log() {
+    local target=${1:?the log of which node?} dir
+    shift
+    case $target in
+        zk[1-3]) dir=$(zk_dir "${target#zk}") ;;
+        *) target=${target#node}; check_node "$target"; dir=$(node_dir "$target") ;;
+    esac
+    if [[ ${1:-} = -f ]]; then tail -n 100 -f "$dir/log"; else cat "$dir/log"; fi
+}
+
+cluster_down() {
+    local node server
+    if [[ ! -f $run/cluster.env ]]; then
+        say "nothing runs in $run"
+        return
+    fi
+    load_layout
+    for ((node = 1; node <= $(node_count); node++)); do stop_process "$(node_dir "$node")" & done
+    wait
+    for ((server = 1; server <= zk_servers; server++)); do end_process "$(zk_dir "$server")" KILL 5; done
+    [[ $network = off ]] || network_close
+    if [[ ${1:-} = --keep ]]; then
+        mv "$run/cluster.env" "$run/cluster.ended"
+    else
+        rm -rf "${run:?}"
+    fi
+}
