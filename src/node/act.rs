@@ -84,7 +84,8 @@ impl Core {
     }
 
     fn append_epoch_start(&mut self, epoch: Epoch) -> Event {
-        let record = Record::EpochStart { epoch, master: self.status.node().to_owned(), time: self.clock.wall_ms() };
+        let record =
+            Record::EpochStart { epoch, master: self.status.node().to_owned(), time: self.clock.wall_ms() };
         let mut builder = BatchBuilder::new(self.log.end(), self.last, epoch);
         builder.push(&record, false);
         self.append(builder.finish());

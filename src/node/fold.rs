@@ -27,7 +27,11 @@ pub(super) fn restore(
     // The epoch that a position names must be the one that the log holds there, or the index is of another log.
     let fits = at.offset <= recovered.end.offset
         && at.offset >= recovered.base
-        && recovered.history.iter().find(|(_, end)| *end >= at.offset).is_some_and(|(epoch, _)| *epoch == at.epoch);
+        && recovered
+            .history
+            .iter()
+            .find(|(_, end)| *end >= at.offset)
+            .is_some_and(|(epoch, _)| *epoch == at.epoch);
     match State::restore(checkpoint.entries) {
         Ok(state) if fits && state.digest() == checkpoint.digest => (state, at),
         _ => {
@@ -64,7 +68,9 @@ impl Core {
         while self.applied.offset < committed && budget > 0 && self.failure.is_none() {
             let bytes = match self.committed_bytes(committed) {
                 Ok(bytes) if !bytes.is_empty() => bytes,
-                Ok(_) => return self.fail(NodeError::Store("committed records are missing from the log".into())),
+                Ok(_) => {
+                    return self.fail(NodeError::Store("committed records are missing from the log".into()));
+                }
                 Err(error) => return self.fail(NodeError::Store(error.to_string())),
             };
             budget = budget.saturating_sub(bytes.len());
@@ -100,7 +106,9 @@ impl Core {
             match Record::decode(view.kind, view.payload) {
                 Ok(record) => self.open_group.push((offset, record)),
                 Err(error) => {
-                    return self.fail(NodeError::Store(format!("the record at {offset} is not understood: {error}")));
+                    return self.fail(NodeError::Store(format!(
+                        "the record at {offset} is not understood: {error}"
+                    )));
                 }
             }
             if !more {
@@ -151,7 +159,8 @@ impl Core {
             return;
         }
         let state = self.broker.state();
-        let checkpoint = Checkpoint { applied: self.applied, digest: state.digest(), entries: state.snapshot() };
+        let checkpoint =
+            Checkpoint { applied: self.applied, digest: state.digest(), entries: state.snapshot() };
         self.indexed = self.applied.offset;
         self.index.store(checkpoint);
     }

@@ -25,8 +25,8 @@ use crate::replication::{PeerOptions, ReplicaSettings};
 use crate::storage::{Checkpoint, IdentityFile, Index, Log, LogEvent, Recovered};
 
 pub use snapshot::{
-    Alarm, ConnectionStatus, DestinationStatus, ElectionStatus, GroupStatus, MemberStatus, Request, RequestError,
-    Role, Snapshot, Status,
+    Alarm, ConnectionStatus, DestinationStatus, ElectionStatus, GroupStatus, MemberStatus, Request,
+    RequestError, Role, Snapshot, Status,
 };
 
 /// Requests of operators that wait.
