@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::format::RecordView;
 use super::segment::Origin;
+use super::window::Window;
 use crate::model::{DestinationId, Epoch, Offset, RecordKind};
 
 /// `(epoch, end of its last record)`, ascending.
@@ -60,12 +61,9 @@ impl Entries {
     }
 
     /// Adds to `window` what it wants of these entries.
-    pub(super) fn collect(&self, destination: DestinationId, window: &mut super::window::Window<'_>) {
+    pub(super) fn collect(&self, destination: DestinationId, window: &mut Window<'_>) {
         let Some(entries) = self.by_destination.get(&destination) else { return };
         for &(first, last) in window.ranges {
-            if first > last {
-                continue;
-            }
             for entry in entries.range((first, Offset(0))..=(last, Offset(u64::MAX))).map(|(_, entry)| entry)
             {
                 if !window.offer(*entry) {
@@ -73,6 +71,12 @@ impl Entries {
                 }
             }
         }
+    }
+
+    /// Lowest and highest sequence of a destination.
+    pub(super) fn bounds(&self, destination: DestinationId) -> Option<(u64, u64)> {
+        let entries = self.by_destination.get(&destination)?;
+        Some((entries.first_key_value()?.0.0, entries.last_key_value()?.0.0))
     }
 
     /// Everything, sorted.

@@ -1,7 +1,7 @@
 //! The handle of a log: what is appended goes to the writer thread; what is read comes from the bytes still in memory or
 //! from the files.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,10 +14,11 @@ use bytes::Bytes;
 
 use super::StorageError;
 use super::format::{Batch, Header, RECORD_HEADER_BYTES, check, records};
-use super::live::{History, Live, Summary, extend_history};
+use super::live::{History, Live, extend_history};
 use super::recovery::{self, Damage, Opened};
 use super::segment::{Origin, Segment};
-use super::writer::{Command, Notify, Shared, Writer};
+use super::sidecar::Sealed;
+use super::writer::{Command, Notify, Shared, Writer, write_sidecars};
 use crate::env::{Disk, DiskLock};
 use crate::model::{Epoch, Offset, Position};
 
@@ -75,7 +76,7 @@ pub struct Log {
 pub(super) struct Inner {
     pub(super) shared: Arc<Shared>,
     front: Mutex<Front>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     _lock: DiskLock,
 }
 
@@ -83,8 +84,9 @@ pub(super) struct Inner {
 pub(super) struct Front {
     /// None once the log closes.
     sender: Option<Sender<Command>>,
+    /// Bases of finished segments, for the thread that writes sidecars.
+    sealer: Option<Sender<Offset>>,
     pub(super) live: Live,
-    pub(super) sealed: BTreeMap<Offset, Summary>,
     /// The last batches: all that is not durable, and before it what fits into `tail_bytes`.
     tail: VecDeque<Batch>,
     tail_bytes: usize,
@@ -126,13 +128,15 @@ impl Log {
             options,
             segments: RwLock::new(segments),
             durable: AtomicU64::new(written.0),
+            sealed: Mutex::new(sealed),
             failure: OnceLock::new(),
         });
         let (sender, receiver) = channel();
+        let (sealer, finished) = channel();
         let front = Front {
             sender: Some(sender),
+            sealer: Some(sealer),
             live,
-            sealed,
             tail: VecDeque::new(),
             tail_bytes: 0,
             damaged: damage.is_some(),
@@ -146,9 +150,18 @@ impl Log {
             written,
             hint_synced: Instant::now(),
         };
-        let thread = thread::Builder::new().name("log-writer".into()).spawn(move || writer.run());
-        let thread = thread.map_err(StorageError::io("start the writer of", dir))?;
-        let inner = Inner { shared, front: Mutex::new(front), writer: Mutex::new(Some(thread)), _lock: lock };
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            thread::Builder::new()
+                .name(name.into())
+                .spawn(run)
+                .map_err(StorageError::io("start the threads of", dir))
+        };
+        let sidecars = shared.clone();
+        let threads = vec![
+            spawn("log-writer", Box::new(move || writer.run()))?,
+            spawn("log-sidecars", Box::new(move || write_sidecars(&sidecars, &finished)))?,
+        ];
+        let inner = Inner { shared, front: Mutex::new(front), threads: Mutex::new(threads), _lock: lock };
         let log = Log { inner: Arc::new(inner) };
         let recovered = log.recovered(&log.front());
         Ok((log, Recovered { cut, created, damage, ..recovered }))
@@ -159,15 +172,15 @@ impl Log {
     }
 
     fn recovered(&self, front: &Front) -> Recovered {
-        let first = front.sealed.values().next().map_or(front.live.summary.origin, |summary| summary.origin);
+        let sealed = self.inner.shared.sealed();
+        let live = &front.live.summary;
+        let first = sealed.values().next().map_or(live.origin, |sealed| sealed.origin);
         let mut history = History::new();
         if first.epoch > Epoch(0) {
             history.push((first.epoch, first.base));
         }
-        let summaries = front.sealed.values().chain([&front.live.summary]);
-        for (epoch, end) in summaries.flat_map(|summary| &summary.history) {
-            extend_history(&mut history, *epoch, *end);
-        }
+        let epochs = sealed.values().flat_map(|sealed| &sealed.history).chain(&live.history);
+        epochs.for_each(|(epoch, end)| extend_history(&mut history, *epoch, *end));
         Recovered {
             base: first.base,
             end: Position { epoch: front.live.epoch, offset: front.live.end() },
@@ -198,9 +211,9 @@ impl Log {
         let mut rolls = Vec::new();
         for record in records(batch.at, &batch.bytes) {
             if front.live.is_full(&record, segment_bytes) {
-                let summary = front.live.roll();
+                let sealed = Arc::new(Sealed::new(front.live.roll()));
                 rolls.push(front.live.summary.origin);
-                front.sealed.insert(summary.origin.base, summary);
+                front.seal(&self.inner.shared, sealed);
             }
             front.live.push(&record);
         }
@@ -277,7 +290,8 @@ impl Log {
         front.tell(command(reply));
         self.wait(&answer)?;
         let first = self.inner.shared.segments()[0].origin.base;
-        front.sealed.retain(|base, _| (first..live.summary.origin.base).contains(base));
+        let kept = first..live.summary.origin.base;
+        self.inner.shared.sealed().retain(|base, _| kept.contains(base));
         front.live = live;
         front.tail.clear();
         front.tail_bytes = 0;
@@ -287,9 +301,8 @@ impl Log {
 
     /// Lets go of the whole segments below `base`, soon.
     pub fn drop_below(&self, base: Offset) {
-        let mut front = self.front();
-        let active = front.live.summary.origin.base;
-        front.sealed.retain(|_, summary| summary.end > base.min(active));
+        let front = self.front();
+        self.inner.shared.sealed().retain(|_, sealed| sealed.end > base);
         front.tell(Command::Drop { base });
     }
 
@@ -328,7 +341,7 @@ impl Log {
             if from < base || from > end {
                 return Err(StorageError::Range { at: from, base, end });
             }
-            let until = front.tail.front().map_or(end, |batch| batch.at);
+            let until = front.tail_at();
             (front.tail_slices(from, bytes_max), until)
         };
         match &tail[..] {
@@ -365,6 +378,36 @@ impl Log {
     }
 }
 
+impl Log {
+    /// Reads a finished segment again whose sidecar is damaged, and has another one written.
+    pub(super) fn rebuild_sidecar(&self, damaged: &Sealed) -> Result<Arc<Sealed>, StorageError> {
+        let base = damaged.origin.base;
+        tracing::warn!("the sidecar of segment {base} is damaged and is rebuilt");
+        let segments = self.inner.shared.segments();
+        let at = segments.iter().position(|segment| segment.origin.base == base);
+        let at = at.filter(|at| at + 1 < segments.len()).ok_or_else(|| StorageError::Range {
+            at: base,
+            base: self.base(),
+            end: self.end(),
+        })?;
+        let sealed = recovery::read_sealed(&segments, at)?;
+        let sealed =
+            sealed.map_err(|damage| StorageError::Corrupt { at: damage.at, reason: damage.reason })?;
+        let (front, sealed) = (self.front(), Arc::new(sealed));
+        // The log may have been cut meanwhile; then this answer is the last use of what was read.
+        if self
+            .inner
+            .shared
+            .sealed()
+            .get(&base)
+            .is_some_and(|now| (now.end, now.last) == (sealed.end, sealed.last))
+        {
+            front.seal(&self.inner.shared, sealed.clone());
+        }
+        Ok(sealed)
+    }
+}
+
 /// Cuts `bytes` behind the last whole record within `bytes_max`, or behind the first, after checking each.
 fn whole_records(from: Offset, mut bytes: Bytes, bytes_max: usize) -> Result<Bytes, StorageError> {
     let (mut at, mut done) = (from, 0);
@@ -384,6 +427,16 @@ fn whole_records(from: Offset, mut bytes: Bytes, bytes_max: usize) -> Result<Byt
 }
 
 impl Front {
+    /// Keeps what is known of a finished segment, and has its sidecar written.
+    fn seal(&self, shared: &Shared, sealed: Arc<Sealed>) {
+        let base = sealed.origin.base;
+        shared.sealed().insert(base, sealed);
+        if let Some(sealer) = &self.sealer {
+            // Without that thread the entries stay in memory.
+            let _ = sealer.send(base);
+        }
+    }
+
     fn tell(&self, command: Command) {
         if let Some(sender) = &self.sender {
             // Without a writer nothing is confirmed; whoever waits for an answer sees the channel close.
@@ -401,6 +454,11 @@ impl Front {
             self.tail_bytes -= first.bytes.len();
             self.tail.pop_front();
         }
+    }
+
+    /// Where the tail begins; everything below is in the files.
+    pub(super) fn tail_at(&self) -> Offset {
+        self.tail.front().map_or(self.live.end(), |batch| batch.at)
     }
 
     /// The tail's bytes from `from` on, no more batches than fill `bytes_max`; none when they are in the files.
@@ -421,12 +479,13 @@ impl Front {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.front.get_mut().unwrap_or_else(PoisonError::into_inner).sender = None;
-        let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = writer
-            && writer.thread().id() != thread::current().id()
-        {
-            let _ = writer.join();
+        let front = self.front.get_mut().unwrap_or_else(PoisonError::into_inner);
+        (front.sender, front.sealer) = (None, None);
+        for thread in self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            // A log let go of by `notify` itself ends without waiting for its own thread.
+            if thread.thread().id() != thread::current().id() {
+                let _ = thread.join();
+            }
         }
     }
 }

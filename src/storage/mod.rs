@@ -6,7 +6,9 @@ mod hint;
 mod live;
 mod log;
 mod recovery;
+mod scrub;
 mod segment;
+mod sidecar;
 mod window;
 mod writer;
 
@@ -20,3 +22,5 @@ pub use format::{
 };
 pub use log::{Log, LogEvent, LogOptions, Recovered};
 pub use recovery::Damage;
+pub use scrub::VerifyReport;
+pub use window::{Loaded, WindowRequest};

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use super::StorageError;
 use super::hint::{Found, Hint};
-use super::live::{Live, Summary};
+use super::live::Live;
 use super::log::LogOptions;
 use super::segment::{Origin, READ_BYTES, RecordReader, Segment, Stop};
+use super::sidecar::{Sealed, Sidecar};
 use crate::env::Disk;
 use crate::model::Offset;
 
@@ -25,7 +26,7 @@ pub struct Damage {
 /// An opened log before its writer starts.
 pub(super) struct Opened {
     pub(super) segments: Vec<Arc<Segment>>,
-    pub(super) sealed: BTreeMap<Offset, Summary>,
+    pub(super) sealed: BTreeMap<Offset, Arc<Sealed>>,
     pub(super) live: Live,
     pub(super) hint: Hint,
     pub(super) cut: u64,
@@ -44,6 +45,7 @@ pub(super) fn open(disk: &dyn Disk, dir: &Path, options: LogOptions) -> Result<O
         }
         _ => None,
     };
+    remove_leftovers(disk, dir, &bases)?;
     let durable = if let Found::End(end) = found { end } else { Offset(0) };
     let mut opened = Opened {
         segments: Vec::new(),
@@ -60,7 +62,7 @@ pub(super) fn open(disk: &dyn Disk, dir: &Path, options: LogOptions) -> Result<O
         let first = Segment::create(disk, dir, Origin::default(), options.segment_bytes)?;
         opened.segments.push(Arc::new(first));
     }
-    opened.fold_sealed()?;
+    opened.fold_sealed(disk, dir)?;
     opened.fold_active(durable, options)?;
     if let (None, Some(reason)) = (&opened.damage, lost) {
         opened.damage = Some(Damage { at: opened.live.end(), reason: reason.into() });
@@ -71,6 +73,19 @@ pub(super) fn open(disk: &dyn Disk, dir: &Path, options: LogOptions) -> Result<O
         opened.hint.sync()?;
     }
     Ok(opened)
+}
+
+/// Removes unfinished files and the sidecars of no finished segment.
+fn remove_leftovers(disk: &dyn Disk, dir: &Path, bases: &[Offset]) -> Result<(), StorageError> {
+    let finished: Vec<_> =
+        bases[..bases.len().saturating_sub(1)].iter().map(|base| Sidecar::name(*base)).collect();
+    for name in disk.list(dir).map_err(StorageError::io("list", dir))? {
+        if name.ends_with(".tmp") || name.ends_with(".sidecar") && !finished.contains(&name) {
+            let path = dir.join(name);
+            disk.remove(&path).map_err(StorageError::io("remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 impl Opened {
@@ -89,19 +104,27 @@ impl Opened {
         Ok(())
     }
 
-    fn fold_sealed(&mut self) -> Result<(), StorageError> {
+    /// Takes each finished segment's sidecar for what the segment holds, and reads the segments that have none. That a
+    /// sidecar fits is known from the next segment's header, which names its base and the last checksum.
+    fn fold_sealed(&mut self, disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
         let mut at = 0;
         while let Some(next) = self.segments.get(at + 1).map(|next| next.origin) {
-            let (live, damage) = fold(&self.segments, at, next.base)?;
-            let damage = damage.or_else(|| {
-                let reason = "the next segment does not continue this one".into();
-                (live.summary.last != next.previous).then_some(Damage { at: live.end(), reason })
-            });
-            if let Some(damage) = damage {
-                self.end_at(damage);
-                break;
+            let segment = &self.segments[at];
+            let mut sealed = None;
+            if segment.file_end()? >= next.base {
+                sealed = Sealed::open(disk, dir, segment.origin, next.base, next.previous)?;
             }
-            self.sealed.insert(live.summary.origin.base, live.summary);
+            let sealed = match sealed {
+                Some(sealed) => sealed,
+                None => match read_sealed(&self.segments, at)? {
+                    Ok(read) => read.written(disk, dir).unwrap_or_default().unwrap_or(read),
+                    Err(damage) => {
+                        self.end_at(damage);
+                        break;
+                    }
+                },
+            };
+            self.sealed.insert(sealed.origin.base, Arc::new(sealed));
             at += 1;
         }
         Ok(())
@@ -152,6 +175,20 @@ impl Opened {
         // A killed process may have left valid records in the page cache only: they count once they are synced.
         active.file.sync_data().map_err(StorageError::io("sync", &active.path))
     }
+}
+
+/// Reads all of the finished segment number `at`.
+pub(super) fn read_sealed(
+    segments: &[Arc<Segment>],
+    at: usize,
+) -> Result<Result<Sealed, Damage>, StorageError> {
+    let next = segments[at + 1].origin;
+    let (live, damage) = fold(segments, at, next.base)?;
+    let damage = damage.or_else(|| {
+        let reason = "the next segment does not continue this one".into();
+        (live.summary.last != next.previous).then_some(Damage { at: live.end(), reason })
+    });
+    Ok(damage.map_or_else(|| Ok(Sealed::new(live.summary)), Err))
 }
 
 /// Folds the records of segment number `at` up to `to`. Damage tells where it stopped instead.

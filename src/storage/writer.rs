@@ -2,11 +2,12 @@
 //! whatever comes in meanwhile goes into the next round. After the first failure it writes nothing more: what a failed
 //! sync left behind is unknown, and a second one may report success for lost pages.
 
-use std::io::IoSlice;
+use std::collections::BTreeMap;
+use std::io::{self, IoSlice};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use super::format::Batch;
 use super::hint::Hint;
 use super::log::{LogEvent, LogOptions};
 use super::segment::{Origin, Segment};
+use super::sidecar::{Sealed, Sidecar};
 use crate::env::Disk;
 use crate::model::Offset;
 
@@ -31,6 +33,9 @@ pub(super) struct Shared {
     pub(super) options: LogOptions,
     /// Ascending; never empty. The writer changes it.
     pub(super) segments: RwLock<Vec<Arc<Segment>>>,
+    /// What is in each finished segment, by base. Changed under the lock of the log's front, but for a sidecar that
+    /// takes the place of entries in memory.
+    pub(super) sealed: Mutex<BTreeMap<Offset, Arc<Sealed>>>,
     /// Everything below is written and synced.
     pub(super) durable: AtomicU64,
     /// Why the log has failed; set once.
@@ -41,6 +46,11 @@ impl Shared {
     /// The open segments, ascending.
     pub(super) fn segments(&self) -> Vec<Arc<Segment>> {
         self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is in each finished segment.
+    pub(super) fn sealed(&self) -> MutexGuard<'_, BTreeMap<Offset, Arc<Sealed>>> {
+        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fails when the log has.
@@ -237,11 +247,37 @@ impl Writer {
     }
 }
 
+/// Writes the sidecars of finished segments, on a thread of its own: sorting and writing one takes longer than a
+/// confirmation may.
+pub(super) fn write_sidecars(shared: &Shared, bases: &Receiver<Offset>) {
+    for base in bases {
+        let Some(sealed) = shared.sealed().get(&base).cloned() else { continue };
+        match sealed.written(shared.disk.as_ref(), &shared.dir) {
+            Ok(Some(written)) => {
+                let mut all = shared.sealed();
+                // The log may have been cut meanwhile: then this sidecar fits no segment and is never opened.
+                if all.get(&base).is_some_and(|now| Arc::ptr_eq(now, &sealed)) {
+                    all.insert(base, Arc::new(written));
+                }
+            }
+            Ok(None) => {}
+            Err(e) => tracing::warn!("a sidecar stays in memory: {e}"),
+        }
+    }
+}
+
 impl Shared {
     /// Durably removes one segment. Each removal is made durable before the next, so that no crash leaves a gap.
     fn remove_segment(&self, base: Offset) -> Result<(), StorageError> {
         let path = self.dir.join(Segment::name(base));
         self.disk.remove(&path).map_err(StorageError::io("remove", &path))?;
+        let sidecar = self.dir.join(Sidecar::name(base));
+        match self.disk.remove(&sidecar) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!("cannot remove {}: {e}", sidecar.display())
+            }
+            _ => {}
+        }
         self.disk.sync_dir(&self.dir).map_err(StorageError::io("sync", &self.dir))
     }
 }

@@ -2,6 +2,7 @@
 
 mod append;
 mod reopen;
+mod window;
 
 use std::path::Path;
 use std::sync::Arc;
