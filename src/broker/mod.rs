@@ -1,10 +1,12 @@
 //! What clients see of the broker: sessions, destinations, subscriptions, dispatch. Names no protocol and no transport.
 
-mod session;
 mod gate;
+mod options;
+mod session;
 
-pub use gate::{Closed, Gate, Inbound, Session, SessionInfo};
+pub use gate::{Closed, GATE_COMMANDS, Gate, Inbound, SESSION_SUBMISSIONS, Session, Submission, Turn};
+pub use options::{TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
 pub use session::{
-    Command, Correlation, DeliveryId, Refusal, SessionEvent, SessionId, SubscribeOptions, SubscriptionKey,
-    TransactionKey, Verdict,
+    Command, Correlation, DeliveryId, Refusal, SessionEvent, SessionId, SessionInfo, SubscribeOptions,
+    SubscriptionKey, TransactionKey, Verdict,
 };
