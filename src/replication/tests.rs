@@ -66,6 +66,8 @@ struct Node {
     replica: Option<Replica>,
     /// Counts the lives of this node: events for an earlier life are dropped.
     life: u64,
+    /// Counts the cuts of this log: the shell drains notices of syncs from before a cut.
+    log_life: u64,
     bound: bool,
     serving: bool,
     paused: bool,
@@ -91,7 +93,7 @@ enum What {
     Records(usize, u64, StreamId, Offset, Vec<Entry>, Offset),
     /// A node looks at the tree.
     Look(usize, u64),
-    Synced(usize, u64, usize),
+    Synced(usize, u64, u64, usize),
 }
 
 struct World {
@@ -142,6 +144,7 @@ impl World {
                 disk: Disk::blank(n as u128 + 1, n),
                 replica: None,
                 life: 0,
+                log_life: 0,
                 bound: false,
                 serving: false,
                 paused: false,
@@ -310,8 +313,9 @@ impl World {
     }
 
     fn sync_later(&mut self, n: usize) {
-        let (delay, life, to) = (self.rng.ms(3), self.nodes[n].life, self.nodes[n].disk.log.len());
-        self.at(delay, What::Synced(n, life, to));
+        let (delay, node) = (self.rng.ms(3), &self.nodes[n]);
+        let (life, log_life, to) = (node.life, node.log_life, node.disk.log.len());
+        self.at(delay, What::Synced(n, life, log_life, to));
     }
 
     fn act(&mut self, n: usize, action: Action) -> Option<Event> {
@@ -333,10 +337,7 @@ impl World {
                 self.note(format!("n{n} cuts to {to}"));
                 self.nodes[n].disk.log.truncate(keep);
                 self.nodes[n].disk.synced = self.nodes[n].disk.synced.min(keep);
-                // Notices of syncs that were under way are drained by the shell.
-                self.nodes[n].life += 1;
-                let life = self.nodes[n].life;
-                self.at(Duration::ZERO, What::Look(n, life));
+                self.nodes[n].log_life += 1;
             }
             Action::AppendEpochStart(epoch) => {
                 let life = self.nodes[n].life;
@@ -519,7 +520,7 @@ impl World {
     fn deliver(&mut self, what: What) {
         let paused = |w: &World, n: usize| w.nodes[n].paused;
         match what {
-            What::Event(n, life, _) | What::Records(n, life, ..) | What::Look(n, life) | What::Synced(n, life, _)
+            What::Event(n, life, _) | What::Records(n, life, ..) | What::Look(n, life) | What::Synced(n, life, ..)
                 if self.nodes[n].life != life =>
             {
                 // Messages for an earlier life of a process, or of its log.
@@ -533,7 +534,8 @@ impl World {
                 let view = self.view(n);
                 self.step(n, Event::View(Box::new(view)));
             }
-            What::Synced(n, _, to) => {
+            What::Synced(n, _, log_life, _) if self.nodes[n].log_life != log_life => {}
+            What::Synced(n, _, _, to) => {
                 let node = &mut self.nodes[n];
                 node.disk.synced = node.disk.synced.max(to.min(node.disk.log.len()));
                 let durable = Offset(node.disk.synced as u64 * RECORD);
