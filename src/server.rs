@@ -13,11 +13,12 @@ use crate::broker::{BrokerOptions, Gate};
 use crate::config::{Config, Replicated, Store, TransportConnector, ZkAcl};
 use crate::coordination::{Coordinator, CoordinatorEvent, FixedCoordinator, ZooKeeperCoordinator, ZooKeeperOptions};
 use crate::env::{Clock, Disk, SystemClock, SystemDisk};
-use crate::model::{Identity, StoreId};
+use crate::model::StoreId;
 use crate::node::{Node, NodeError, NodeParts, Request};
 use crate::protocol::{Listener, ListenerError};
 use crate::replication::{PeerOptions, ReplicaSettings};
-use crate::storage::{IdentityFile, Index, Log, LogOptions, Recovered, SledIndex, StorageError};
+use crate::storage::{LogEvent, LogOptions, StorageError};
+use crate::storage::Store as Disks;
 
 /// How long a starting node waits for ZooKeeper. A running one waits for ever.
 const ZOOKEEPER_TIME_MAX: Duration = Duration::from_secs(15);
@@ -242,12 +243,9 @@ fn parts(
 ) -> Result<NodeParts, ServerError> {
     let kind = kind(config);
     let settings = settings(config, kind.replicated);
-    let unusable = |source| ServerError::Directory { path: kind.directory.clone(), source };
-    let (log, log_events, recovered) = open_log(&kind)?;
-    let opened = IdentityFile::open(Arc::clone(&kind.disk), &kind.directory, &settings.node);
-    let (mut file, mut identity) = opened.map_err(unusable)?;
-    let recovered = repair(&kind, &log, recovered, &mut file, &mut identity)?;
-    let (index, checkpoint) = SledIndex::open(&kind.directory.join("index"));
+    let (notify, log_events) = mpsc::unbounded_channel();
+    let store = open_store(&kind, &settings.node, notify)?;
+    let (index, checkpoint) = Disks::open_index(&kind.directory);
     let (events, coordinator_events) = mpsc::unbounded_channel();
     let coordinator = coordinator(kind.replicated, events);
     let total = usize::try_from(memory_limit(config)).unwrap_or(usize::MAX);
@@ -260,10 +258,10 @@ fn parts(
         settings,
         store_path: kind.directory.display().to_string(),
         zk_path: kind.replicated.map(|r| r.zk_path.clone()),
-        identity: (file, identity),
-        log: (log, recovered),
+        identity: (store.file, store.identity),
+        log: (store.log, store.recovered),
         log_events,
-        index: (Box::new(index), checkpoint),
+        index: (index, checkpoint),
         coordinator: (coordinator, coordinator_events),
         peers,
         broker: BrokerOptions { memory_limit: total, ..BrokerOptions::default() },
@@ -281,50 +279,39 @@ fn settings(config: &Config, replicated: Option<&Replicated>) -> ReplicaSettings
     }
 }
 
-type OpenLog = (Log, mpsc::UnboundedReceiver<crate::storage::LogEvent>, Recovered);
-
-fn open_log(kind: &Kind<'_>) -> Result<OpenLog, ServerError> {
-    let (notify, events) = mpsc::unbounded_channel();
+fn open_store(
+    kind: &Kind<'_>,
+    node: &str,
+    notify: mpsc::UnboundedSender<LogEvent>,
+) -> Result<Disks, ServerError> {
+    let unusable = |source| ServerError::Directory { path: kind.directory.clone(), source };
     let options = LogOptions { segment_bytes: kind.log_size, ..LogOptions::default() };
-    let directory = kind.directory.join("log");
     let tell = Box::new(move |event| {
         // The node has ended: nobody waits for it any more.
         let _ = notify.send(event);
     });
-    let opened = Log::open(Arc::clone(&kind.disk), &directory, options, tell);
-    let (log, recovered) =
-        opened.map_err(|source| ServerError::Directory { path: kind.directory.clone(), source })?;
-    if recovered.cut > 0 {
-        tracing::warn!(bytes = recovered.cut, "a torn tail of the log was cut; nobody had been told that it was durable");
+    let store = Disks::open(Arc::clone(&kind.disk), &kind.directory, node, options, tell).map_err(unusable)?;
+    if store.recovered.cut > 0 {
+        let bytes = store.recovered.cut;
+        tracing::warn!(bytes, "a torn tail of the log was cut; nobody had been told that it was durable");
     }
-    Ok((log, events, recovered))
+    repair(kind, store)
 }
 
 /// A damaged log takes back its vote: the store gets a new identity, what cannot be trusted is cut, and the master
 /// sends it again. A lone broker has no such master.
-fn repair(
-    kind: &Kind<'_>,
-    log: &Log,
-    recovered: Recovered,
-    file: &mut IdentityFile,
-    identity: &mut Identity,
-) -> Result<Recovered, ServerError> {
-    // An identity that has promised without a log stands beside a log that was lost.
-    let lost = recovered.created && identity.promise.epoch.0 > 0;
-    let Some(damage) = recovered.damage.clone().map(|d| (d.at, d.reason)).or(lost.then(|| {
-        (recovered.base, "the log is missing".to_owned())
-    })) else {
-        return Ok(recovered);
-    };
-    let (at, reason) = damage;
+fn repair(kind: &Kind<'_>, mut store: Disks) -> Result<Disks, ServerError> {
+    let Some(damage) = store.recovered.damage.take() else { return Ok(store) };
+    let (at, reason) = (damage.at, damage.reason);
     if kind.replicated.is_none() {
         return Err(ServerError::Damaged { path: kind.directory.clone(), at: at.0, reason });
     }
     tracing::error!(%at, reason, "the log is damaged: this node takes back its vote and repairs itself from the master");
     let unusable = |source| ServerError::Directory { path: kind.directory.clone(), source };
-    identity.store = StoreId(crate::env::random_u128());
-    file.save(identity).map_err(unusable)?;
-    if lost { Ok(recovered) } else { log.truncate(at).map_err(unusable) }
+    store.identity.store = StoreId(crate::env::random_u128());
+    store.file.save(&store.identity).map_err(unusable)?;
+    store.recovered = store.log.truncate(at).map_err(unusable)?;
+    Ok(store)
 }
 
 fn coordinator(replicated: Option<&Replicated>, events: mpsc::UnboundedSender<CoordinatorEvent>) -> Coordinator {
@@ -359,9 +346,4 @@ fn memory_limit(config: &Config) -> u64 {
 fn memory_total() -> u64 {
     let info = rustix::system::sysinfo();
     info.totalram * u64::from(info.mem_unit)
-}
-
-/// The directories of a store that `store verify` looks at.
-pub fn log_directory(store: &Path) -> PathBuf {
-    store.join("log")
 }

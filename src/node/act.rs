@@ -52,7 +52,8 @@ impl Core {
             }
             Action::Serve => self.serve_when_applied = true,
             Action::Suspend(reason) => self.suspend(&reason),
-            Action::AllowDispatch(allowed) => self.broker.dispatch_allowed(allowed),
+            // The node asks for the lease before each round of dispatch.
+            Action::AllowDispatch(_) => {}
             Action::Fatal(reason) => self.fail(NodeError::Group(reason)),
         }
         None
@@ -113,7 +114,6 @@ impl Core {
             self.serve_when_applied = false;
             let (now, wall) = self.time();
             self.broker.promote(now, wall);
-            self.broker.dispatch_allowed(self.replica.dispatching());
             self.outside.serving.send_replace(true);
         }
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::model::{Epoch, Offset, Position, Record, RecordKind};
 use crate::state::State;
-use crate::storage::{Batch, Checkpoint, Index, Recovered, join_body, records};
+use crate::storage::{Batch, Checkpoint, Recovered, join_body, records};
 
 use super::NodeError;
 use super::core::{Core, blank_state};
@@ -17,11 +17,7 @@ const READ_BYTES: usize = 1 << 20;
 const CHECKPOINT_BYTES: u64 = 64 << 20;
 
 /// The state that the index holds, if it fits the log; else the state of an empty log.
-pub(super) fn restore(
-    checkpoint: Option<Checkpoint>,
-    recovered: &Recovered,
-    index: &dyn Index,
-) -> (State, Position) {
+pub(super) fn restore(checkpoint: Option<Checkpoint>, recovered: &Recovered) -> (State, Position) {
     let Some(checkpoint) = checkpoint else { return blank_or_base(recovered) };
     let at = checkpoint.applied;
     // The epoch that a position names must be the one that the log holds there, or the index is of another log.
@@ -36,7 +32,6 @@ pub(super) fn restore(
         Ok(state) if fits && state.digest() == checkpoint.digest => (state, at),
         _ => {
             tracing::warn!("the index does not fit the log; it is made anew from the log");
-            index.wipe();
             blank_or_base(recovered)
         }
     }
@@ -165,11 +160,10 @@ impl Core {
         self.index.store(checkpoint);
     }
 
-    /// The log was emptied and begins anew: so do state and index.
+    /// The log was emptied and begins anew: so does the state. The index may stay: equal positions mean equal logs.
     pub(super) fn forget_everything(&mut self, base: Position) {
         let (state, _) = blank_state();
         self.broker.replace_state(state);
-        self.index.wipe();
         self.unapplied.clear();
         self.open_group.clear();
         self.applied = base;

@@ -200,7 +200,8 @@ impl World {
             suspect_after: Duration::from_secs(1),
         };
         node.replica = Some(Replica::new(settings, node.disk.identity.clone(), log, rand::random::<u64>));
-        (node.bound, node.serving, node.paused, node.answered) = (false, false, false, 0);
+        (node.bound, node.serving, node.paused, node.dispatching) = (false, false, false, false);
+        node.answered = 0;
         (node.session, node.member) = (None, None);
         self.step(n, Event::Tick);
     }

@@ -329,6 +329,16 @@ impl Log {
         Offset(self.inner.shared.durable.load(Ordering::Acquire))
     }
 
+    /// The same as [`Log::read`] if what is asked for is still in memory. Never blocks on a disk.
+    pub fn read_recent(&self, from: Offset, bytes_max: usize) -> Option<Bytes> {
+        let slices = self.front().tail_slices(from, bytes_max);
+        match &slices[..] {
+            [] => None,
+            [slice] => whole_records(from, slice.clone(), bytes_max).ok(),
+            slices => whole_records(from, slices.concat().into(), bytes_max).ok(),
+        }
+    }
+
     /// Whole records from `from` on, at most `bytes_max` bytes of them, but at least one unless `from` is the end. Finds
     /// what has not been written yet too. Blocking I/O, from any thread.
     ///
