@@ -15,6 +15,8 @@ use crate::model::Offset;
 const SLOT_BYTES: u64 = 4096;
 const MAGIC: [u8; 8] = *b"QUORDUR\x01";
 const FIELDS: usize = 28;
+/// In place of an end: it was known once.
+const LOST: Offset = Offset(u64::MAX);
 
 /// The file `durable`.
 pub(super) struct Hint {
@@ -27,8 +29,10 @@ pub(super) struct Hint {
 /// How the file was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// There was none: a new one says 0.
-    Absent,
+    /// There was none, and none was expected: a new one says 0.
+    Created,
+    /// There was none although there should be; the new one remembers that.
+    Lost,
     /// No slot of it can be read.
     Damaged,
     /// The log was durable up to here.
@@ -36,8 +40,8 @@ pub(super) enum Found {
 }
 
 impl Hint {
-    /// Opens the file or creates a durable one.
-    pub(super) fn open(disk: &dyn Disk, dir: &Path) -> Result<(Hint, Found), StorageError> {
+    /// Opens the file or creates a durable one; `expected`: there has been one.
+    pub(super) fn open(disk: &dyn Disk, dir: &Path, expected: bool) -> Result<(Hint, Found), StorageError> {
         let path = dir.join("durable");
         match disk.open(&path) {
             Ok(file) => {
@@ -49,10 +53,10 @@ impl Hint {
                 let draft = dir.join("durable.tmp");
                 let file = disk.create(&draft).map_err(StorageError::io("create", &draft))?;
                 let mut hint = Hint { file, path, generation: 0, end: Offset(0) };
-                hint.force(Offset(0))?;
+                hint.force(if expected { LOST } else { Offset(0) })?;
                 disk.rename(&draft, &hint.path).map_err(StorageError::io("create", &hint.path))?;
                 disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
-                Ok((hint, Found::Absent))
+                Ok((hint, if expected { Found::Lost } else { Found::Created }))
             }
             Err(e) => Err(StorageError::io("open", &path)(e)),
         }
@@ -68,7 +72,7 @@ impl Hint {
                 && generation > self.generation
             {
                 (self.generation, self.end) = (generation, end);
-                found = Found::End(end);
+                found = if end == LOST { Found::Lost } else { Found::End(end) };
             }
         }
         Ok(found)
@@ -119,14 +123,14 @@ mod tests {
     use crate::env::SystemDisk;
 
     fn found(dir: &Path) -> Found {
-        Hint::open(&SystemDisk, dir).unwrap().1
+        Hint::open(&SystemDisk, dir, true).unwrap().1
     }
 
     #[test]
     fn the_hint_is_what_was_written_last() {
         let dir = tempfile::tempdir().unwrap();
-        let (mut hint, absent) = Hint::open(&SystemDisk, dir.path()).unwrap();
-        assert_eq!((absent, found(dir.path())), (Found::Absent, Found::End(Offset(0))));
+        let (mut hint, absent) = Hint::open(&SystemDisk, dir.path(), false).unwrap();
+        assert_eq!((absent, found(dir.path())), (Found::Created, Found::End(Offset(0))));
         for end in [5, 9, 12] {
             hint.write(Offset(end)).unwrap();
             assert_eq!(found(dir.path()), Found::End(Offset(end)));
@@ -136,9 +140,17 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_hint_stays_lost_until_it_is_forced() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!((found(dir.path()), found(dir.path())), (Found::Lost, Found::Lost));
+        Hint::open(&SystemDisk, dir.path(), true).unwrap().0.force(Offset(3)).unwrap();
+        assert_eq!(found(dir.path()), Found::End(Offset(3)));
+    }
+
+    #[test]
     fn a_torn_slot_gives_the_one_before_and_two_torn_slots_are_damage() {
         let dir = tempfile::tempdir().unwrap();
-        let mut hint = Hint::open(&SystemDisk, dir.path()).unwrap().0;
+        let mut hint = Hint::open(&SystemDisk, dir.path(), false).unwrap().0;
         hint.write(Offset(5)).unwrap();
         hint.write(Offset(9)).unwrap();
         let path = dir.path().join("durable");

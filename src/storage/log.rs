@@ -113,13 +113,24 @@ impl Log {
         options: LogOptions,
         notify: Notify,
     ) -> Result<(Log, Recovered), StorageError> {
+        Log::open_known(disk, dir, options, notify, false)
+    }
+
+    /// As [`Log::open`]; `expected`: there has been a log, so that an empty directory is damage.
+    pub(super) fn open_known(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        options: LogOptions,
+        notify: Notify,
+        expected: bool,
+    ) -> Result<(Log, Recovered), StorageError> {
         disk.create_dir_all(dir).map_err(StorageError::io("create", dir))?;
         let lock = disk.lock(dir).map_err(|e| match e.kind() {
             std::io::ErrorKind::WouldBlock => StorageError::Locked(dir.to_owned()),
             _ => StorageError::io("lock", dir)(e),
         })?;
         let Opened { segments, sealed, live, hint, cut, created, damage } =
-            recovery::open(disk.as_ref(), dir, options)?;
+            recovery::open(disk.as_ref(), dir, options, expected)?;
         let active = segments[segments.len() - 1].clone();
         let written = live.end();
         let shared = Arc::new(Shared {

@@ -34,16 +34,19 @@ pub(super) struct Opened {
     pub(super) damage: Option<Damage>,
 }
 
-/// Opens the log in `dir`, creates it when there is none.
-pub(super) fn open(disk: &dyn Disk, dir: &Path, options: LogOptions) -> Result<Opened, StorageError> {
-    let (hint, found) = Hint::open(disk, dir)?;
+/// Opens the log in `dir`, creates it when there is none; `expected`: there has been one.
+pub(super) fn open(
+    disk: &dyn Disk,
+    dir: &Path,
+    options: LogOptions,
+    expected: bool,
+) -> Result<Opened, StorageError> {
     let bases = Segment::list(disk, dir)?;
+    let (hint, found) = Hint::open(disk, dir, expected || !bases.is_empty())?;
     let lost = match found {
-        Found::Damaged => Some("the file 'durable' cannot be read, so the log's end may be lost"),
-        Found::Absent if !bases.is_empty() => {
-            Some("the file 'durable' is missing, so the log's end may be lost")
-        }
-        _ => None,
+        Found::Damaged => Some("the file 'durable' cannot be read, so the end of the log may be missing"),
+        Found::Lost => Some("the file 'durable' was missing, so the end of the log may be missing too"),
+        Found::Created | Found::End(_) => None,
     };
     remove_leftovers(disk, dir, &bases)?;
     let durable = if let Found::End(end) = found { end } else { Offset(0) };
@@ -53,7 +56,7 @@ pub(super) fn open(disk: &dyn Disk, dir: &Path, options: LogOptions) -> Result<O
         live: Live::new(Origin::default()),
         hint,
         cut: 0,
-        created: found == Found::Absent && bases.is_empty(),
+        created: found == Found::Created,
         damage: None,
     };
     opened.open_segments(disk, dir, &bases)?;
