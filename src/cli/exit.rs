@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::client::ClientError;
+
 /// How the process ends. The numbers are part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -60,6 +62,11 @@ impl Failure {
 /// Whatever has no code of its own is a plain failure.
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Failure {
-        Failure::new(Exit::Failed, error)
+        let error = error.into();
+        let exit = match error.downcast_ref() {
+            Some(ClientError::Unreachable { .. }) => Exit::Unreachable,
+            _ => Exit::Failed,
+        };
+        Failure::new(exit, error)
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod client;
 mod config;
 mod connections;
 mod console;
@@ -26,7 +27,7 @@ use exit::Failure;
 #[derive(Debug, Parser)]
 #[command(name = "quorate", version, about, max_term_width = 110, after_help = exit_codes())]
 pub struct Cli {
-    /// Answer in JSON, one document
+    /// Answer in JSON; messages one in each line
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -51,6 +52,14 @@ enum Command {
     /// The group that a node is in
     #[command(subcommand)]
     Group(group::GroupCommand),
+    /// Send messages, and wait until they are stored
+    Produce(client::ProduceArgs),
+    /// Take messages, and print one in each line
+    Consume(client::ConsumeArgs),
+    /// Look at the messages of a queue without taking them
+    Browse(client::BrowseArgs),
+    /// Measure a broker: producers and consumers at full speed for a while
+    Bench(client::BenchArgs),
     /// Look at a store on disk
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -113,6 +122,10 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Topics(console) => destinations::run(&console, "/api/topics", json),
         Command::Connections(console) => connections::run(&console, json),
         Command::Group(command) => group::run(&command, json),
+        Command::Produce(args) => client::produce(&args, json),
+        Command::Consume(args) => client::consume(&args, json),
+        Command::Browse(args) => client::browse(&args, json),
+        Command::Bench(args) => client::bench(&args, json),
         Command::Store(command) => store::run(&command, json),
     }
 }
