@@ -1,1 +1,273 @@
 //! Configuration: the file as written, then validated and typed. Nothing else reads configuration.
+//!
+//! Three layers, the later ones win: the TOML file, the environment (`QUORATE_STORE_KIND` for `store.kind`) and
+//! `--set key=value`. Whatever is not understood stops the start; all faults are told at once.
+
+mod connector;
+mod fault;
+mod network;
+mod raw;
+mod secret;
+mod section;
+mod store;
+#[cfg(test)]
+mod tests;
+mod units;
+mod uri;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub use connector::{Scheme, TransportConnector};
+pub use fault::{ConfigError, Fault, Place};
+pub use network::{Discovery, NetworkConnector};
+pub use secret::Secret;
+pub use section::Setting;
+pub use store::{Local, Replicated, Store, Sync, ZkAcl, ZkAclEntry};
+pub use units::Limit;
+
+use section::{Section, Source, Unit};
+
+/// A configuration that can be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `[broker]`.
+    pub broker: Broker,
+    /// `[store]` and the section of its kind.
+    pub store: Store,
+    /// `[[transport_connector]]`, in the order of the file; names and ports are unique.
+    pub transport_connectors: Vec<TransportConnector>,
+    /// `[[network_connector]]`; names are unique.
+    pub network_connectors: Vec<NetworkConnector>,
+    /// `[system_usage]`.
+    pub system_usage: SystemUsage,
+    /// `[console]`.
+    pub console: Console,
+    /// `[log]`.
+    pub log: Log,
+}
+
+/// `[broker]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broker {
+    /// The broker's name; the same on all nodes of a group.
+    pub name: String,
+    /// Where everything is stored that has no directory of its own.
+    pub data_directory: PathBuf,
+}
+
+/// `[system_usage]`: at these bounds producers wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemUsage {
+    /// Messages in memory.
+    pub memory: Limit,
+    /// The store.
+    pub store: Limit,
+    /// Temporary files.
+    pub temp: Limit,
+}
+
+/// `[console]`: the port of the admin interface, open on every node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Console {
+    /// Where it listens.
+    pub bind: SocketAddr,
+}
+
+/// `[log]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Least severity that is written.
+    pub level: LogLevel,
+    /// Lines for people or for machines.
+    pub format: LogFormat,
+}
+
+/// Least severity that is written to the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What needs a person.
+    Error,
+    /// What may need one.
+    Warn,
+    /// What happens.
+    Info,
+    /// Why it happens.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// The configuration's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        }
+    }
+}
+
+/// Shape of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `INFO | message`, as ActiveMQ's console shows it.
+    Text,
+    /// One JSON object in a line.
+    Json,
+}
+
+/// A configuration, and what its owner should know about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Things that are allowed and may surprise.
+    pub warnings: Vec<String>,
+    /// Every key that there is, with the value that counts and where it came from, in the order of the sections.
+    pub settings: Vec<Setting>,
+}
+
+impl Config {
+    /// Reads `file`, the environment of the process and the `--set` arguments. Without a file everything has its
+    /// default: a lone broker on loopback.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists everything that is wrong; the caller prints it and does not start.
+    pub fn load(file: Option<&Path>, arguments: &[String]) -> Result<Loaded, ConfigError> {
+        let environment: Vec<(String, String)> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let Some(path) = file else {
+            return Config::parse(None, "", arguments, &environment);
+        };
+        let name = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Config::parse(Some(&name), &text, arguments, &environment),
+            Err(error) => {
+                let message = format!("cannot be read: {error}");
+                let fault = Fault { place: Place::Default, key: String::new(), message };
+                Err(ConfigError { file: Some(name), faults: vec![fault] })
+            }
+        }
+    }
+
+    /// Reads a configuration from its parts. `file` is the name for messages.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(
+        file: Option<&str>,
+        text: &str,
+        arguments: &[String],
+        environment: &[(String, String)],
+    ) -> Result<Loaded, ConfigError> {
+        let source = Source::new(file, text, arguments, environment)?;
+        let mut warnings = Vec::new();
+        let config = read(&source, &mut warnings);
+        let settings = source.finish()?;
+        Ok(Loaded { config, warnings, settings })
+    }
+}
+
+const LIMIT: Unit<Limit> = Unit {
+    parse: units::limit,
+    show: |limit| match limit {
+        Limit::Bytes(bytes) => units::show_size(*bytes),
+        Limit::Percent(percent) => format!("{percent}%"),
+    },
+    magnitude: |limit| u128::from(limit.bytes_of(100)),
+    expected: units::LIMIT_EXPECTED,
+    bare: true,
+};
+
+const CONSOLE_DEFAULT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8161);
+
+fn read(source: &Source, warnings: &mut Vec<String>) -> Config {
+    let root = source.root();
+    let broker = root.section("broker");
+    let broker = Broker {
+        name: broker.parsed("name", "localhost", broker_name).unwrap_or_default(),
+        data_directory: broker.parsed("data_directory", "data", store::directory).unwrap_or_default(),
+    };
+    let store_section = root.section("store");
+    let store = store::read(&store_section, &broker.data_directory, warnings);
+    let transports = root.sections("transport_connector");
+    let transport_connectors = connector::read(&transports, warnings);
+    let network_connectors = network::read(&root.sections("network_connector"), warnings);
+    let usage = root.section("system_usage");
+    let system_usage = SystemUsage {
+        memory: usage.measure("memory", Limit::Bytes(1 << 30), None, &LIMIT),
+        store: usage.measure("store", Limit::Bytes(100 << 30), None, &LIMIT),
+        temp: usage.measure("temp", Limit::Bytes(50 << 30), None, &LIMIT),
+    };
+    let console_section = root.section("console");
+    let bind = console_section.parsed("bind", &CONSOLE_DEFAULT.to_string(), console_bind);
+    let console = Console { bind: bind.unwrap_or(CONSOLE_DEFAULT) };
+    let log = read_log(&root.section("log"));
+    let config =
+        Config { broker, store, transport_connectors, network_connectors, system_usage, console, log };
+    unique_ports(&config, &transports, &store_section, &console_section);
+    config
+}
+
+fn read_log(section: &Section<'_>) -> Log {
+    let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace]
+        .map(|l| (l.name(), l));
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    Log {
+        level: section.choice("level", LogLevel::Info.name(), &levels).unwrap_or(LogLevel::Info),
+        format: section.choice("format", "text", &formats).unwrap_or(LogFormat::Text),
+    }
+}
+
+/// Every port is bound once: transport connectors, replication and console.
+fn unique_ports(config: &Config, transports: &[Section<'_>], store: &Section<'_>, console: &Section<'_>) {
+    let mut taken: Vec<(String, u16, String)> = Vec::new();
+    if let Store::Replicated(replicated) = &config.store {
+        let ip = replicated.bind.ip().to_string();
+        taken.push((ip, replicated.bind.port(), "store.replicated.bind".to_owned()));
+    }
+    let console_bind = config.console.bind;
+    if let Some(other) = conflict(&taken, &console_bind.ip().to_string(), console_bind.port()) {
+        let owner = if console.is_written("bind") { console } else { store };
+        owner.fault("bind", format!("port {} is already taken by {other}", console_bind.port()));
+    }
+    taken.push((console_bind.ip().to_string(), console_bind.port(), "console.bind".to_owned()));
+    for connector in &config.transport_connectors {
+        let path = format!("transport_connector.{}.uri", connector.name);
+        if let Some(other) = conflict(&taken, &connector.host, connector.port) {
+            let message = format!("port {} is already taken by {other}", connector.port);
+            match transports.iter().find(|section| section.path_of("uri") == path) {
+                Some(section) => section.fault("uri", message),
+                None => console.fault("bind", message),
+            }
+        }
+        taken.push((connector.host.clone(), connector.port, path));
+    }
+}
+
+fn conflict(taken: &[(String, u16, String)], host: &str, port: u16) -> Option<String> {
+    let any = |host: &str| matches!(host, "0.0.0.0" | "::");
+    let same = |other: &str| any(other) || any(host) || other == host;
+    taken.iter().find(|(h, p, _)| *p == port && port != 0 && same(h)).map(|(_, _, owner)| owner.clone())
+}
+
+fn broker_name(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    if text.is_empty() || text.len() > 100 || !text.chars().all(allowed) {
+        return Err(format!("{text:?} is no broker name; expected 1 to 100 letters, digits and -._"));
+    }
+    Ok(text.to_owned())
+}
+
+fn console_bind(text: &str) -> Result<SocketAddr, String> {
+    text.trim()
+        .replace("localhost", "127.0.0.1")
+        .parse()
+        .map_err(|_| format!("{text:?} is no address; expected one such as \"127.0.0.1:8161\""))
+}

@@ -2,5 +2,7 @@
 //! that the simulation can supply its own.
 
 mod clock;
+mod disk;
 
 pub use clock::{Clock, SystemClock, random_u64, random_u128};
+pub use disk::{Disk, DiskFile, DiskLock, SystemDisk};

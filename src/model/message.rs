@@ -279,6 +279,16 @@ impl Message {
         })
     }
 
+    /// The properties as they are encoded: name, type number, value. For adapters that write them out without a copy.
+    pub fn encoded_properties(&self) -> impl Iterator<Item = (&str, u8, &[u8])> {
+        let mut rest = self.field(Field::Properties).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let (name, kind, value, after) = split_encoded_property(rest)?;
+            rest = after;
+            Some((name, kind, value))
+        })
+    }
+
     fn u32_at(&self, at: usize) -> u32 {
         u32::from_le_bytes([self.bytes[at], self.bytes[at + 1], self.bytes[at + 2], self.bytes[at + 3]])
     }
@@ -299,10 +309,16 @@ fn split_field(rest: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 }
 
 /// Splits `{ u16 length, name, u8 type, u32 length, value }` off the front.
-fn split_property(rest: &[u8]) -> Option<(&str, PropertyValue, &[u8])> {
+fn split_encoded_property(rest: &[u8]) -> Option<(&str, u8, &[u8], &[u8])> {
     let (head, rest) = rest.split_at_checked(2)?;
     let (name, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes([head[0], head[1]])))?;
     let (kind, value, rest) = split_field(rest)?;
+    Some((std::str::from_utf8(name).ok()?, kind, value, rest))
+}
+
+/// Splits a property off the front and decodes its value.
+fn split_property(rest: &[u8]) -> Option<(&str, PropertyValue, &[u8])> {
+    let (name, kind, value, rest) = split_encoded_property(rest)?;
     let value = match kind {
         0 => PropertyValue::Null,
         1 => PropertyValue::Bool(*value.first()? != 0),
@@ -311,7 +327,7 @@ fn split_property(rest: &[u8]) -> Option<(&str, PropertyValue, &[u8])> {
         4 => PropertyValue::String(std::str::from_utf8(value).ok()?.to_owned()),
         _ => PropertyValue::Bytes(Bytes::copy_from_slice(value)),
     };
-    Some((std::str::from_utf8(name).ok()?, value, rest))
+    Some((name, value, rest))
 }
 
 /// Puts a message together. Fields may be set in any order.
@@ -389,22 +405,28 @@ impl MessageBuilder {
 
     /// Adds a typed property; a name of more than 65,535 bytes is cut off the set (no protocol sends one).
     pub fn property(&mut self, name: &str, value: &PropertyValue) -> &mut Self {
+        match value {
+            PropertyValue::Null => self.put_property(name, 0, &[]),
+            PropertyValue::Bool(b) => self.put_property(name, 1, &[u8::from(*b)]),
+            PropertyValue::Integer(n) => self.put_property(name, 2, &n.to_le_bytes()),
+            PropertyValue::Double(n) => self.put_property(name, 3, &n.to_le_bytes()),
+            PropertyValue::String(s) => self.put_property(name, 4, s.as_bytes()),
+            PropertyValue::Bytes(b) => self.put_property(name, 5, b),
+        }
+    }
+
+    /// Adds a string property without taking ownership of it; see [`MessageBuilder::property`].
+    pub fn text_property(&mut self, name: &str, value: &str) -> &mut Self {
+        self.put_property(name, 4, value.as_bytes())
+    }
+
+    fn put_property(&mut self, name: &str, kind: u8, value: &[u8]) -> &mut Self {
         let Ok(length) = u16::try_from(name.len()) else { return self };
         self.properties.put_u16_le(length);
         self.properties.put_slice(name.as_bytes());
-        let mut put = |kind: u8, value: &[u8]| {
-            self.properties.put_u8(kind);
-            self.properties.put_u32_le(value.len() as u32);
-            self.properties.put_slice(value);
-        };
-        match value {
-            PropertyValue::Null => put(0, &[]),
-            PropertyValue::Bool(b) => put(1, &[u8::from(*b)]),
-            PropertyValue::Integer(n) => put(2, &n.to_le_bytes()),
-            PropertyValue::Double(n) => put(3, &n.to_le_bytes()),
-            PropertyValue::String(s) => put(4, s.as_bytes()),
-            PropertyValue::Bytes(b) => put(5, b),
-        }
+        self.properties.put_u8(kind);
+        self.properties.put_u32_le(value.len() as u32);
+        self.properties.put_slice(value);
         self
     }
 

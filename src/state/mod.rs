@@ -1,1 +1,235 @@
 //! The fold: committed records to broker state. Pure, no I/O, no clock.
+//!
+//! Every node applies the same records in the same order and so comes to the same [`State`]; [`State::digest`] compares
+//! two of them. What a record means when the world is not as its writer thought (a repeated message, a destination
+//! that is gone) is decided here, the same on every node; [`Applied`] is the verdict.
+
+mod audit;
+mod counters;
+mod destination;
+mod encoding;
+mod snapshot;
+mod subscription;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::model::{
+    CatalogueChange, Destination, DestinationId, Message, Offset, Record, Sequence, SubscriptionId,
+};
+
+use audit::Audit;
+pub use destination::DestinationState;
+pub use encoding::SnapshotError;
+pub use subscription::SubscriptionState;
+
+/// What came of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// The message is in its destination.
+    Enqueued,
+    /// The message was sent before: it is settled at once and nobody sees it. For its sender that is a success.
+    Duplicate,
+    /// Its destination or subscription is gone, or it is older than what is known: nothing happened.
+    Dropped,
+    /// So many messages left; 0 when all of them were gone already, which is harmless.
+    Settled(u64),
+    /// The change was made.
+    Done,
+    /// Nothing to do: the record says nothing about the state, or this version does not know how.
+    Ignored,
+}
+
+/// How much of the log a state stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coverage {
+    /// Nothing was applied yet.
+    Nothing,
+    /// The fold began above offset 0, and no checkpoint has been met. Records are skipped: the checkpoint that stands
+    /// before `base` could pass anything includes their effects.
+    Part,
+    /// All of it, from the first record on.
+    Whole,
+}
+
+/// All that the committed log says, without the messages themselves.
+#[derive(Clone, Debug)]
+pub struct State {
+    coverage: Coverage,
+    base: Offset,
+    next_destination: u32,
+    next_subscription: u32,
+    destinations: BTreeMap<DestinationId, DestinationState>,
+    names: HashMap<Destination, DestinationId>,
+    subscriptions: BTreeMap<SubscriptionId, SubscriptionState>,
+    audit: Audit,
+    /// Entries of a checkpoint whose last record has not come yet. Only a state that stands for a part collects them.
+    checkpoint: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State::new()
+    }
+}
+
+impl State {
+    /// The state of an empty log.
+    pub fn new() -> State {
+        State {
+            coverage: Coverage::Nothing,
+            base: Offset(0),
+            next_destination: 1,
+            next_subscription: 1,
+            destinations: BTreeMap::new(),
+            names: HashMap::new(),
+            subscriptions: BTreeMap::new(),
+            audit: Audit::default(),
+            checkpoint: Vec::new(),
+        }
+    }
+
+    /// Applies the record that stands at `offset`; every record exactly once, in the order of the log, whole groups.
+    pub fn apply(&mut self, offset: Offset, record: &Record) -> Applied {
+        if self.coverage == Coverage::Nothing {
+            self.coverage = if offset == Offset(0) { Coverage::Whole } else { Coverage::Part };
+        }
+        match record {
+            Record::Checkpoint(part) if self.coverage == Coverage::Part => self.collect(part),
+            _ if self.coverage == Coverage::Part => Applied::Ignored,
+            Record::Message { destination, sequence, message } => {
+                self.message(*destination, *sequence, message)
+            }
+            Record::Settle { destination, subscription, ranges, .. } => {
+                self.settle(*destination, *subscription, ranges)
+            }
+            Record::Redelivered { destination, subscription, counters } => {
+                self.redelivered(*destination, *subscription, counters)
+            }
+            Record::Dispatched { destination, sequence } => match self.destinations.get_mut(destination) {
+                Some(found) => found.dispatch(*sequence),
+                None => Applied::Dropped,
+            },
+            Record::Catalogue(change) => self.change(change),
+            Record::Base(base) => {
+                self.base = self.base.max(*base);
+                Applied::Done
+            }
+            // A move changes where bytes stand, which only storage knows; a checkpoint tells a whole state nothing
+            // new; transactions of format 1 are groups, and need no verbs of their own.
+            Record::Move { .. }
+            | Record::Checkpoint(_)
+            | Record::Transaction(_)
+            | Record::EpochStart { .. }
+            | Record::Chunk(_) => Applied::Ignored,
+        }
+    }
+
+    fn message(&mut self, id: DestinationId, sequence: Sequence, message: &Message) -> Applied {
+        let Some(destination) = self.destinations.get_mut(&id) else { return Applied::Dropped };
+        if sequence.0 < destination.next() {
+            return Applied::Dropped;
+        }
+        if self.audit.repeated(id, message) {
+            destination.enter_settled(sequence);
+            return Applied::Duplicate;
+        }
+        destination.enter(sequence);
+        Applied::Enqueued
+    }
+
+    fn settle(&mut self, id: DestinationId, by: SubscriptionId, ranges: &[(u64, u64)]) -> Applied {
+        let Some(destination) = self.destinations.get_mut(&id) else { return Applied::Dropped };
+        if by == SubscriptionId(0) {
+            return Applied::Settled(destination.settle(ranges));
+        }
+        match self.subscriptions.get_mut(&by) {
+            Some(subscription) => Applied::Settled(subscription.settle(ranges, destination.next())),
+            None => Applied::Dropped,
+        }
+    }
+
+    fn redelivered(
+        &mut self,
+        id: DestinationId,
+        by: SubscriptionId,
+        counters: &[(u64, u64, u32)],
+    ) -> Applied {
+        let Some(destination) = self.destinations.get_mut(&id) else { return Applied::Dropped };
+        if by == SubscriptionId(0) {
+            destination.count(counters);
+            return Applied::Done;
+        }
+        match self.subscriptions.get_mut(&by) {
+            Some(subscription) => {
+                subscription.count(counters, destination.next());
+                Applied::Done
+            }
+            None => Applied::Dropped,
+        }
+    }
+
+    fn change(&mut self, change: &CatalogueChange) -> Applied {
+        match change {
+            CatalogueChange::CreateDestination { id, destination } => {
+                if id.0 < self.next_destination || self.names.contains_key(destination) {
+                    return Applied::Dropped;
+                }
+                self.next_destination = id.0.saturating_add(1);
+                self.names.insert(destination.clone(), *id);
+                self.destinations.insert(*id, DestinationState::new(destination.clone()));
+            }
+            CatalogueChange::RemoveDestination { id } => {
+                let Some(gone) = self.destinations.remove(id) else { return Applied::Dropped };
+                self.names.remove(gone.destination());
+                self.subscriptions.retain(|_, subscription| subscription.destination() != *id);
+            }
+            CatalogueChange::CreateSubscription { id, destination, client_id, name, selector, from } => {
+                let known = self.destinations.contains_key(destination);
+                if id.0 < self.next_subscription || !known {
+                    return Applied::Dropped;
+                }
+                self.next_subscription = id.0.saturating_add(1);
+                let made = SubscriptionState::new(*destination, client_id, name, selector, *from);
+                self.subscriptions.insert(*id, made);
+            }
+            CatalogueChange::RemoveSubscription { id } => {
+                if self.subscriptions.remove(id).is_none() {
+                    return Applied::Dropped;
+                }
+            }
+        }
+        Applied::Done
+    }
+
+    /// Where the log begins, as far as committed `Base` records say.
+    pub fn base(&self) -> Offset {
+        self.base
+    }
+
+    /// The number that the next new destination gets.
+    pub fn next_destination(&self) -> DestinationId {
+        DestinationId(self.next_destination)
+    }
+
+    /// The destination with this number.
+    pub fn destination(&self, id: DestinationId) -> Option<&DestinationState> {
+        self.destinations.get(&id)
+    }
+
+    /// The number of the destination with this name.
+    pub fn find(&self, destination: &Destination) -> Option<DestinationId> {
+        self.names.get(destination).copied()
+    }
+
+    /// Every destination, by number.
+    pub fn destinations(&self) -> impl Iterator<Item = (DestinationId, &DestinationState)> {
+        self.destinations.iter().map(|(id, destination)| (*id, destination))
+    }
+
+    /// Every durable subscription, by number.
+    pub fn subscriptions(&self) -> impl Iterator<Item = (SubscriptionId, &SubscriptionState)> {
+        self.subscriptions.iter().map(|(id, subscription)| (*id, subscription))
+    }
+}

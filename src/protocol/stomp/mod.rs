@@ -1,1 +1,38 @@
-//! STOMP 1.0, 1.1 and 1.2.
+//! STOMP 1.0, 1.1 and 1.2: the codec (bytes <-> frames) and the adapter (frames <-> session).
+
+mod frame;
+mod decoder;
+mod encoder;
+mod names;
+mod send;
+mod deliver;
+mod subscription;
+mod subscribe;
+mod adapter;
+mod handshake;
+mod input;
+mod connection;
+#[cfg(test)]
+mod codec_tests;
+
+use tokio::net::TcpStream;
+
+use super::{Protocol, Serving, Shared};
+
+pub use decoder::{CodecError, Decoder, Limits};
+pub use encoder::{FrameWriter, Output};
+pub use frame::{Frame, Header, Verb, Version};
+
+/// The protocol, for the registry.
+#[derive(Debug)]
+pub(super) struct Stomp;
+
+impl Protocol for Stomp {
+    fn name(&self) -> &'static str {
+        "stomp"
+    }
+
+    fn serve(&self, stream: TcpStream, remote: String, shared: Shared) -> Serving {
+        Box::pin(connection::serve(stream, remote, shared))
+    }
+}

@@ -1,0 +1,247 @@
+//! Transport connectors: where clients come in.
+
+use super::fault::nearest;
+use super::section::Section;
+use super::uri::Uri;
+
+/// The protocol of a connector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// ActiveMQ's own protocol; `tcp`, `nio` and `openwire` in URIs.
+    OpenWire,
+    /// STOMP 1.0 to 1.2.
+    Stomp,
+    /// AMQP 1.0.
+    Amqp,
+    /// MQTT.
+    Mqtt,
+    /// STOMP or MQTT over WebSocket.
+    WebSocket,
+    /// Whichever protocol the first bytes speak.
+    Auto,
+}
+
+impl Scheme {
+    /// Its name in log lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scheme::OpenWire => "OpenWire",
+            Scheme::Stomp => "STOMP",
+            Scheme::Amqp => "AMQP",
+            Scheme::Mqtt => "MQTT",
+            Scheme::WebSocket => "WebSocket",
+            Scheme::Auto => "auto",
+        }
+    }
+
+    fn port(self) -> u16 {
+        match self {
+            Scheme::OpenWire | Scheme::Auto => 61616,
+            Scheme::Stomp => 61613,
+            Scheme::Amqp => 5672,
+            Scheme::Mqtt => 1883,
+            Scheme::WebSocket => 61614,
+        }
+    }
+}
+
+/// One `[[transport_connector]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransportConnector {
+    /// Unique name.
+    pub name: String,
+    /// The URI as written.
+    pub uri: String,
+    /// Its protocol.
+    pub scheme: Scheme,
+    /// Whether the URI asks for TLS.
+    pub tls: bool,
+    /// Host name or address to bind; IPv6 without brackets.
+    pub host: String,
+    /// Port to bind; 0 lets the system choose.
+    pub port: u16,
+    /// Connections above this number are refused.
+    pub maximum_connections: usize,
+    /// Largest frame in bytes; a larger one closes its connection.
+    pub frame_bytes_max: usize,
+}
+
+impl TransportConnector {
+    /// Whether this version opens the port.
+    pub fn is_served(&self) -> bool {
+        self.scheme == Scheme::Stomp && !self.tls
+    }
+}
+
+pub(super) const NAME_DEFAULT: &str = "stomp";
+pub(super) const URI_DEFAULT: &str = "stomp://127.0.0.1:61613";
+const MAXIMUM_CONNECTIONS_DEFAULT: usize = 1000;
+const FRAME_BYTES_MAX_DEFAULT: usize = 100 << 20;
+
+const SCHEMES: [(&str, Scheme, bool); 21] = [
+    ("tcp", Scheme::OpenWire, false),
+    ("openwire", Scheme::OpenWire, false),
+    ("nio", Scheme::OpenWire, false),
+    ("ssl", Scheme::OpenWire, true),
+    ("nio+ssl", Scheme::OpenWire, true),
+    ("stomp", Scheme::Stomp, false),
+    ("stomp+nio", Scheme::Stomp, false),
+    ("stomp+ssl", Scheme::Stomp, true),
+    ("stomp+nio+ssl", Scheme::Stomp, true),
+    ("amqp", Scheme::Amqp, false),
+    ("amqp+nio", Scheme::Amqp, false),
+    ("amqp+ssl", Scheme::Amqp, true),
+    ("mqtt", Scheme::Mqtt, false),
+    ("mqtt+nio", Scheme::Mqtt, false),
+    ("mqtt+ssl", Scheme::Mqtt, true),
+    ("ws", Scheme::WebSocket, false),
+    ("wss", Scheme::WebSocket, true),
+    ("auto", Scheme::Auto, false),
+    ("auto+nio", Scheme::Auto, false),
+    ("auto+ssl", Scheme::Auto, true),
+    ("auto+nio+ssl", Scheme::Auto, true),
+];
+
+/// ActiveMQ's options that change nothing here, so that its connectors can be copied.
+const OPTIONS_IGNORED: [&str; 40] = [
+    "backlog",
+    "transport.backlog",
+    "transport.closeAsync",
+    "transport.connectAttemptTimeout",
+    "transport.connectionTimeout",
+    "transport.daemon",
+    "transport.defaultHeartBeat",
+    "transport.diffServ",
+    "transport.dynamicManagement",
+    "transport.enabledCipherSuites",
+    "transport.enabledProtocols",
+    "transport.hbGracePeriodMultiplier",
+    "transport.ioBufferSize",
+    "transport.jmxPort",
+    "transport.keepAlive",
+    "transport.maxInactivityDuration",
+    "transport.minmumWireFormatVersion",
+    "transport.needClientAuth",
+    "transport.prefetch",
+    "transport.soLinger",
+    "transport.soTimeout",
+    "transport.soWriteTimeout",
+    "transport.socketBufferSize",
+    "transport.stackSize",
+    "transport.tcpNoDelay",
+    "transport.threadName",
+    "transport.trace",
+    "transport.trafficClass",
+    "transport.transformer",
+    "transport.typeOfService",
+    "transport.useInactivityMonitor",
+    "transport.useKeepAlive",
+    "transport.useLocalHost",
+    "transport.useQueueForAccept",
+    "transport.verifyHostName",
+    "transport.wantClientAuth",
+    "wireFormat.cacheEnabled",
+    "wireFormat.maxInactivityDuration",
+    "wireFormat.stackTraceEnabled",
+    "wireFormat.tightEncodingEnabled",
+];
+const MAXIMUM_CONNECTIONS: &str = "maximumConnections";
+const FRAME_BYTES_MAX: &str = "wireFormat.maxFrameSize";
+
+/// Reads all connectors; without any there is one for STOMP on loopback.
+pub(super) fn read(sections: &[Section<'_>], warnings: &mut Vec<String>) -> Vec<TransportConnector> {
+    if sections.is_empty() {
+        return connector(NAME_DEFAULT.to_owned(), URI_DEFAULT).into_iter().map(|(it, _)| it).collect();
+    }
+    let mut connectors: Vec<TransportConnector> = Vec::new();
+    let mut names: Vec<String> = Vec::new();
+    for section in sections {
+        let name = section.optional("name", non_empty);
+        if name.is_none() && !section.is_written("name") {
+            section.fault("name", "missing; a connector needs a name");
+        }
+        let name = name.unwrap_or_default();
+        if !name.is_empty() && names.contains(&name) {
+            section.fault("name", format!("two connectors are called {name:?}"));
+        }
+        names.push(name.clone());
+        let read = section.optional("uri", |uri| connector(name.clone(), uri));
+        if read.is_none() && !section.is_written("uri") {
+            section.fault("uri", "missing; a connector needs a uri such as \"stomp://0.0.0.0:61613\"");
+        }
+        if let Some((connector, heard)) = read {
+            connectors.push(connector);
+            warnings.extend(heard);
+        }
+    }
+    connectors
+}
+
+/// A connector of this URI, and what its owner should know about it.
+fn connector(name: String, text: &str) -> Result<(TransportConnector, Vec<String>), String> {
+    let mut warnings = Vec::new();
+    let uri = Uri::parse(text)?;
+    let Some((_, scheme, tls)) = SCHEMES.iter().find(|(scheme, _, _)| *scheme == uri.scheme) else {
+        let meant = nearest(&uri.scheme, SCHEMES.iter().map(|(scheme, _, _)| *scheme));
+        return Err(match meant {
+            Some(meant) => format!("unknown scheme {:?}; did you mean {meant:?}?", uri.scheme),
+            None => {
+                format!(
+                    "unknown scheme {:?}; expected tcp, openwire, stomp, amqp, mqtt, ws or auto",
+                    uri.scheme
+                )
+            }
+        });
+    };
+    let mut connector = TransportConnector {
+        name,
+        uri: text.to_owned(),
+        scheme: *scheme,
+        tls: *tls,
+        host: uri.host,
+        port: uri.port.unwrap_or(scheme.port()),
+        maximum_connections: MAXIMUM_CONNECTIONS_DEFAULT,
+        frame_bytes_max: FRAME_BYTES_MAX_DEFAULT,
+    };
+    for (option, value) in &uri.options {
+        match option.as_str() {
+            MAXIMUM_CONNECTIONS => connector.maximum_connections = number(option, value, 1, 1_000_000)?,
+            FRAME_BYTES_MAX => connector.frame_bytes_max = number(option, value, 1024, 2 << 30)?,
+            other if OPTIONS_IGNORED.contains(&other) => {
+                warnings.push(format!("transport connector {}: {other} has no effect here", connector.name));
+            }
+            other => return Err(unknown_option(other)),
+        }
+    }
+    if !connector.is_served() {
+        let what = if connector.tls { "TLS" } else { connector.scheme.name() };
+        let name = &connector.name;
+        warnings.push(format!(
+            "transport connector {name}: {what} is not served by this version; its port stays closed"
+        ));
+    }
+    Ok((connector, warnings))
+}
+
+fn unknown_option(option: &str) -> String {
+    let known = OPTIONS_IGNORED.into_iter().chain([MAXIMUM_CONNECTIONS, FRAME_BYTES_MAX]);
+    match nearest(option, known) {
+        Some(meant) => format!("unknown option {option:?}; did you mean {meant:?}?"),
+        None => format!("unknown option {option:?}"),
+    }
+}
+
+fn number(option: &str, value: &str, least: usize, most: usize) -> Result<usize, String> {
+    match value.parse::<usize>() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        Ok(number) => Err(format!("{option}={number} is out of range; expected {least} to {most}")),
+        Err(_) => Err(format!("{option}={value} is no number; expected {least} to {most}")),
+    }
+}
+
+pub(super) fn non_empty(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("expected some text, found none".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}

@@ -1,0 +1,535 @@
+//! Reading a configuration: a [`Section`] is asked for its keys one by one, each with its default. Every question is
+//! noted, so that afterwards whatever was written and never asked for is known to be a mistake, and what was meant can
+//! be guessed.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use super::Secret;
+use super::fault::{ConfigError, Fault, Place, nearest};
+use super::raw::{Node, Value, element_name, kind, lay_over, parse};
+
+/// A key that was asked for, and what it turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Section as in the file's header, e.g. `store.replicated` or `transport_connector`.
+    pub section: String,
+    /// Name of the element in a list of sections; empty elsewhere.
+    pub element: String,
+    /// Key within the section.
+    pub key: &'static str,
+    /// Value in TOML; `None` if it has none. Secrets are stars.
+    pub value: Option<String>,
+    /// Where the value came from.
+    pub place: Place,
+}
+
+/// All layers of a configuration, and what was found out while reading it.
+pub(super) struct Source {
+    file: Option<String>,
+    root: Node,
+    environment: Vec<(String, String)>,
+    faults: RefCell<Vec<Fault>>,
+    settings: RefCell<Vec<Setting>>,
+    /// Header paths of sections, whether they are lists.
+    sections: RefCell<Vec<(String, bool)>>,
+    variables: RefCell<BTreeSet<String>>,
+}
+
+/// Variables that are not keys: they belong to the command line.
+const VARIABLES_OTHER: [&str; 4] = ["QUORATE_CONFIG", "QUORATE_URL", "QUORATE_CONSOLE", "QUORATE_LOG"];
+const VARIABLE_PREFIX: &str = "QUORATE_";
+
+impl Source {
+    /// Reads `text`, then lays the arguments and the variables over it.
+    pub(super) fn new(
+        file: Option<&str>,
+        text: &str,
+        arguments: &[String],
+        environment: &[(String, String)],
+    ) -> Result<Source, ConfigError> {
+        let file = file.map(str::to_owned);
+        let (root, mut faults) = parse(text);
+        let Some(mut root) = root else { return Err(ConfigError { file, faults }) };
+        for argument in arguments {
+            if let Err(message) = lay_over(&mut root, argument) {
+                let path = argument.split('=').next().unwrap_or_default();
+                let place = Place::Argument(path.to_owned());
+                faults.push(Fault { place, key: String::new(), message });
+            }
+        }
+        Ok(Source {
+            file,
+            root,
+            environment: environment.to_vec(),
+            faults: RefCell::new(faults),
+            settings: RefCell::default(),
+            sections: RefCell::default(),
+            variables: RefCell::default(),
+        })
+    }
+
+    /// The whole file as a section.
+    pub(super) fn root(&self) -> Section<'_> {
+        Section { source: self, node: Some(&self.root), path: String::new(), element: String::new() }
+    }
+
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Notes a fault.
+    pub(super) fn fault(&self, place: Place, key: impl Into<String>, message: impl Into<String>) {
+        self.faults.borrow_mut().push(Fault { place, key: key.into(), message: message.into() });
+    }
+
+    /// Ends reading: complains about whatever nobody asked for.
+    pub(super) fn finish(self) -> Result<Vec<Setting>, ConfigError> {
+        self.unknown(&self.root, "", "");
+        for (name, _) in &self.environment {
+            self.unknown_variable(name);
+        }
+        let mut faults = self.faults.into_inner();
+        if faults.is_empty() {
+            return Ok(self.settings.into_inner());
+        }
+        faults.sort_by(|a, b| a.place.cmp(&b.place));
+        faults.dedup();
+        Err(ConfigError { file: self.file, faults })
+    }
+
+    /// Complains about a variable that was meant for us: it is like one of ours, or begins with one of our sections.
+    /// Others that begin with `QUORATE_` belong to scripts.
+    fn unknown_variable(&self, name: &str) {
+        let known = self.variables.borrow();
+        let ours = known.contains(name) || VARIABLES_OTHER.contains(&name);
+        if ours || !name.starts_with(VARIABLE_PREFIX) {
+            return;
+        }
+        let meant = nearest(name, known.iter().map(String::as_str));
+        let sections = self.sections.borrow();
+        let below = sections.iter().any(|(section, _)| name.starts_with(&(variable_name(section) + "_")));
+        if meant.is_some() || below {
+            self.fault(Place::Environment(name.to_owned()), "", unknown_message("variable", meant));
+        }
+    }
+
+    /// Complains about the keys below `node` that were never asked for. `path` is the header path, `shown` has the
+    /// names of list elements in it.
+    fn unknown(&self, node: &Node, path: &str, shown: &str) {
+        let Value::Table(entries) = &node.value else { return };
+        for (name, child) in entries {
+            let (path_below, shown_below) = (join(path, name), join(shown, name));
+            let section = self.sections.borrow().iter().find(|(known, _)| *known == path_below).cloned();
+            if let Some((_, list)) = section {
+                match &child.value {
+                    Value::List(elements) if list => {
+                        for (index, element) in elements.iter().enumerate() {
+                            let shown = join(&shown_below, &element_name(element, index));
+                            self.unknown(element, &path_below, &shown);
+                        }
+                    }
+                    _ if list => {}
+                    _ => self.unknown(child, &path_below, &shown_below),
+                }
+                continue;
+            }
+            if !self.settings.borrow().iter().any(|s| s.section == path && s.key == name) {
+                self.fault(child.key_place.clone(), shown_below, self.guess(path, name, child));
+            }
+        }
+    }
+
+    /// What to say about an unknown key.
+    fn guess(&self, path: &str, name: &str, node: &Node) -> String {
+        let settings = self.settings.borrow();
+        let sections = self.sections.borrow();
+        let is_section = matches!(node.value, Value::Table(_) | Value::List(_));
+        let noun = if is_section && path.is_empty() { "section" } else { "key" };
+        let siblings = settings.iter().filter(|s| s.section == path).map(|s| s.key);
+        let below = sections.iter().filter_map(|(section, _)| {
+            let (parent, last) = section.rsplit_once('.').unwrap_or(("", section));
+            (parent == path).then_some(last)
+        });
+        if let Some(meant) = nearest(name, siblings.chain(below)) {
+            return unknown_message(noun, Some(meant));
+        }
+        match settings.iter().find(|s| nearest(name, [s.key]).is_some() && s.key.len() > 3) {
+            Some(other) if other.key == name => {
+                format!("unknown key here; it belongs to [{}]", other.section)
+            }
+            Some(other) => format!("unknown key; did you mean {:?} of [{}]?", other.key, other.section),
+            None => unknown_message(noun, None),
+        }
+    }
+}
+
+fn unknown_message(noun: &str, meant: Option<&str>) -> String {
+    match meant {
+        Some(meant) => format!("unknown {noun}; did you mean {meant:?}?"),
+        None => format!("unknown {noun}"),
+    }
+}
+
+/// One `[section]`, or one element of `[[sections]]`. Absent sections answer with defaults.
+pub(super) struct Section<'a> {
+    source: &'a Source,
+    node: Option<&'a Node>,
+    path: String,
+    element: String,
+}
+
+impl<'a> Section<'a> {
+    /// The section of this name below this one.
+    pub(super) fn section(&self, name: &str) -> Section<'a> {
+        let path = join(&self.path, name);
+        self.source.sections.borrow_mut().push((path.clone(), false));
+        let mut node = self.child(name);
+        if let Some(other) = node.filter(|n| !matches!(n.value, Value::Table(_))) {
+            let message = format!("expected a section [{path}], found {}", kind(&other.value));
+            self.source.fault(other.place.clone(), path.clone(), message);
+            node = None;
+        }
+        Section { source: self.source, node, path, element: String::new() }
+    }
+
+    /// The elements of `[[name]]`, in the order of the file.
+    pub(super) fn sections(&self, name: &str) -> Vec<Section<'a>> {
+        let path = join(&self.path, name);
+        self.source.sections.borrow_mut().push((path.clone(), true));
+        let Some(node) = self.child(name) else { return Vec::new() };
+        let Value::List(elements) = &node.value else {
+            let message = format!("expected [[{path}]] with two brackets, because there may be several");
+            self.source.fault(node.key_place.clone(), path, message);
+            return Vec::new();
+        };
+        let mut sections = Vec::new();
+        for (index, element) in elements.iter().enumerate() {
+            if !matches!(element.value, Value::Table(_)) {
+                let message = format!("expected [[{path}]] sections, found {}", kind(&element.value));
+                self.source.fault(element.place.clone(), path.clone(), message);
+                continue;
+            }
+            let (node, element) = (Some(element), element_name(element, index));
+            sections.push(Section { source: self.source, node, path: path.clone(), element });
+        }
+        sections
+    }
+
+    /// Whether the section is written anywhere.
+    pub(super) fn is_present(&self) -> bool {
+        self.node.is_some()
+    }
+
+    /// Whether a key is written anywhere.
+    pub(super) fn is_written(&self, key: &str) -> bool {
+        self.written(key).is_some()
+    }
+
+    /// Where the section begins.
+    pub(super) fn place(&self) -> Place {
+        self.node.map_or(Place::Default, |node| node.key_place.clone())
+    }
+
+    /// Where the value of a key stands; of the section if the key is not written.
+    pub(super) fn place_of(&self, key: &str) -> Place {
+        match self.written(key) {
+            Some(node) => node.place,
+            None => self.place(),
+        }
+    }
+
+    /// Dotted path of a key, with the element's name.
+    pub(super) fn path_of(&self, key: &str) -> String {
+        join(&join(&self.path, &self.element), key)
+    }
+
+    /// Notes a fault at a key.
+    pub(super) fn fault(&self, key: &str, message: impl Into<String>) {
+        self.source.fault(self.place_of(key), self.path_of(key), message);
+    }
+
+    fn child(&self, name: &str) -> Option<&'a Node> {
+        match self.node.map(|node| &node.value) {
+            Some(Value::Table(entries)) => entries.iter().find(|(n, _)| n == name).map(|(_, node)| node),
+            _ => None,
+        }
+    }
+
+    /// The value that counts: argument, then environment, then file.
+    fn written(&self, key: &str) -> Option<Node> {
+        let child = self.child(key);
+        let name = variable_name(&self.path_of(key));
+        self.source.variables.borrow_mut().insert(name.clone());
+        if let Some(node) = child.filter(|node| matches!(node.place, Place::Argument(_))) {
+            return Some(node.clone());
+        }
+        match self.source.variable(&name) {
+            Some(text) => {
+                let value = Value::Loose(text.to_owned());
+                let place = Place::Environment(name);
+                Some(Node { value, key_place: place.clone(), place })
+            }
+            None => child.cloned(),
+        }
+    }
+
+    /// Reads a key with `parse`; faults are noted and answered with `None`, like absence.
+    pub(super) fn read<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&Value) -> Result<T, String>,
+        show: impl Fn(&T) -> String,
+        default: Option<&str>,
+    ) -> Option<T> {
+        let written = self.written(key).and_then(|node| {
+            let value = self.expand(key, &node)?;
+            match parse(&value) {
+                Ok(value) => Some((value, node.place)),
+                Err(message) => {
+                    self.source.fault(node.place, self.path_of(key), message);
+                    None
+                }
+            }
+        });
+        let found = written.or_else(|| {
+            let value = parse(&Value::Loose(default?.to_owned())).ok()?;
+            Some((value, Place::Default))
+        });
+        let (value, place) = match found {
+            Some((value, place)) => (Some(value), place),
+            None => (None, Place::Default),
+        };
+        self.source.settings.borrow_mut().push(Setting {
+            section: self.path.clone(),
+            element: self.element.clone(),
+            key,
+            value: value.as_ref().map(show),
+            place,
+        });
+        value
+    }
+
+    /// Puts the environment into `${env:NAME}`.
+    fn expand(&self, key: &str, node: &Node) -> Option<Value> {
+        let (Value::Text(text) | Value::Loose(text)) = &node.value else { return Some(node.value.clone()) };
+        let mut out = String::new();
+        let mut rest = text.as_str();
+        while let Some((before, after)) = rest.split_once("${") {
+            out.push_str(before);
+            let Some((name, after)) = after.split_once('}') else {
+                self.source.fault(node.place.clone(), self.path_of(key), "\"${\" without a closing \"}\"");
+                return None;
+            };
+            let Some(name) = name.strip_prefix("env:") else {
+                let message = format!("\"${{{name}}}\" is no reference; expected ${{env:NAME}}");
+                self.source.fault(node.place.clone(), self.path_of(key), message);
+                return None;
+            };
+            let Some(value) = self.source.variable(name) else {
+                let message = format!("the environment variable {name} is not set");
+                self.source.fault(node.place.clone(), self.path_of(key), message);
+                return None;
+            };
+            out.push_str(value);
+            rest = after;
+        }
+        out.push_str(rest);
+        Some(match node.value {
+            Value::Text(_) => Value::Text(out),
+            _ => Value::Loose(out),
+        })
+    }
+
+    /// Text that `parse` understands; with a default.
+    pub(super) fn parsed<T>(
+        &self,
+        key: &'static str,
+        default: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        self.read_text(key, Some(default), parse)
+    }
+
+    /// Text that `parse` understands; may be absent.
+    pub(super) fn optional<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        self.read_text(key, None, parse)
+    }
+
+    fn read_text<T>(
+        &self,
+        key: &'static str,
+        default: Option<&str>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let both = |value: &Value| match value {
+            Value::Text(text) | Value::Loose(text) => Ok((parse(text)?, text.clone())),
+            other => Err(format!("expected text in quotes, found {}", kind(other))),
+        };
+        self.read(key, both, |(_, text)| quote(text), default).map(|(value, _)| value)
+    }
+
+    /// A size in bytes, or a duration, or a limit: text, or for sizes a plain number.
+    pub(super) fn measure<T>(
+        &self,
+        key: &'static str,
+        default: T,
+        range: Option<RangeInclusive<T>>,
+        unit: &Unit<T>,
+    ) -> T {
+        let parse = |value: &Value| {
+            let value = match value {
+                Value::Text(text) | Value::Loose(text) => (unit.parse)(text)?,
+                Value::Integer(number) if unit.bare => (unit.parse)(&number.to_string())?,
+                Value::Integer(number) => return Err(format!("{number} has no unit; {}", unit.expected)),
+                other => return Err(format!("{}, found {}", unit.expected, kind(other))),
+            };
+            match &range {
+                Some(range)
+                    if !((unit.magnitude)(range.start())..=(unit.magnitude)(range.end()))
+                        .contains(&(unit.magnitude)(&value)) =>
+                {
+                    Err(format!(
+                        "{} is out of range; expected {} to {}",
+                        (unit.show)(&value),
+                        (unit.show)(range.start()),
+                        (unit.show)(range.end())
+                    ))
+                }
+                _ => Ok(value),
+            }
+        };
+        let show = |value: &T| quote(&(unit.show)(value));
+        self.read(key, parse, show, Some(&(unit.show)(&default))).unwrap_or(default)
+    }
+
+    /// A whole number.
+    pub(super) fn integer(&self, key: &'static str, default: i64, range: RangeInclusive<i64>) -> i64 {
+        let parse = |value: &Value| {
+            let number = match value {
+                Value::Integer(number) => *number,
+                Value::Loose(text) => text
+                    .trim()
+                    .parse()
+                    .map_err(|_| format!("{text:?} is no number; expected {}", show_range(&range)))?,
+                other => return Err(format!("expected a whole number, found {}", kind(other))),
+            };
+            match i64::try_from(number) {
+                Ok(number) if range.contains(&number) => Ok(number),
+                _ => Err(format!("{number} is out of range; expected {}", show_range(&range))),
+            }
+        };
+        self.read(key, parse, i64::to_string, Some(&default.to_string())).unwrap_or(default)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&self, key: &'static str, default: bool) -> bool {
+        let parse = |value: &Value| match value {
+            Value::Boolean(value) => Ok(*value),
+            Value::Loose(text) => {
+                text.trim().parse().map_err(|_| format!("{text:?} is neither; expected true or false"))
+            }
+            other => Err(format!("expected true or false, found {}", kind(other))),
+        };
+        self.read(key, parse, bool::to_string, Some(&default.to_string())).unwrap_or(default)
+    }
+
+    /// One word of several.
+    pub(super) fn choice<T: Copy>(&self, key: &'static str, default: &str, words: &[(&str, T)]) -> Option<T> {
+        self.parsed(key, default, |text| {
+            if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+                return Ok(*value);
+            }
+            let all = words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+            Err(match nearest(text, words.iter().map(|(word, _)| *word)) {
+                Some(meant) => {
+                    format!("unknown value {text:?}; did you mean {meant:?}? Expected one of {all}")
+                }
+                None => format!("unknown value {text:?}; expected one of {all}"),
+            })
+        })
+    }
+
+    /// A list of texts; empty by default.
+    pub(super) fn texts(&self, key: &'static str) -> Vec<String> {
+        let parse = |value: &Value| match value {
+            Value::Loose(text) => Ok(text
+                .split(',')
+                .map(|part| part.trim().to_owned())
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()),
+            Value::List(nodes) => nodes
+                .iter()
+                .map(|node| match &node.value {
+                    Value::Text(text) => Ok(text.clone()),
+                    other => Err(format!("expected a list of texts, found {} in it", kind(other))),
+                })
+                .collect(),
+            other => Err(format!("expected a list of texts in brackets, found {}", kind(other))),
+        };
+        let show = |texts: &Vec<String>| {
+            format!("[{}]", texts.iter().map(|t| quote(t)).collect::<Vec<_>>().join(", "))
+        };
+        self.read(key, parse, show, Some("")).unwrap_or_default()
+    }
+
+    /// A secret: text under `key`, or the content of the file named under `key_file`; not both.
+    pub(super) fn secret(&self, key: &'static str, key_file: &'static str) -> Option<Secret> {
+        let text = |value: &Value| match value {
+            Value::Text(text) | Value::Loose(text) => Ok(text.clone()),
+            other => Err(format!("expected text in quotes, found {}", kind(other))),
+        };
+        let inline = self.read(key, text, |_| quote("********"), None);
+        let from_file = self.optional(key_file, |path| match std::fs::read_to_string(path) {
+            Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(error) => Err(format!("cannot read {path:?}: {error}")),
+        });
+        if inline.is_some() && from_file.is_some() {
+            self.fault(key_file, format!("given together with {key}; keep one of them"));
+        }
+        inline.or(from_file).map(Secret::new)
+    }
+}
+
+/// How to read and show a number with a unit.
+pub(super) struct Unit<T> {
+    pub parse: fn(&str) -> Result<T, String>,
+    pub show: fn(&T) -> String,
+    /// For comparing with bounds.
+    pub magnitude: fn(&T) -> u128,
+    pub expected: &'static str,
+    /// Whether a plain number is one too.
+    pub bare: bool,
+}
+
+fn show_range(range: &RangeInclusive<i64>) -> String {
+    match range.end() {
+        &i64::MAX => format!("{} or more", range.start()),
+        end => format!("{} to {end}", range.start()),
+    }
+}
+
+/// Text in TOML's quotes.
+pub(super) fn quote(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+fn join(path: &str, name: &str) -> String {
+    match (path.is_empty(), name.is_empty()) {
+        (true, _) => name.to_owned(),
+        (_, true) => path.to_owned(),
+        _ => format!("{path}.{name}"),
+    }
+}
+
+/// `store.replicated.zk_path` as `QUORATE_STORE_REPLICATED_ZK_PATH`.
+fn variable_name(path: &str) -> String {
+    let mut name = VARIABLE_PREFIX.to_owned();
+    name.extend(path.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }));
+    name
+}

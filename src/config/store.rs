@@ -1,0 +1,409 @@
+//! Stores: where persistent messages live.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Secret;
+use super::connector::non_empty;
+use super::section::{Section, Unit};
+use super::units;
+use super::uri::{Uri, host_port};
+
+/// Where persistent messages live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// On the nodes of a group, by quorum.
+    Replicated(Box<Replicated>),
+    /// On this node's disk.
+    Local(Local),
+    /// In memory: gone at the stop.
+    Memory,
+}
+
+/// `[store.local]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// Directory of the log and its index.
+    pub directory: PathBuf,
+    /// Size of one log segment in bytes.
+    pub log_size: u64,
+}
+
+/// `[store.replicated]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replicated {
+    /// Nodes of the group; a quorum of them must store a message before it is acknowledged.
+    pub replicas: usize,
+    /// Replication port, bound by the master only.
+    pub bind: SocketAddr,
+    /// Host under which the other nodes reach this one.
+    pub hostname: String,
+    /// Name of this node in its group: unique, and the same after a restart.
+    pub node: String,
+    /// ZooKeeper servers, `host:port,host:port`.
+    pub zk_address: String,
+    /// The group's place in ZooKeeper; shared by its nodes and by nobody else.
+    pub zk_path: String,
+    /// How long ZooKeeper keeps the membership of a silent node.
+    pub zk_session_timeout: Duration,
+    /// Digest credentials for ZooKeeper, `user:password`.
+    pub zk_auth: Option<Secret>,
+    /// Who may read and write the znodes.
+    pub zk_acl: ZkAcl,
+    /// When a persistent message is acknowledged.
+    pub sync: Sync,
+    /// Wins an election between nodes whose logs are equally far.
+    pub weight: i32,
+    /// Silence of a replication stream after which its node is suspected.
+    pub suspect_after: Duration,
+    /// Directory of the log and its index.
+    pub directory: PathBuf,
+    /// Size of one log segment in bytes.
+    pub log_size: u64,
+}
+
+/// When a persistent message is acknowledged. The names are ActiveMQ's; only [`Sync::QuorumDisk`] keeps the promise
+/// that an acknowledged message survives the loss of any one node of three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// Durable on a quorum.
+    QuorumDisk,
+    /// In the memory of a quorum.
+    QuorumMem,
+    /// Durable on a quorum's slaves, in the memory of the master.
+    RemoteDisk,
+    /// In the memory of a quorum; ActiveMQ's other name for `quorum_mem`.
+    RemoteMem,
+    /// Durable on the master; slaves get it when they get it.
+    LocalDisk,
+    /// In the memory of the master.
+    LocalMem,
+}
+
+const SYNCS: [(&str, Sync); 6] = [
+    ("quorum_disk", Sync::QuorumDisk),
+    ("quorum_mem", Sync::QuorumMem),
+    ("remote_disk", Sync::RemoteDisk),
+    ("remote_mem", Sync::RemoteMem),
+    ("local_disk", Sync::LocalDisk),
+    ("local_mem", Sync::LocalMem),
+];
+
+impl Sync {
+    /// The configuration's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Sync::QuorumDisk => "quorum_disk",
+            Sync::QuorumMem => "quorum_mem",
+            Sync::RemoteDisk => "remote_disk",
+            Sync::RemoteMem => "remote_mem",
+            Sync::LocalDisk => "local_disk",
+            Sync::LocalMem => "local_mem",
+        }
+    }
+
+    /// What can be lost in a group of this many replicas although it was acknowledged; `None` if nothing can while a
+    /// quorum of disks survives.
+    pub fn risk(self, replicas: usize) -> Option<&'static str> {
+        Some(match self {
+            Sync::QuorumDisk => return None,
+            Sync::LocalDisk | Sync::RemoteDisk if replicas == 1 => return None,
+            Sync::QuorumMem | Sync::RemoteMem => {
+                "acknowledged messages are lost when a quorum of nodes loses power at the same time"
+            }
+            Sync::RemoteDisk => {
+                "acknowledged messages are lost when the master loses power and one slave its disk"
+            }
+            Sync::LocalDisk => {
+                "replication is not waited for: acknowledged messages are lost when the master fails and a slave takes over"
+            }
+            Sync::LocalMem => "acknowledged messages are lost when the master fails, with or without a slave",
+        })
+    }
+}
+
+/// Who may read and write the group's znodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ZkAcl {
+    /// Anyone.
+    Open,
+    /// Whoever presents `zk_auth`.
+    Creator,
+    /// As listed.
+    List(Vec<ZkAclEntry>),
+}
+
+/// One entry of an ACL in ZooKeeper's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZkAclEntry {
+    /// `world`, `auth`, `digest`, `ip`, `sasl` or `x509`.
+    pub scheme: String,
+    /// Who, in the words of the scheme.
+    pub id: String,
+    /// Letters of `cdrwa`.
+    pub permissions: String,
+}
+
+const SEGMENT_BYTES_MIN: u64 = 2 << 20;
+const SEGMENT_BYTES_MAX: u64 = 16 << 30;
+const SEGMENT_BYTES_DEFAULT: u64 = 100 << 20;
+const REPLICAS_MAX: i64 = 7;
+const BIND_DEFAULT: &str = "tcp://0.0.0.0:62621";
+
+pub(super) const DURATION: Unit<Duration> = Unit {
+    parse: units::duration,
+    show: |value| units::show_duration(*value),
+    magnitude: Duration::as_millis,
+    expected: units::DURATION_EXPECTED,
+    bare: false,
+};
+pub(super) const SIZE: Unit<u64> = Unit {
+    parse: units::size,
+    show: |value| units::show_size(*value),
+    magnitude: |value| u128::from(*value),
+    expected: units::SIZE_EXPECTED,
+    bare: true,
+};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Replicated,
+    Local,
+    Memory,
+}
+
+/// Reads `[store]` and what is below it. All sections are read, so that a slip in one that is not used is found too.
+pub(super) fn read(store: &Section<'_>, data_directory: &Path, warnings: &mut Vec<String>) -> Store {
+    let kinds = [("replicated", Kind::Replicated), ("local", Kind::Local), ("memory", Kind::Memory)];
+    let kind = store.choice("kind", "local", &kinds);
+    let (local, replicated) = (store.section("local"), store.section("replicated"));
+    let local_read = read_local(&local, data_directory);
+    let used = kind == Some(Kind::Replicated);
+    let replicated_read = read_replicated(&replicated, data_directory, used, warnings);
+    for (section, name, of) in [(local, "local", Kind::Local), (replicated, "replicated", Kind::Replicated)] {
+        if section.is_present() && kind.is_some_and(|kind| kind != of) {
+            let kind = kinds.iter().find(|(_, k)| Some(*k) == kind).map_or("", |(name, _)| name);
+            warnings.push(format!("[store.{name}] has no effect: store.kind is {kind:?}"));
+        }
+    }
+    match kind {
+        Some(Kind::Replicated) => Store::Replicated(Box::new(replicated_read)),
+        Some(Kind::Memory) => Store::Memory,
+        _ => Store::Local(local_read),
+    }
+}
+
+fn read_local(section: &Section<'_>, data_directory: &Path) -> Local {
+    let directory = section.optional("directory", directory);
+    Local {
+        directory: directory.unwrap_or_else(|| data_directory.join("local")),
+        log_size: log_size(section),
+    }
+}
+
+fn log_size(section: &Section<'_>) -> u64 {
+    section.measure("log_size", SEGMENT_BYTES_DEFAULT, Some(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX), &SIZE)
+}
+
+fn read_replicated(
+    section: &Section<'_>,
+    data_directory: &Path,
+    used: bool,
+    warnings: &mut Vec<String>,
+) -> Replicated {
+    let replicas = section.integer("replicas", 3, 1..=REPLICAS_MAX) as usize;
+    let bind = section
+        .parsed("bind", BIND_DEFAULT, bind)
+        .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 62621));
+    let hostname = section.optional("hostname", host).unwrap_or_else(|| host_default(bind));
+    let node = section.optional("node", node_name);
+    if used && node.is_none() && bind.port() == 0 {
+        section.fault("node", "missing; a node whose replication port is chosen by the system needs a name");
+    }
+    let node = node.unwrap_or_else(|| format!("{hostname}:{}", bind.port()));
+    let zk_auth = section.secret("zk_auth", "zk_auth_file");
+    if zk_auth
+        .as_ref()
+        .is_some_and(|secret| secret.expose().split_once(':').is_none_or(|(user, _)| user.is_empty()))
+    {
+        let key = if section.is_written("zk_auth") { "zk_auth" } else { "zk_auth_file" };
+        section.fault(key, "expected user:password");
+    }
+    let acl_default = if zk_auth.is_some() { "creator" } else { "open" };
+    let zk_acl = section.parsed("zk_acl", acl_default, acl).unwrap_or(ZkAcl::Open);
+    if zk_acl == ZkAcl::Creator && zk_auth.is_none() {
+        section.fault("zk_acl", "\"creator\" needs zk_auth: without credentials nobody could be the creator");
+    }
+    let directory = section.optional("directory", directory);
+    Replicated {
+        replicas,
+        bind,
+        hostname,
+        node,
+        zk_address: section.parsed("zk_address", "127.0.0.1:2181", ensemble).unwrap_or_default(),
+        zk_path: section.parsed("zk_path", "/default", znode_path).unwrap_or_default(),
+        zk_session_timeout: section.measure(
+            "zk_session_timeout",
+            Duration::from_secs(10),
+            Some(Duration::from_secs(1)..=Duration::from_secs(60)),
+            &DURATION,
+        ),
+        zk_auth,
+        zk_acl,
+        sync: read_sync(section, replicas, used, warnings),
+        weight: section.integer("weight", 1, 0..=1000) as i32,
+        suspect_after: section.measure(
+            "suspect_after",
+            Duration::from_secs(1),
+            Some(Duration::from_millis(300)..=Duration::from_secs(60)),
+            &DURATION,
+        ),
+        directory: directory.unwrap_or_else(|| data_directory.join("replicated")),
+        log_size: log_size(section),
+    }
+}
+
+/// `sync`, which must not be weak by accident: many how-tos copy `local_disk`.
+fn read_sync(section: &Section<'_>, replicas: usize, used: bool, warnings: &mut Vec<String>) -> Sync {
+    let sync = section.choice("sync", "quorum_disk", &SYNCS).unwrap_or(Sync::QuorumDisk);
+    let allowed = section.boolean("allow_weak_sync", false);
+    if let Some(risk) = sync.risk(replicas) {
+        if !allowed {
+            let name = sync.name();
+            section.fault(
+                "sync",
+                format!("{name:?} is weak: {risk}; write allow_weak_sync = true if that is meant, else \"quorum_disk\""),
+            );
+        } else if used {
+            warnings.push(format!("store.replicated.sync is {:?}: {risk}", sync.name()));
+        }
+    }
+    sync
+}
+
+pub(super) fn directory(text: &str) -> Result<PathBuf, String> {
+    non_empty(text).map(PathBuf::from)
+}
+
+fn bind(text: &str) -> Result<SocketAddr, String> {
+    let uri = Uri::parse(text)?;
+    if uri.scheme != "tcp" {
+        return Err(format!("scheme {:?} does not fit; expected tcp://address:port", uri.scheme));
+    }
+    if let Some((option, _)) = uri.options.first() {
+        return Err(format!("unknown option {option:?}; expected tcp://address:port"));
+    }
+    let Ok(address) = uri.host.parse::<IpAddr>() else {
+        return Err(format!(
+            "{:?} is no IP address to bind; expected one such as 0.0.0.0 (the name goes into hostname)",
+            uri.host
+        ));
+    };
+    match uri.port {
+        Some(port) => Ok(SocketAddr::new(address, port)),
+        None => Err(format!("{text:?} has no port; expected tcp://address:port")),
+    }
+}
+
+fn host(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.contains("://") {
+        return Err(format!("{text:?} is a URI; expected a host name or address alone"));
+    }
+    if text.parse::<std::net::Ipv6Addr>().is_ok_and(|ip| !ip.is_unspecified()) {
+        return Ok(text.to_owned());
+    }
+    match host_port(text)? {
+        (_, Some(_)) => Err(format!("{text:?} has a port; expected a host name or address alone")),
+        (host, None) if host == "0.0.0.0" => {
+            Err("no other node can reach 0.0.0.0; expected this node's address".to_owned())
+        }
+        (host, None) => Ok(host),
+    }
+}
+
+/// The address that is bound, else the machine's name.
+fn host_default(bind: SocketAddr) -> String {
+    if !bind.ip().is_unspecified() {
+        return bind.ip().to_string();
+    }
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn node_name(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    if text.is_empty() || text.len() > 255 || !text.chars().all(allowed) {
+        return Err(format!("{text:?} is no node name; expected 1 to 255 letters, digits and -._:"));
+    }
+    Ok(text.to_owned())
+}
+
+fn ensemble(text: &str) -> Result<String, String> {
+    if text.contains('/') {
+        return Err(format!(
+            "{text:?} has a path; expected host:port,host:port (the path goes into zk_path)"
+        ));
+    }
+    let mut servers = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        let (host, port) =
+            host_port(part).map_err(|error| format!("{error}, in a list such as host:2181,host:2181"))?;
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        let server = format!("{host}:{}", port.unwrap_or(2181));
+        if servers.contains(&server) {
+            return Err(format!("{server} stands in the list twice"));
+        }
+        servers.push(server);
+    }
+    Ok(servers.join(","))
+}
+
+fn znode_path(text: &str) -> Result<String, String> {
+    let Some(parts) = text.strip_prefix('/') else {
+        return Err(format!(
+            "{text:?} does not begin with \"/\"; expected a path such as \"/quorate/group1\""
+        ));
+    };
+    if parts.is_empty() {
+        return Err("\"/\" is the root; expected a path such as \"/quorate/group1\"".to_owned());
+    }
+    if text.ends_with('/') {
+        return Err(format!("{text:?} ends with \"/\"; write {:?}", text.trim_end_matches('/')));
+    }
+    if parts.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
+        return Err(format!(
+            "{text:?} has an empty or relative part; expected a path such as \"/quorate/group1\""
+        ));
+    }
+    if text.starts_with("/zookeeper/") || text == "/zookeeper" || text.chars().any(char::is_control) {
+        return Err(format!("{text:?} cannot be used; expected a path such as \"/quorate/group1\""));
+    }
+    Ok(text.to_owned())
+}
+
+fn acl(text: &str) -> Result<ZkAcl, String> {
+    const EXPECTED: &str = "expected \"open\", \"creator\" or a list such as \"world:anyone:r,auth::cdrwa\"";
+    match text {
+        "open" => return Ok(ZkAcl::Open),
+        "creator" => return Ok(ZkAcl::Creator),
+        _ => {}
+    }
+    let mut entries = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        let Some((scheme, (id, permissions))) =
+            part.split_once(':').and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once(':')?)))
+        else {
+            return Err(format!("{part:?} is no ACL; {EXPECTED}"));
+        };
+        if !["world", "auth", "digest", "ip", "sasl", "x509"].contains(&scheme) {
+            return Err(format!("unknown ACL scheme {scheme:?}; {EXPECTED}"));
+        }
+        if permissions.is_empty() || !permissions.chars().all(|c| "cdrwa".contains(c)) {
+            return Err(format!("{permissions:?} are no permissions; expected letters of cdrwa"));
+        }
+        let (scheme, id, permissions) = (scheme.to_owned(), id.to_owned(), permissions.to_owned());
+        entries.push(ZkAclEntry { scheme, id, permissions });
+    }
+    Ok(ZkAcl::List(entries))
+}

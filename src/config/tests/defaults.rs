@@ -1,0 +1,103 @@
+//! What the files in `config/` say is what the code does.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::config::{Config, Loaded, Store};
+
+fn load(name: &str) -> Loaded {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
+    let text = std::fs::read_to_string(&path).unwrap();
+    match Config::parse(Some(name), &text, &[], &[]) {
+        Ok(loaded) => loaded,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Keys of a commented sample, with the value that stands there: `section.key` -> (commented out, value).
+fn written(text: &str) -> BTreeMap<String, (bool, String)> {
+    let mut keys = BTreeMap::new();
+    let mut section = String::new();
+    for line in text.lines() {
+        let bare = line.strip_prefix("# ").unwrap_or(line);
+        let line_value = bare.split("  #").next().unwrap_or_default().trim();
+        if let Some(header) = line_value.strip_prefix('[') {
+            section = header.trim_matches(['[', ']']).to_owned();
+        } else if let Some((key, value)) = line_value.split_once(" = ")
+            && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+        {
+            let out = (line.starts_with('#'), value.to_owned());
+            assert_eq!(keys.insert(format!("{section}.{key}"), out), None, "{section}.{key} stands twice");
+        }
+    }
+    keys
+}
+
+#[test]
+fn the_sample_is_what_runs_without_a_file() {
+    let sample = load("broker.toml");
+    let bare = Config::parse(None, "", &[], &[]).unwrap();
+    assert_eq!(sample.config, bare.config);
+    assert_eq!(bare.warnings, [""; 0]);
+}
+
+#[test]
+fn the_sample_holds_every_key_with_its_default() {
+    let text = include_str!("../../../config/broker.toml");
+    let mut written = written(text);
+    let one_of_each = "[[transport_connector]]\nname = \"a\"\nuri = \"stomp://127.0.0.1:1\"\n\
+                       [[network_connector]]\nuri = \"static:(tcp://a:1)\"";
+    let loaded = Config::parse(None, one_of_each, &[], &[]).unwrap();
+    for setting in &loaded.settings {
+        let path = format!("{}.{}", setting.section, setting.key);
+        let Some((commented, value)) = written.remove(&path) else { panic!("{path} is missing") };
+        // Keys that are required, or whose default is computed, show an example.
+        if let Some(default) =
+            setting.value.as_ref().filter(|_| setting.place == crate::config::Place::Default)
+        {
+            assert_eq!(value, *default, "{path}");
+            assert!(
+                !commented || setting.section == "network_connector" || setting.key == "zk_acl",
+                "{path}"
+            );
+        }
+    }
+    assert!(written.is_empty(), "no such keys: {written:?}");
+}
+
+#[test]
+fn the_commented_examples_are_valid() {
+    let text = include_str!("../../../config/broker.toml");
+    let mut out = String::new();
+    for line in text.lines() {
+        let key = line.trim_start_matches("# ").split(' ').next().unwrap_or_default();
+        let skip = key.ends_with("_file") || key == "QUORATE_STORE_REPLICATED_REPLICAS=5.";
+        let example = line.strip_prefix("# ").filter(|rest| rest.contains(" = ") || rest.starts_with("[["));
+        if !skip {
+            out.push_str(example.unwrap_or(line));
+        }
+        out.push('\n');
+    }
+    if let Err(error) = Config::parse(Some("broker.toml"), &out, &[], &[]) {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn the_ready_groups_fit_on_one_host() {
+    let mut ports = Vec::new();
+    for (group, nodes) in [("group1", 1..=3), ("group2", 4..=6)] {
+        for node in nodes {
+            let config = load(&format!("{group}/node{node}.toml")).config;
+            assert_eq!(config.broker.name, group);
+            let Store::Replicated(store) = &config.store else { panic!("node{node} is not replicated") };
+            assert_eq!(store.zk_path, format!("/activemq-cluster/leveldb-stores/{group}"));
+            ports.extend([store.bind.port(), config.console.bind.port()]);
+            ports.extend(config.transport_connectors.iter().map(|connector| connector.port));
+        }
+    }
+    let count = ports.len();
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!(ports.len(), count, "a port is used twice");
+}

@@ -1,0 +1,130 @@
+//! Tests of the configuration as a whole.
+
+mod defaults;
+mod wrong;
+
+use super::{Config, ConfigError, Loaded, Scheme, Secret, Store, Sync};
+
+fn parse(text: &str) -> Result<Loaded, ConfigError> {
+    Config::parse(Some("node.toml"), text, &[], &[])
+}
+
+/// The file that the documentation shows.
+const SHOWN: &str = r#"
+[broker]
+name = "group1"                       # brokerName; the same on all nodes of a group
+data_directory = "data"
+
+[store]
+kind = "replicated"                   # replicated | local | memory   (later: shared_file, sql)
+
+[store.replicated]
+replicas = 3
+bind = "tcp://0.0.0.0:62621"          # bound by the master only; nodes on one host get one each
+hostname = "192.168.0.231"            # advertised; must be reachable by the other nodes
+zk_address = "192.168.0.240:2181,192.168.0.250:2181,192.168.0.225:2181"
+zk_path = "/activemq-cluster/leveldb-stores/group1"
+zk_session_timeout = "10s"
+sync = "quorum_disk"
+weight = 1
+
+[[transport_connector]]
+name = "openwire"
+uri = "tcp://0.0.0.0:61616?maximumConnections=1000&wireFormat.maxFrameSize=104857600"
+
+[[network_connector]]
+name = "group1-to-group2"
+uri = "static:(tcp://192.168.0.241:61616,tcp://192.168.0.241:61617,tcp://192.168.0.241:61618)"
+duplex = true
+"#;
+
+#[test]
+fn the_file_of_the_documentation_parses_as_printed() {
+    let loaded = parse(SHOWN).unwrap();
+    let Store::Replicated(store) = &loaded.config.store else { panic!("not replicated") };
+    assert_eq!(store.replicas, 3);
+    assert_eq!(store.node, "192.168.0.231:62621");
+    assert_eq!(store.sync, Sync::QuorumDisk);
+    assert_eq!(store.zk_session_timeout.as_secs(), 10);
+    assert_eq!(store.directory.to_str(), Some("data/replicated"));
+    assert_eq!(loaded.config.transport_connectors[0].scheme, Scheme::OpenWire);
+    assert_eq!(loaded.config.transport_connectors[0].maximum_connections, 1000);
+    assert_eq!(loaded.config.network_connectors[0].brokers.len(), 3);
+    assert_eq!(
+        loaded.warnings,
+        [
+            "transport connector openwire: OpenWire is not served by this version; its port stays closed",
+            "network connector group1-to-group2: networks of brokers are not served by this version",
+        ]
+    );
+}
+
+#[test]
+fn arguments_win_over_the_environment_which_wins_over_the_file() {
+    let file = "[broker]\nname = \"file\"\ndata_directory = \"file\"\n[log]\nlevel = \"error\"";
+    let environment = [
+        ("QUORATE_BROKER_NAME".to_owned(), "environment".to_owned()),
+        ("QUORATE_BROKER_DATA_DIRECTORY".to_owned(), "environment".to_owned()),
+    ];
+    let arguments = ["broker.name=argument".to_owned()];
+    let config = Config::parse(Some("node.toml"), file, &arguments, &environment).unwrap().config;
+    assert_eq!(config.broker.name, "argument");
+    assert_eq!(config.broker.data_directory.to_str(), Some("environment"));
+    assert_eq!(config.log.level.name(), "error");
+}
+
+#[test]
+fn connectors_are_overridden_and_added_by_name() {
+    let file = "[[transport_connector]]\nname = \"stomp\"\nuri = \"stomp://0.0.0.0:61613\"";
+    let arguments = [
+        "transport_connector.stomp.uri=stomp://127.0.0.1:7000".to_owned(),
+        "transport_connector.more.uri=stomp://127.0.0.1:7001".to_owned(),
+    ];
+    let config = Config::parse(Some("node.toml"), file, &arguments, &[]).unwrap().config;
+    let ports: Vec<_> = config.transport_connectors.iter().map(|c| (c.name.as_str(), c.port)).collect();
+    assert_eq!(ports, [("stomp", 7000), ("more", 7001)]);
+}
+
+#[test]
+fn secrets_come_from_files_and_variables_and_are_never_printed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("zk.auth");
+    std::fs::write(&path, "user:from-a-file\n").unwrap();
+    let arguments = [format!("store.replicated.zk_auth_file={}", path.display())];
+    let file = "[store]\nkind = \"replicated\"";
+    let from_file = Config::parse(None, file, &arguments, &[]).unwrap();
+    let environment = [("ZK_PASSWORD".to_owned(), "from-a-variable".to_owned())];
+    let file = "[store]\nkind = \"replicated\"\n[store.replicated]\nzk_auth = \"user:${env:ZK_PASSWORD}\"";
+    let from_variable = Config::parse(None, file, &[], &environment).unwrap();
+    for (loaded, secret) in [(from_file, "user:from-a-file"), (from_variable, "user:from-a-variable")] {
+        let Store::Replicated(store) = &loaded.config.store else { panic!("not replicated") };
+        assert_eq!(store.zk_auth.as_ref().map(Secret::expose), Some(secret));
+        assert!(!format!("{loaded:?}").contains("from-a"), "{loaded:?}");
+    }
+}
+
+#[test]
+fn weak_sync_runs_when_it_is_meant_and_says_what_can_be_lost() {
+    for sync in ["quorum_mem", "remote_mem", "remote_disk", "local_mem", "local_disk"] {
+        let text = format!(
+            "[store]\nkind = \"replicated\"\n[store.replicated]\nsync = \"{sync}\"\nallow_weak_sync = true"
+        );
+        let loaded = parse(&text).unwrap();
+        assert_eq!(loaded.warnings.len(), 1, "{sync}");
+        assert!(loaded.warnings[0].contains("acknowledged messages are lost when"), "{}", loaded.warnings[0]);
+    }
+}
+
+#[test]
+fn sections_of_another_kind_are_checked_and_have_no_effect() {
+    let loaded = parse("[store]\nkind = \"memory\"\n[store.replicated]\nreplicas = 5").unwrap();
+    assert_eq!(loaded.config.store, Store::Memory);
+    assert_eq!(loaded.warnings, ["[store.replicated] has no effect: store.kind is \"memory\""]);
+    assert!(parse("[store]\nkind = \"memory\"\n[store.replicated]\nreplica = 5").is_err());
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_by_name() {
+    let error = Config::load(Some(std::path::Path::new("no/such.toml")), &[]).unwrap_err();
+    assert_eq!(error.to_string(), "no/such.toml: cannot be read: No such file or directory (os error 2)");
+}

@@ -1,0 +1,214 @@
+//! The disk as a port: exactly the calls that storage makes, so that a test can fail, drop or tear each of them.
+
+use std::any::Any;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IoSlice};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rustix::fs::{Advice, FallocateFlags, FlockOperation};
+
+/// Most slices that one vectored write takes (the kernel's own limit).
+const SLICES_MAX: usize = 1024;
+
+/// Holds a directory's lock until it is dropped.
+pub type DiskLock = Box<dyn Any + Send + Sync>;
+
+/// The file system below a store. Paths are absolute or relative to the working directory.
+///
+/// What has been written is durable only after [`DiskFile::sync_data`]; a name (created, renamed or removed) only after
+/// [`Disk::sync_dir`] of its directory.
+pub trait Disk: Send + Sync {
+    /// Opens an existing file for reading and writing.
+    ///
+    /// # Errors
+    /// As the system says; `NotFound` when there is none.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Creates an empty file, or empties the one that is there.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Gives a file another name in place of whatever has it.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// As the system says; `NotFound` when there is none.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// The names in a directory, in no order.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+    /// Creates a directory and those above it, unless they exist.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
+    /// Makes the names in a directory durable.
+    ///
+    /// # Errors
+    /// As the system says; never to be tried again.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Bytes that may still be written to the file system of `dir`.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
+    /// Locks a directory against every other process for as long as the value lives.
+    ///
+    /// # Errors
+    /// `WouldBlock` when another one has it, else as the system says.
+    fn lock(&self, dir: &Path) -> io::Result<DiskLock>;
+}
+
+/// One open file, used by position from any thread.
+#[expect(clippy::len_without_is_empty, reason = "the length costs a system call and can fail")]
+pub trait DiskFile: Send + Sync {
+    /// Reads until `buffer` is full or the file ends; returns how much was read.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn read_at(&self, at: u64, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Writes all slices one after the other from `at` on.
+    ///
+    /// # Errors
+    /// As the system says; any part may have been written then.
+    fn write_at(&self, at: u64, slices: &mut [IoSlice<'_>]) -> io::Result<()>;
+    /// Makes what was written, and the length, durable.
+    ///
+    /// # Errors
+    /// As the system says; what was written is lost or not, and a second try proves nothing.
+    fn sync_data(&self) -> io::Result<()>;
+    /// Reserves the first `bytes` of the file; it is at least so long then, and what is new reads as zero.
+    ///
+    /// # Errors
+    /// As the system says, above all `StorageFull`.
+    fn allocate(&self, bytes: u64) -> io::Result<()>;
+    /// Cuts or lengthens the file; what is new reads as zero.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn set_len(&self, bytes: u64) -> io::Result<()>;
+    /// Length in bytes.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn len(&self) -> io::Result<u64>;
+    /// Forgets cached pages from `at` on, as far as they are clean: after a failed sync in an earlier life of this
+    /// process they may show what never reached the disk.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn drop_cache(&self, at: u64) -> io::Result<()>;
+}
+
+/// The machine's file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemDisk;
+
+struct SystemFile(File);
+
+impl Disk for SystemDisk {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(SystemFile(OpenOptions::new().read(true).write(true).open(path)?)))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
+        Ok(Box::new(SystemFile(file)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    }
+
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir_all(dir)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(dir)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    fn lock(&self, dir: &Path) -> io::Result<DiskLock> {
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(dir.join("lock"))?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Box::new(file))
+    }
+}
+
+impl DiskFile for SystemFile {
+    fn read_at(&self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match self.0.read_at(&mut buffer[done..], at + done as u64) {
+                Ok(0) => break,
+                Ok(read) => done += read,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_at(&self, mut at: u64, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+        IoSlice::advance_slices(&mut slices, 0);
+        while !slices.is_empty() {
+            let some = &slices[..slices.len().min(SLICES_MAX)];
+            match rustix::io::pwritev(&self.0, some, at) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    at += written as u64;
+                    IoSlice::advance_slices(&mut slices, written);
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, bytes) {
+            Ok(()) => Ok(()),
+            Err(rustix::io::Errno::OPNOTSUPP) if self.len()? < bytes => self.set_len(bytes),
+            Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.0.set_len(bytes)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn drop_cache(&self, at: u64) -> io::Result<()> {
+        Ok(rustix::fs::fadvise(&self.0, at, None, Advice::DontNeed)?)
+    }
+}

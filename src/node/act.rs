@@ -1,0 +1,119 @@
+//! Carries out what the replica decides, in its order.
+
+use crate::coordination::CoordinatorRequest;
+use crate::model::{Epoch, Offset, Record};
+use crate::replication::{Action, Event};
+use crate::storage::BatchBuilder;
+
+use super::NodeError;
+use super::core::Core;
+
+impl Core {
+    /// Gives an event to the replica and carries out what follows, events that follow from that included.
+    pub(super) async fn step(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            let now = self.clock.now();
+            for action in self.replica.step(now, event) {
+                events.extend(self.carry_out(action).await);
+                if self.failure.is_some() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Carries out one action. What must be durable is durable when this returns.
+    async fn carry_out(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::SyncLog | Action::SaveIdentity(_) | Action::Truncate(_) | Action::Reset(..) => {
+                if let Err(error) = tokio::task::block_in_place(|| self.make_durable(action)) {
+                    self.fail(NodeError::Store(error.to_string()));
+                }
+            }
+            Action::Append => {
+                if let Some(batch) = self.incoming.take() {
+                    self.append(batch);
+                }
+            }
+            Action::AppendEpochStart(epoch) => return Some(self.append_epoch_start(epoch)),
+            Action::Commit(to) => self.peers.advance(self.log.end(), to),
+            Action::Dial(stream, address, hello) => self.peers.dial(stream, &address, &hello),
+            Action::HangUp(stream) => self.peers.hang_up(stream),
+            Action::Ack(stream, ack) => self.peers.ack(stream, ack),
+            Action::Bind => return Some(self.peers.bind().await),
+            Action::Unbind => self.peers.unbind(),
+            Action::Welcome(connection, welcome) => self.peers.welcome(connection, welcome),
+            Action::Refuse(connection, reason) => self.peers.refuse(connection, reason),
+            Action::Heartbeat(heartbeat) => self.peers.heartbeat(&heartbeat),
+            Action::SetMember(record) => self.coordinator.request(CoordinatorRequest::SetMember(record)),
+            Action::WriteGroup(version, record) => {
+                self.coordinator.request(CoordinatorRequest::WriteGroup { version, record });
+            }
+            Action::Serve => self.serve_when_applied = true,
+            Action::Suspend(reason) => self.suspend(&reason),
+            Action::AllowDispatch(allowed) => self.broker.dispatch_allowed(allowed),
+            Action::Fatal(reason) => self.fail(NodeError::Group(reason)),
+        }
+        None
+    }
+
+    fn make_durable(&mut self, action: Action) -> Result<(), crate::storage::StorageError> {
+        match action {
+            Action::SyncLog => self.log.sync().map(|_| ()),
+            Action::SaveIdentity(identity) => self.identity.save(&identity),
+            Action::Truncate(to) => {
+                self.last = self.log.truncate(to)?.last;
+                self.forget_above(to);
+                Ok(())
+            }
+            Action::Reset(base, previous) => {
+                self.last = self.log.reset(base, previous)?.last;
+                self.forget_everything(base);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What was appended and never committed is gone.
+    fn forget_above(&mut self, to: Offset) {
+        assert!(self.applied.offset <= to, "applied {} and cut at {to}", self.applied.offset);
+        self.unapplied.clear();
+        self.open_group.retain(|(at, _)| *at < to);
+    }
+
+    fn append_epoch_start(&mut self, epoch: Epoch) -> Event {
+        let record = Record::EpochStart { epoch, master: self.status.node().to_owned(), time: self.clock.wall_ms() };
+        let mut builder = BatchBuilder::new(self.log.end(), self.last, epoch);
+        builder.push(&record, false);
+        self.append(builder.finish());
+        Event::Appended(self.log.end())
+    }
+
+    /// Hands a batch to the log and to the slaves at the same moment.
+    pub(super) fn append(&mut self, batch: crate::storage::Batch) {
+        self.last = batch.last;
+        self.unapplied.push_back((batch.at, batch.bytes.clone()));
+        self.log.append(batch);
+        self.peers.advance(self.log.end(), self.replica.committed());
+    }
+
+    /// Closes the client ports: clients are told nothing about what is open, its outcome is unknown.
+    fn suspend(&mut self, reason: &str) {
+        self.serve_when_applied = false;
+        self.broker.demote(reason);
+        self.outside.serving.send_replace(false);
+    }
+
+    /// Opens the client ports once everything committed is visible.
+    pub(super) fn serve_if_ready(&mut self) {
+        if self.serve_when_applied && self.applied.offset == self.replica.committed() {
+            self.serve_when_applied = false;
+            let (now, wall) = self.time();
+            self.broker.promote(now, wall);
+            self.broker.dispatch_allowed(self.replica.dispatching());
+            self.outside.serving.send_replace(true);
+        }
+    }
+}

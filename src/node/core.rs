@@ -1,0 +1,336 @@
+//! The loop: one owner for everything that decides.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+
+use crate::broker::{Broker, Inbound, SessionEvent, SessionId};
+use crate::coordination::{Coordinator, CoordinatorEvent, CoordinatorRequest};
+use crate::env::Clock;
+use crate::model::{Offset, Position};
+use crate::replication::{Event, LogState, PEER_EVENTS_MAX, PeerEvent, Peers, Replica};
+use crate::state::State;
+use crate::storage::{Batch, IdentityFile, Index, Log, LogEvent, verify};
+
+use super::reads::{ReadDone, Reads};
+use super::{NodeError, NodeParts, Request, Snapshot};
+
+/// How often time passes for the replica and the broker.
+const TICK: Duration = Duration::from_millis(20);
+/// How many submissions of sessions are taken in one round: enough for a full batch, few enough that durable offsets
+/// and acknowledgements never wait long.
+const ROUND_SUBMISSIONS: usize = 256;
+/// Bytes that may be in the log's pipeline without being committed; then sessions wait at the gate.
+const IN_FLIGHT_BYTES_MAX: u64 = 32 << 20;
+/// How long a stopping master waits for its successor's epoch.
+const HANDOVER_TIME_MAX: Duration = Duration::from_millis(1500);
+/// How long the coordinator may take to end its session.
+const LEAVE_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// The other ends of what a [`super::Node`] holds.
+pub(super) struct Outside {
+    pub(super) requests: mpsc::Receiver<Request>,
+    pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
+    pub(super) serving: watch::Sender<bool>,
+    pub(super) listening: watch::Receiver<Vec<String>>,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+/// Where things come in. Apart from the rest, so that a round can wait on it while the rest is at hand.
+struct Inputs {
+    coordinator: mpsc::UnboundedReceiver<CoordinatorEvent>,
+    log: mpsc::UnboundedReceiver<LogEvent>,
+    peers: mpsc::Receiver<PeerEvent>,
+    gate: mpsc::Receiver<Inbound>,
+    reads: mpsc::UnboundedReceiver<ReadDone>,
+}
+
+/// The node's task.
+pub(super) struct Core {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) replica: Replica,
+    pub(super) broker: Broker,
+    pub(super) log: Log,
+    /// Checksum of the log's last record.
+    pub(super) last: u32,
+    pub(super) identity: IdentityFile,
+    pub(super) index: Box<dyn Index>,
+    pub(super) coordinator: Coordinator,
+    pub(super) coordinator_error: Option<String>,
+    pub(super) peers: Peers,
+    pub(super) reads: Reads,
+    pub(super) sessions: HashMap<SessionId, mpsc::UnboundedSender<Vec<SessionEvent>>>,
+    /// The records of the event at hand.
+    pub(super) incoming: Option<Batch>,
+    /// What was appended and is not applied yet, so that applying does not read it back.
+    pub(super) unapplied: VecDeque<(Offset, Bytes)>,
+    /// Visible in the state. `applied.offset <= replica.committed()`.
+    pub(super) applied: Position,
+    /// Records of a group whose last record has not been seen yet, and the epoch of the last.
+    pub(super) open_group: Vec<(Offset, crate::model::Record)>,
+    /// Where the index was written last.
+    pub(super) indexed: Offset,
+    /// The client ports are to be opened as soon as everything committed is applied.
+    pub(super) serve_when_applied: bool,
+    pub(super) outside: Outside,
+    pub(super) status: super::status::StatusMaker,
+    pub(super) failure: Option<NodeError>,
+    inputs: Option<Inputs>,
+}
+
+impl Core {
+    pub(super) fn new(parts: NodeParts, outside: Outside) -> Core {
+        let (log, recovered) = parts.log;
+        let (identity_file, identity) = parts.identity;
+        let (peer_events, peers) = mpsc::channel(PEER_EVENTS_MAX);
+        let (reads, reads_done) = Reads::new(log.clone());
+        let (index, checkpoint) = parts.index;
+        let (state, applied) = super::fold::restore(checkpoint, &recovered, index.as_ref());
+        let status = super::status::StatusMaker::new(
+            parts.settings.clone(),
+            identity.store,
+            parts.store_path,
+            parts.zk_path,
+            parts.clock.wall_ms(),
+        );
+        let log_state = LogState::recovered(&recovered, log.origin());
+        Core {
+            clock: parts.clock,
+            replica: Replica::new(parts.settings, identity, log_state, crate::env::random_u64),
+            broker: Broker::new(parts.broker, state),
+            last: recovered.last,
+            identity: identity_file,
+            index,
+            coordinator: parts.coordinator.0,
+            coordinator_error: None,
+            peers: Peers::new(parts.peers, log.clone(), peer_events),
+            reads,
+            sessions: HashMap::new(),
+            incoming: None,
+            unapplied: VecDeque::new(),
+            applied,
+            open_group: Vec::new(),
+            indexed: applied.offset,
+            serve_when_applied: false,
+            outside,
+            status,
+            failure: None,
+            inputs: Some(Inputs {
+                coordinator: parts.coordinator.1,
+                log: parts.log_events,
+                peers,
+                gate: parts.gate,
+                reads: reads_done,
+            }),
+            log,
+        }
+    }
+
+    /// Runs the node to its end.
+    pub(super) async fn run(mut self) -> Result<(), NodeError> {
+        let Some(mut inputs) = self.inputs.take() else { return Ok(()) };
+        let mut ticker = tokio::time::interval(TICK);
+        ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The member record goes out at once; everything else waits for the tree.
+        self.step(Event::Tick).await;
+        let mut stopping: Option<Duration> = None;
+        while self.failure.is_none() {
+            self.round(&mut inputs, &mut ticker).await;
+            self.drain(&mut inputs).await;
+            self.fold_committed();
+            self.write_proposals().await;
+            self.checkpoint();
+            self.show_status();
+            let now = self.clock.now();
+            if stopping.is_none() && *self.outside.stop.borrow() {
+                stopping = Some(now + HANDOVER_TIME_MAX);
+                self.step(Event::StepDown("the node is stopping".into())).await;
+            }
+            let serving = *self.outside.serving.borrow();
+            if stopping.is_some_and(|until| now >= until || !serving) {
+                break;
+            }
+        }
+        self.end(inputs).await;
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Waits for something to happen and takes it, what makes others wait first.
+    async fn round(&mut self, inputs: &mut Inputs, ticker: &mut tokio::time::Interval) {
+        let room = self.has_room();
+        let busy = self.applied.offset < self.replica.committed();
+        tokio::select! {
+            biased;
+            Some(event) = inputs.log.recv() => self.take_log(event).await,
+            Some(event) = inputs.peers.recv() => self.take_peer(event).await,
+            Some(event) = inputs.coordinator.recv() => self.take_coordinator(event).await,
+            _ = ticker.tick() => {
+                self.step(Event::Tick).await;
+                let (now, wall) = self.time();
+                self.broker.tick(now, wall);
+            }
+            Some(done) = inputs.reads.recv() => {
+                self.reads.done();
+                self.broker.loaded(done.read, done.result);
+            }
+            Some(request) = self.outside.requests.recv() => self.take_request(request).await,
+            Some(inbound) = inputs.gate.recv(), if room => self.take_inbound(inbound),
+            _ = self.outside.stop.changed() => {}
+            // Much is committed and not applied: go on with it, nothing needs to happen first.
+            () = std::future::ready(()), if busy => {}
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.log.end().0 < self.replica.committed().0 + IN_FLIGHT_BYTES_MAX
+    }
+
+    /// Takes all that waits, so that it becomes one batch and one wake-up for each that is told something.
+    async fn drain(&mut self, inputs: &mut Inputs) {
+        while let Ok(event) = inputs.log.try_recv() {
+            self.take_log(event).await;
+        }
+        for _ in 0..PEER_EVENTS_MAX {
+            let Ok(event) = inputs.peers.try_recv() else { break };
+            self.take_peer(event).await;
+        }
+        if self.has_room() {
+            for _ in 0..ROUND_SUBMISSIONS {
+                let Ok(inbound) = inputs.gate.try_recv() else { break };
+                self.take_inbound(inbound);
+            }
+        }
+    }
+
+    pub(super) fn time(&self) -> (Duration, i64) {
+        (self.clock.now(), self.clock.wall_ms())
+    }
+
+    async fn take_log(&mut self, event: LogEvent) {
+        match event {
+            LogEvent::Durable(to) => self.step(Event::Durable(to)).await,
+            LogEvent::Failed(reason) => self.fail(NodeError::Store(reason)),
+        }
+    }
+
+    pub(super) fn fail(&mut self, error: NodeError) {
+        tracing::error!("{error}");
+        self.failure.get_or_insert(error);
+    }
+
+    async fn take_peer(&mut self, event: PeerEvent) {
+        match event {
+            PeerEvent::Event(event) => {
+                if let Event::SlaveGone(connection) = &event {
+                    self.peers.disconnected(*connection);
+                }
+                self.step(event).await;
+            }
+            PeerEvent::Slave(connection, hello, way) => {
+                self.peers.connected(connection, way);
+                self.step(Event::Hello(connection, hello)).await;
+            }
+            PeerEvent::Records { stream, at, bytes, commit } => {
+                let end = self.log.end();
+                let batch = match verify(at, self.last, &bytes) {
+                    Ok(batch) if at == end => batch,
+                    // Out of place or damaged on the way: the replica gives the stream up, because it does not continue.
+                    other => {
+                        let reason = other.err().map_or("records out of place".to_owned(), |e| e.to_string());
+                        tracing::warn!(%at, %end, reason, "records of the master are not taken");
+                        self.peers.hang_up(stream);
+                        return self.step(Event::MasterGone(stream, reason)).await;
+                    }
+                };
+                let ends = super::fold::epoch_ends(&batch);
+                self.incoming = Some(batch);
+                let event = crate::replication::Batch { at, ends, commit };
+                self.step(Event::Records(stream, Box::new(event))).await;
+                self.incoming = None;
+            }
+        }
+    }
+
+    async fn take_coordinator(&mut self, event: CoordinatorEvent) {
+        match event {
+            CoordinatorEvent::View(view) => {
+                self.coordinator_error = None;
+                self.step(Event::View(view)).await;
+            }
+            CoordinatorEvent::Unreachable(reason) => {
+                if self.coordinator_error.is_none() {
+                    tracing::warn!(reason, "ZooKeeper cannot be reached; nothing changes until it can");
+                }
+                self.coordinator_error = Some(reason.clone());
+                self.step(Event::CoordinatorLost(reason)).await;
+            }
+            CoordinatorEvent::Left => {}
+        }
+    }
+
+    fn take_inbound(&mut self, inbound: Inbound) {
+        let (now, wall) = self.time();
+        match inbound {
+            Inbound::Open { session, info, events } => {
+                self.sessions.insert(session, events);
+                self.broker.open(session, info);
+            }
+            Inbound::Commands { session, submission } => self.broker.submit(now, wall, session, submission),
+            Inbound::Close { session } => {
+                self.sessions.remove(&session);
+                self.broker.close(session);
+            }
+        }
+    }
+
+    async fn take_request(&mut self, request: Request) {
+        match request {
+            Request::StepDown { reply } => {
+                let result = if self.replica.serving() {
+                    Ok(())
+                } else {
+                    Err(super::RequestError::NotMaster(self.status.master().map(str::to_owned)))
+                };
+                if result.is_ok() {
+                    self.step(Event::StepDown("an operator asked for another master".into())).await;
+                }
+                // Whoever asked may have gone; the request stands all the same.
+                let _ = reply.send(result);
+            }
+        }
+    }
+
+    /// Leaves the group and closes the store.
+    async fn end(&mut self, mut inputs: Inputs) {
+        self.broker.demote("the node is stopping");
+        self.outside.serving.send_replace(false);
+        self.write_proposals().await;
+        self.peers.unbind();
+        self.coordinator.request(CoordinatorRequest::Leave);
+        let left = async {
+            while let Some(event) = inputs.coordinator.recv().await {
+                if matches!(event, CoordinatorEvent::Left) {
+                    return;
+                }
+            }
+        };
+        if tokio::time::timeout(LEAVE_TIME_MAX, left).await.is_err() {
+            tracing::warn!("ZooKeeper did not answer the farewell; the member goes with its session");
+        }
+        if self.failure.is_none() {
+            self.checkpoint_now();
+            if let Err(error) = tokio::task::block_in_place(|| self.log.sync()) {
+                tracing::error!(%error, "the log could not be closed cleanly");
+            }
+        }
+    }
+}
+
+/// A state that stands for nothing.
+pub(super) fn blank_state() -> (State, Position) {
+    (State::new(), Position::default())
+}

@@ -1,0 +1,169 @@
+//! Applies what is committed to the state, on every node in the same order, and keeps the index a little behind.
+
+use bytes::Bytes;
+
+use crate::model::{Epoch, Offset, Position, Record, RecordKind};
+use crate::state::State;
+use crate::storage::{Batch, Checkpoint, Index, Recovered, join_body, records};
+
+use super::NodeError;
+use super::core::{Core, blank_state};
+
+/// How much is applied in one round, so that heartbeats never wait long behind a replay.
+const ROUND_BYTES: usize = 4 << 20;
+/// How much of the log is read at once when it is not in memory any more.
+const READ_BYTES: usize = 1 << 20;
+/// The index is written after so many bytes of log: replaying them takes well below a second.
+const CHECKPOINT_BYTES: u64 = 64 << 20;
+
+/// The state that the index holds, if it fits the log; else the state of an empty log.
+pub(super) fn restore(
+    checkpoint: Option<Checkpoint>,
+    recovered: &Recovered,
+    index: &dyn Index,
+) -> (State, Position) {
+    let Some(checkpoint) = checkpoint else { return blank_or_base(recovered) };
+    let at = checkpoint.applied;
+    // The epoch that a position names must be the one that the log holds there, or the index is of another log.
+    let fits = at.offset <= recovered.end.offset
+        && at.offset >= recovered.base
+        && recovered.history.iter().find(|(_, end)| *end >= at.offset).is_some_and(|(epoch, _)| *epoch == at.epoch);
+    match State::restore(checkpoint.entries) {
+        Ok(state) if fits && state.digest() == checkpoint.digest => (state, at),
+        _ => {
+            tracing::warn!("the index does not fit the log; it is made anew from the log");
+            index.wipe();
+            blank_or_base(recovered)
+        }
+    }
+}
+
+fn blank_or_base(recovered: &Recovered) -> (State, Position) {
+    let (state, mut applied) = blank_state();
+    applied.offset = recovered.base;
+    (state, applied)
+}
+
+/// The epochs of a batch with the ends of their last records.
+pub(super) fn epoch_ends(batch: &Batch) -> Vec<(Epoch, Offset)> {
+    let mut ends: Vec<(Epoch, Offset)> = Vec::with_capacity(1);
+    for record in records(batch.at, &batch.bytes) {
+        match ends.last_mut() {
+            Some(last) if last.0 == record.epoch => last.1 = record.end,
+            _ => ends.push((record.epoch, record.end)),
+        }
+    }
+    ends
+}
+
+impl Core {
+    /// Applies what is committed, at most a round's worth, and serves when that was waited for.
+    pub(super) fn fold_committed(&mut self) {
+        let committed = self.replica.committed();
+        let mut budget = ROUND_BYTES;
+        while self.applied.offset < committed && budget > 0 && self.failure.is_none() {
+            let bytes = match self.committed_bytes(committed) {
+                Ok(bytes) if !bytes.is_empty() => bytes,
+                Ok(_) => return self.fail(NodeError::Store("committed records are missing from the log".into())),
+                Err(error) => return self.fail(NodeError::Store(error.to_string())),
+            };
+            budget = budget.saturating_sub(bytes.len());
+            self.fold(&bytes);
+        }
+        self.serve_if_ready();
+    }
+
+    /// The next bytes to apply, whole records, none of them above `committed`.
+    fn committed_bytes(&mut self, committed: Offset) -> Result<Bytes, crate::storage::StorageError> {
+        let at = self.applied.offset;
+        while self.unapplied.front().is_some_and(|(from, bytes)| from.plus(bytes.len()) <= at) {
+            self.unapplied.pop_front();
+        }
+        let bytes = match self.unapplied.front() {
+            Some((from, bytes)) if *from <= at => bytes.slice((at.0 - from.0) as usize..),
+            _ => self.log.read(at, READ_BYTES)?,
+        };
+        // A commit offset is always the end of a record.
+        let upto = (committed.0 - at.0).min(bytes.len() as u64) as usize;
+        Ok(bytes.slice(..upto))
+    }
+
+    fn fold(&mut self, bytes: &Bytes) {
+        let (now, wall) = self.time();
+        for view in records(self.applied.offset, bytes) {
+            if view.kind == RecordKind::EpochStart as u8 {
+                // The master before this one left a group unfinished: none of it counts.
+                self.open_group.clear();
+            }
+            let (offset, more) = (view.offset, view.more);
+            let applied = Position { epoch: view.epoch, offset: view.end };
+            match Record::decode(view.kind, view.payload) {
+                Ok(record) => self.open_group.push((offset, record)),
+                Err(error) => {
+                    return self.fail(NodeError::Store(format!("the record at {offset} is not understood: {error}")));
+                }
+            }
+            if !more {
+                if self.open_group.len() > 1 {
+                    self.join_bodies();
+                }
+                self.broker.apply(now, wall, &self.open_group);
+                self.open_group.clear();
+            }
+            self.applied = applied;
+        }
+    }
+
+    /// Puts bodies that were cut into chunks together again.
+    fn join_bodies(&mut self) {
+        let mut chunks: Vec<Bytes> = Vec::new();
+        let mut whole = Vec::with_capacity(self.open_group.len());
+        for (offset, mut record) in self.open_group.drain(..) {
+            match &mut record {
+                Record::Chunk(bytes) => {
+                    chunks.push(bytes.clone());
+                    continue;
+                }
+                Record::Message { message, .. } | Record::Move { message, .. } if !chunks.is_empty() => {
+                    if let Ok(joined) = join_body(&chunks, message) {
+                        *message = joined;
+                    }
+                    chunks.clear();
+                }
+                _ => {}
+            }
+            whole.push((offset, record));
+        }
+        self.open_group = whole;
+    }
+
+    /// Writes the index when enough has been applied since.
+    pub(super) fn checkpoint(&mut self) {
+        if self.applied.offset.0 - self.indexed.0.min(self.applied.offset.0) >= CHECKPOINT_BYTES {
+            self.checkpoint_now();
+        }
+    }
+
+    /// Writes the index for what is applied, unless a group is half seen or the log is behind on the disk.
+    pub(super) fn checkpoint_now(&mut self) {
+        let durable = self.replica.log().durable >= self.applied.offset;
+        if !durable || !self.open_group.is_empty() || self.indexed == self.applied.offset {
+            return;
+        }
+        let state = self.broker.state();
+        let checkpoint = Checkpoint { applied: self.applied, digest: state.digest(), entries: state.snapshot() };
+        self.indexed = self.applied.offset;
+        self.index.store(checkpoint);
+    }
+
+    /// The log was emptied and begins anew: so do state and index.
+    pub(super) fn forget_everything(&mut self, base: Position) {
+        let (state, _) = blank_state();
+        self.broker.replace_state(state);
+        self.index.wipe();
+        self.unapplied.clear();
+        self.open_group.clear();
+        self.applied = base;
+        self.indexed = base.offset;
+    }
+}

@@ -1,0 +1,74 @@
+//! Writes what the broker asks for: records for the log in one batch, reads, events to sessions in one wake-up each.
+
+use crate::broker::Output;
+use crate::model::Record;
+use crate::replication::Event;
+use crate::storage::{BatchBuilder, cut_body};
+
+use super::core::Core;
+
+/// A batch is closed when it has grown to this; a group is never torn for it.
+const BATCH_BYTES: usize = 1 << 20;
+
+impl Core {
+    /// Takes the broker's output and passes it on.
+    pub(super) async fn write_proposals(&mut self) {
+        let output = self.broker.take_output();
+        if output.is_empty() {
+            return;
+        }
+        let Output { proposals, reads, events, damages } = output;
+        for (session, events) in events {
+            if let Some(way) = self.sessions.get(&session) {
+                // A connection that is gone closes its session by itself.
+                let _ = way.send(events);
+            }
+        }
+        for (read, request) in reads {
+            self.reads.ask(read, request, self.applied.offset);
+        }
+        for damage in damages {
+            tracing::error!(damage, "a committed message cannot be read; its queue stands still");
+            self.status.damage(damage);
+        }
+        if proposals.is_empty() {
+            return;
+        }
+        let epoch = self.replica.promise().epoch;
+        let mut builder = BatchBuilder::new(self.log.end(), self.last, epoch);
+        for group in &proposals {
+            push_group(&mut builder, group);
+            if builder.len() >= BATCH_BYTES {
+                self.append(builder.finish());
+                builder = BatchBuilder::new(self.log.end(), self.last, epoch);
+            }
+        }
+        if !builder.is_empty() {
+            self.append(builder.finish());
+        }
+        self.step(Event::Appended(self.log.end())).await;
+    }
+}
+
+/// Adds one group, long bodies cut into chunks before their message.
+fn push_group(builder: &mut BatchBuilder, group: &[Record]) {
+    for (n, record) in group.iter().enumerate() {
+        let more = n + 1 < group.len();
+        let cut = match record {
+            Record::Message { message, .. } | Record::Move { message, .. } => cut_body(message).ok().flatten(),
+            _ => None,
+        };
+        let Some((chunks, head)) = cut else {
+            builder.push(record, more);
+            continue;
+        };
+        for chunk in chunks {
+            builder.push(&Record::Chunk(chunk), true);
+        }
+        let mut headed = record.clone();
+        if let Record::Message { message, .. } | Record::Move { message, .. } = &mut headed {
+            *message = head;
+        }
+        builder.push(&headed, more);
+    }
+}

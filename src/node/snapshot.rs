@@ -1,0 +1,239 @@
+//! What a node looks like from outside at one moment, and what may be asked of it. The node publishes a new snapshot
+//! when something changed; whoever shows it never touches the node itself.
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::model::{Claim, Epoch, GroupId, Offset, Position, Promise, StoreId, Voter};
+
+/// One moment of a node.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The node by itself.
+    pub status: Status,
+    /// Its group; `None` for a lone broker.
+    pub group: Option<GroupStatus>,
+    /// Queues and topics by name. On a slave: what its state holds, without consumers.
+    pub destinations: Vec<DestinationStatus>,
+    /// Client connections; none on a slave.
+    pub connections: Vec<ConnectionStatus>,
+}
+
+/// What a node does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Leads its epoch; `Status::serving` says whether clients are let in.
+    Master,
+    /// Follows a master.
+    Slave,
+    /// An election is under way.
+    Electing,
+    /// Starting, or too few members are in sight.
+    #[default]
+    Waiting,
+}
+
+impl Role {
+    /// The word for it in answers and log lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Master => "master",
+            Role::Slave => "slave",
+            Role::Electing => "electing",
+            Role::Waiting => "waiting",
+        }
+    }
+}
+
+/// A node by itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the program.
+    pub version: String,
+    /// Name of the broker, which is the name of the group.
+    pub broker: String,
+    /// Name of the node.
+    pub node: String,
+    /// What it does.
+    pub role: Role,
+    /// Whether client ports are open.
+    pub serving: bool,
+    /// Why it does not serve, or what it waits for; for people.
+    pub reason: Option<String>,
+    /// The newest epoch that it knows.
+    pub epoch: Epoch,
+    /// Name of the master's node, if there is one.
+    pub master: Option<String>,
+    /// Addresses where clients are let in, on this node.
+    pub listening: Vec<String>,
+    /// What it promised.
+    pub promised: Promise,
+    /// Identity of its store.
+    pub store: StoreId,
+    /// Where the store is; empty for a store in memory.
+    pub store_path: String,
+    /// First offset that the log still holds.
+    pub base: Offset,
+    /// End of its log.
+    pub end: Position,
+    /// Durable here. `applied <= committed`, `durable <= end`.
+    pub durable: Offset,
+    /// Durable on a quorum, as far as this node knows.
+    pub committed: Offset,
+    /// Visible in its state.
+    pub applied: Offset,
+    /// Digest of the state at `applied`, 16 hex digits; equal on all nodes at equal offsets.
+    pub digest: String,
+    /// The last election that it saw.
+    pub election: Option<ElectionStatus>,
+    /// What needs an operator.
+    pub alarms: Vec<Alarm>,
+    /// How many queues and topics there are.
+    pub destination_count: usize,
+    /// How many clients are connected.
+    pub connection_count: usize,
+    /// Wall-clock time of the start in ms since 1970.
+    pub started_ms: i64,
+}
+
+/// An election that ended, or is under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ElectionStatus {
+    /// The epoch that it was for.
+    pub epoch: Epoch,
+    /// Why it was held.
+    pub reason: String,
+    /// Who won; `None` while it lasts.
+    pub winner: Option<String>,
+    /// Wall-clock time of its begin in ms since 1970.
+    pub started_ms: i64,
+    /// How long it took until clients were let in, in ms; `None` while it lasts.
+    pub took_ms: Option<u64>,
+}
+
+/// Something that needs an operator.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// Fixed word to match on: `reduced-redundancy`, `no-quorum`, `zookeeper-unreachable`, `store-damaged`, ...
+    pub name: String,
+    /// For people.
+    pub message: String,
+}
+
+/// The group as this node sees it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GroupStatus {
+    /// Where it is in ZooKeeper.
+    pub zk_path: String,
+    /// Whether the ZooKeeper session stands.
+    pub zk_connected: bool,
+    /// Identity of the group; `None` before it is founded.
+    pub group_id: Option<GroupId>,
+    /// `electing` or `serving`, as recorded.
+    pub state: String,
+    /// Epoch of the record.
+    pub epoch: Epoch,
+    /// Claim of the record.
+    pub claim: Claim,
+    /// Member id of the recorded master, ten digits.
+    pub master: Option<String>,
+    /// How often the voters changed.
+    pub config: u64,
+    /// Whose acknowledgements count.
+    pub voters: Vec<Voter>,
+    /// Size of the group.
+    pub replicas: usize,
+    /// How many of the voters make a quorum.
+    pub quorum: usize,
+    /// Format of log and protocol.
+    pub format: u32,
+    /// Members in sight, this node among them.
+    pub members: Vec<MemberStatus>,
+}
+
+/// A member as this node sees it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MemberStatus {
+    /// Member id, ten digits.
+    pub id: String,
+    /// Name of its node.
+    pub node: String,
+    /// Its store.
+    pub store: StoreId,
+    /// Whether this store is a voter.
+    pub voter: bool,
+    /// What it does.
+    pub role: Role,
+    /// Where its log ends, as last heard.
+    pub position: Position,
+    /// How many bytes it is behind the master; `None` where that is unknown (on slaves).
+    pub lag_bytes: Option<u64>,
+    /// Whether its stream stands and what it has counts at once; on the master only, `false` elsewhere.
+    pub attached: bool,
+    /// Replication address of a serving master.
+    pub address: Option<String>,
+    /// Why it cannot be chosen.
+    pub reason: Option<String>,
+}
+
+/// A queue or topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestinationStatus {
+    /// `queue`, `topic`, `temp-queue` or `temp-topic`.
+    pub kind: String,
+    /// Name.
+    pub name: String,
+    /// Messages that it holds, those in flight among them.
+    pub size: u64,
+    /// Subscriptions.
+    pub consumers: u64,
+    /// Messages that came in since the start of this mastership.
+    pub enqueued: u64,
+    /// Messages that were consumed.
+    pub dequeued: u64,
+    /// Messages that were sent to consumers, each time counted.
+    pub dispatched: u64,
+    /// Messages sent and not yet settled.
+    pub in_flight: u64,
+}
+
+/// A client connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionStatus {
+    /// Number of its session.
+    pub session: u64,
+    /// Client id, if it gave one.
+    pub client_id: Option<String>,
+    /// User, if it gave one.
+    pub user: Option<String>,
+    /// Address of the client.
+    pub remote: String,
+    /// Name of the transport connector.
+    pub connector: String,
+    /// Subscriptions.
+    pub subscriptions: u64,
+    /// Deliveries not yet settled.
+    pub in_flight: u64,
+}
+
+/// What may be asked of a node.
+#[derive(Debug)]
+pub enum Request {
+    /// Give up the mastership in favour of a slave that has everything.
+    StepDown {
+        /// The answer: accepted, or why not.
+        reply: oneshot::Sender<Result<(), RequestError>>,
+    },
+}
+
+/// Why a request was refused. Nothing happened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// Only the master can do it; the master's node, if known.
+    #[error("not the master{}", .0.as_ref().map(|node| format!("; the master is {node}")).unwrap_or_default())]
+    NotMaster(Option<String>),
+    /// Not now.
+    #[error("{0}")]
+    Refused(String),
+}

@@ -1,0 +1,177 @@
+//! Accepts the connections of one transport connector.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
+use tracing::{debug, info, warn};
+
+use crate::broker::Gate;
+use crate::config::{Scheme, TransportConnector};
+use crate::env::Clock;
+
+use super::{Protocol, Shared, protocol};
+
+/// Connections that the system holds until they are accepted, as in ActiveMQ; the system may hold fewer.
+const BACKLOG: u32 = 5000;
+/// How long to wait when the system has no resources for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a connector did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenerError {
+    /// The address cannot be bound: in use, or not of this machine.
+    #[error("connector {name} cannot listen on {address}: {source}")]
+    Bind {
+        /// The connector.
+        name: String,
+        /// Its host and port.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// This version does not speak the protocol.
+    #[error("connector {name}: {scheme:?}{} is not supported yet", if *tls { " with TLS" } else { "" })]
+    Unsupported {
+        /// The connector.
+        name: String,
+        /// Its protocol.
+        scheme: Scheme,
+        /// Whether it asks for TLS.
+        tls: bool,
+    },
+}
+
+/// A running connector. [`Listener::stop`] ends it; dropping it does too, without waiting.
+#[derive(Debug)]
+pub struct Listener {
+    name: String,
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Listener {
+    /// Binds the connector's address and serves connections by sessions of `gate`.
+    ///
+    /// # Errors
+    /// [`ListenerError`]: the operator has to change the configuration or free the port.
+    pub async fn start(
+        connector: &TransportConnector,
+        gate: Gate,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Listener, ListenerError> {
+        let name = connector.name.clone();
+        let (Some(protocol), false) = (protocol(connector.scheme), connector.tls) else {
+            return Err(ListenerError::Unsupported { name, scheme: connector.scheme, tls: connector.tls });
+        };
+        let bound = bind(&connector.host, connector.port).await;
+        let (socket, address) = bound.map_err(|source| ListenerError::Bind {
+            name: name.clone(),
+            address: authority(&connector.host, connector.port),
+            source,
+        })?;
+        let shared = Shared { gate, clock, body_bytes_max: connector.frame_bytes_max };
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(accept(socket, protocol, shared, connector.maximum_connections, stopped));
+        let shown = authority(&connector.host, address.port());
+        info!("Listening for connections at: {}://{shown}", protocol.name());
+        info!("Connector {name} started");
+        Ok(Listener { name, address, stop, task })
+    }
+
+    /// The address that is bound: tells the port where the configuration says 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Closes the port and all its connections, and waits until they are closed.
+    pub async fn stop(self) {
+        // A closed channel means the same as a message: the task ends.
+        let _ = self.stop.send(());
+        if let Err(error) = self.task.await {
+            warn!("Connector {} failed: {error}", self.name);
+        }
+        info!("Connector {} stopped", self.name);
+    }
+}
+
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// Binds the first address of a host that can be bound.
+async fn bind(host: &str, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in lookup_host((host, port)).await? {
+        match listen(address) {
+            Ok(socket) => {
+                let address = socket.local_addr()?;
+                return Ok((socket, address));
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A node that is promoted again at once must get its port again at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Accepts until told to stop, then closes everything.
+async fn accept(
+    socket: TcpListener,
+    protocol: &'static dyn Protocol,
+    shared: Shared,
+    connections_max: usize,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = &mut stopped => break,
+            Some(ended) = connections.join_next() => {
+                if let Err(error) = ended {
+                    warn!("a {} connection failed: {error}", protocol.name());
+                }
+            }
+            accepted = socket.accept() => match accepted {
+                Ok((_, remote)) if connections.len() >= connections_max => {
+                    warn!(%remote, connections_max, "refused: maximumConnections is reached");
+                }
+                Ok((stream, remote)) => {
+                    start(&mut connections, protocol, stream, remote, shared.clone());
+                }
+                Err(error) => {
+                    warn!("Could not accept connection: {error}");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+    drop(socket);
+    connections.shutdown().await;
+}
+
+fn start(
+    connections: &mut JoinSet<()>,
+    protocol: &'static dyn Protocol,
+    stream: TcpStream,
+    remote: SocketAddr,
+    shared: Shared,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(%remote, "TCP_NODELAY: {error}");
+    }
+    connections.spawn(protocol.serve(stream, format!("tcp://{remote}"), shared));
+}

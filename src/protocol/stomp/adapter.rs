@@ -1,0 +1,429 @@
+//! Frames to commands and events to frames, for one connection. No I/O: the connection feeds it and writes what it
+//! says. It holds what the protocol needs to name things and nothing durable.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use crate::broker::{
+    Command, Correlation, DeliveryId, Refusal, SessionEvent, SubscriptionKey, TransactionKey, Verdict,
+};
+use crate::model::{Field, Message};
+
+use super::deliver::{self, Heading};
+use super::encoder::Output;
+use super::frame::{Frame, Verb, Version};
+use super::names::Names;
+use super::send;
+use super::subscribe;
+use super::subscription::{AckMode, Subscription};
+
+/// Commands that may wait for their answer before the connection stops reading; enough to keep a replicated store
+/// busy, few enough to bound what one connection can pile up in the core.
+pub(super) const UNANSWERED_MAX: usize = 1024;
+/// The same bound in bytes of frames.
+pub(super) const UNANSWERED_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Subscriptions of one connection.
+const SUBSCRIPTIONS_MAX: usize = 10_000;
+/// Open transactions of one connection.
+const TRANSACTIONS_MAX: usize = 1_000;
+
+/// Why the connection ends with an ERROR frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) message: String,
+    /// The receipt that the offending frame asked for.
+    pub(super) receipt: Option<String>,
+}
+
+impl Fault {
+    pub(super) fn new(message: impl Into<String>) -> Fault {
+        Fault { message: message.into(), receipt: None }
+    }
+
+    /// Writes the ERROR frame.
+    pub(super) fn write(&self, output: &mut Output, version: Version) {
+        let mut frame = output.frame(Verb::Error, version);
+        frame.header("message", &self.message).plain("content-type", "text/plain");
+        if let Some(receipt) = &self.receipt {
+            frame.header("receipt-id", receipt);
+        }
+        frame.end(&Bytes::copy_from_slice(self.message.as_bytes()), true);
+    }
+}
+
+/// What an event means for the connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It goes on.
+    Open,
+    /// It ends without another word, for this reason.
+    Closed(String),
+    /// It ends with an ERROR frame.
+    Fault(Fault),
+}
+
+/// A command that waits for its answer.
+#[derive(Debug)]
+struct Unanswered {
+    receipt: Option<String>,
+    /// What it takes of the bound; commands inside of transactions take nothing, their transaction is bounded itself.
+    bytes: Option<usize>,
+}
+
+/// One connection's side of its session.
+#[derive(Debug)]
+pub(super) struct Adapter {
+    version: Version,
+    session: String,
+    names: Names,
+    messages: u64,
+    correlations: u64,
+    keys: u64,
+    unanswered: HashMap<Correlation, Unanswered>,
+    bounded: usize,
+    bounded_bytes: usize,
+    subscriptions: HashMap<SubscriptionKey, Subscription>,
+    transactions: HashMap<String, TransactionKey>,
+    /// Deliveries in auto mode that stand in the output.
+    written_next: Vec<DeliveryId>,
+    /// DISCONNECT has come: nothing more is read.
+    leaving: bool,
+    /// The receipt that DISCONNECT asked for.
+    farewell: Option<String>,
+}
+
+impl Adapter {
+    /// An adapter for a connection that has just been opened; `session` is unique among all connections of all nodes.
+    pub(super) fn new(version: Version, session: &str) -> Adapter {
+        Adapter {
+            version,
+            session: session.to_owned(),
+            names: Names::new(session),
+            messages: 0,
+            correlations: 0,
+            keys: 0,
+            unanswered: HashMap::new(),
+            bounded: 0,
+            bounded_bytes: 0,
+            subscriptions: HashMap::new(),
+            transactions: HashMap::new(),
+            written_next: Vec::new(),
+            leaving: false,
+            farewell: None,
+        }
+    }
+
+    /// Whether another frame may be taken. Not while too much is unanswered: the socket fills up and the client waits.
+    pub(super) fn may_read(&self) -> bool {
+        !self.leaving && self.bounded < UNANSWERED_MAX && self.bounded_bytes < UNANSWERED_BYTES_MAX
+    }
+
+    /// Whether the client has said goodbye and everything it asked for is answered.
+    pub(super) fn finished(&self) -> bool {
+        self.leaving && self.unanswered.is_empty()
+    }
+
+    /// Takes a frame; what it asks of the broker is added to `commands`. `wall` in ms since 1970.
+    pub(super) fn accept(
+        &mut self,
+        frame: &Frame,
+        wall: i64,
+        commands: &mut Vec<Command>,
+    ) -> Result<(), Fault> {
+        let done = match frame.verb {
+            Verb::Send => self.send(frame, wall, commands),
+            Verb::Ack => self.settle(frame, Verdict::Consumed, commands),
+            Verb::Nack if self.version > Version::V1_0 => self.settle(frame, Verdict::Rejected, commands),
+            Verb::Subscribe => self.subscribe(frame, commands),
+            Verb::Unsubscribe => self.unsubscribe(frame, commands),
+            Verb::Begin => self.begin(frame, commands),
+            Verb::Commit => self.finish(frame, true, commands),
+            Verb::Abort => self.finish(frame, false, commands),
+            Verb::Disconnect => self.disconnect(frame),
+            Verb::Connect | Verb::Stomp => Err("The connection is already connected".to_owned()),
+            _ => Err(format!("Unknown STOMP action: {}", frame.verb.text())),
+        };
+        done.map_err(|message| Fault { message, receipt: receipt(frame) })
+    }
+
+    /// Takes what the broker says; frames for the client are added to `output`.
+    pub(super) fn tell(&mut self, event: SessionEvent, output: &mut Output) -> Told {
+        match event {
+            SessionEvent::Done { correlation, result } => return self.answer(correlation, result, output),
+            SessionEvent::Delivery { subscription, delivery, message, redelivered, .. } => {
+                self.deliver(subscription, delivery, &message, redelivered, output);
+            }
+            SessionEvent::BrowseEnd { subscription } => self.browse_end(subscription, output),
+            SessionEvent::Closed { reason } => return Told::Closed(reason),
+        }
+        Told::Open
+    }
+
+    /// Everything that was told has reached the socket: what was delivered in auto mode is consumed.
+    pub(super) fn written(&mut self) -> Option<Command> {
+        if self.written_next.is_empty() {
+            return None;
+        }
+        let deliveries = std::mem::take(&mut self.written_next);
+        Some(Command::Settle { deliveries, verdict: Verdict::Consumed, transaction: None, correlation: None })
+    }
+
+    fn send(&mut self, frame: &Frame, wall: i64, commands: &mut Vec<Command>) -> Result<(), String> {
+        self.messages += 1;
+        let message_id = Bytes::from(format!("ID:{}-{}", self.session, self.messages));
+        let sent = send::message(frame, &mut self.names, message_id, wall, commands)?;
+        let transaction = self.transaction(sent.transaction.as_deref())?;
+        // Every send outside of a transaction wants an answer, receipt or not: it is what bounds a producer.
+        let correlation = match (transaction, &sent.receipt) {
+            (Some(_), None) => None,
+            (Some(_), Some(_)) => Some(self.correlate(sent.receipt, None)),
+            (None, _) => Some(self.correlate(sent.receipt, Some(frame.bytes()))),
+        };
+        commands.push(Command::Send { message: sent.message, transaction, correlation });
+        Ok(())
+    }
+
+    fn settle(&mut self, frame: &Frame, verdict: Verdict, commands: &mut Vec<Command>) -> Result<(), String> {
+        let (mut id, mut message_id, mut subscription, mut transaction, mut asked) =
+            (None, None, None, None, None);
+        for header in frame.headers() {
+            let slot = match &*header.name() {
+                "id" => &mut id,
+                "message-id" => &mut message_id,
+                "subscription" => &mut subscription,
+                "transaction" => &mut transaction,
+                "receipt" => &mut asked,
+                _ => continue,
+            };
+            slot.get_or_insert_with(|| header.value());
+        }
+        let transaction = self.transaction(transaction.as_deref())?;
+        let verb = frame.verb.text();
+        let (named, found) = if self.version == Version::V1_2 {
+            let id = id.ok_or_else(|| format!("{verb} needs an id header"))?;
+            let found = self.settle_by_id(&id, transaction);
+            (id, found)
+        } else {
+            let message_id = message_id.ok_or_else(|| format!("{verb} needs a message-id header"))?;
+            if subscription.is_none() && self.version == Version::V1_1 {
+                return Err(format!("{verb} needs a subscription header"));
+            }
+            let found = self.settle_by_message(&message_id, subscription.as_deref(), transaction);
+            (message_id, found)
+        };
+        let deliveries =
+            found.ok_or_else(|| format!("Unexpected {verb} received for message-id [{named}]"))?;
+        let correlation =
+            asked.map(|receipt| self.correlate(Some(receipt.into_owned()), Some(frame.bytes())));
+        if let (
+            None,
+            None,
+            Some(Command::Settle { deliveries: before, verdict: same, transaction: None, correlation: None }),
+        ) = (transaction, correlation, commands.last_mut())
+            && *same == verdict
+        {
+            before.extend(deliveries);
+            return Ok(());
+        }
+        commands.push(Command::Settle { deliveries, verdict, transaction, correlation });
+        Ok(())
+    }
+
+    /// An `ack` header names session, subscription and delivery, so that one of an earlier connection never fits.
+    fn settle_by_id(&mut self, id: &str, transaction: Option<TransactionKey>) -> Option<Vec<DeliveryId>> {
+        let rest = id.strip_prefix(&*self.session)?.strip_prefix('-')?;
+        let (key, delivery) = rest.split_once('-')?;
+        let subscription = self.subscriptions.get_mut(&SubscriptionKey(key.parse().ok()?))?;
+        subscription.settle(DeliveryId(delivery.parse().ok()?), transaction)
+    }
+
+    fn settle_by_message(
+        &mut self,
+        message_id: &str,
+        subscription: Option<&str>,
+        transaction: Option<TransactionKey>,
+    ) -> Option<Vec<DeliveryId>> {
+        let wanted = |s: &&mut Subscription| subscription.is_none() || s.id.as_deref() == subscription;
+        self.subscriptions.values_mut().filter(wanted).find_map(|s| s.settle_message(message_id, transaction))
+    }
+
+    fn subscribe(&mut self, frame: &Frame, commands: &mut Vec<Command>) -> Result<(), String> {
+        let wanted = subscribe::wanted(frame, self.version)?;
+        if self.find(wanted.id.as_deref(), &wanted.destination).is_some() {
+            return Err(format!(
+                "There is already a subscription {}",
+                wanted.id.unwrap_or(wanted.destination)
+            ));
+        }
+        if self.subscriptions.len() >= SUBSCRIPTIONS_MAX {
+            return Err(format!("a connection has at most {SUBSCRIPTIONS_MAX} subscriptions"));
+        }
+        let [destination] = self.names.parse(&wanted.destination, commands)? else {
+            return Err("subscribing to several destinations at once is not supported".to_owned());
+        };
+        let destination = destination.clone();
+        let options = wanted.options(destination.kind);
+        self.keys += 1;
+        let key = SubscriptionKey(self.keys);
+        self.subscriptions.insert(key, Subscription::new(wanted.id, wanted.destination, wanted.mode));
+        let correlation = Some(self.correlate(wanted.receipt, Some(frame.bytes())));
+        commands.push(Command::Subscribe { subscription: key, destination, options, correlation });
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, frame: &Frame, commands: &mut Vec<Command>) -> Result<(), String> {
+        if subscribe::durable_name(frame).is_some() {
+            return Err("removing a durable subscription is not supported".to_owned());
+        }
+        let id = frame.header("id");
+        let destination = frame.header("destination").unwrap_or_default();
+        if id.is_none() && (self.version > Version::V1_0 || destination.is_empty()) {
+            return Err("UNSUBSCRIBE needs an id header".to_owned());
+        }
+        let found = self.find(id.as_deref(), &destination);
+        let Some(subscription) = found else {
+            return Err(format!("No subscription matched {}", id.unwrap_or(destination)));
+        };
+        self.subscriptions.remove(&subscription);
+        let correlation = Some(self.correlate(receipt(frame), Some(frame.bytes())));
+        commands.push(Command::Unsubscribe { subscription, correlation });
+        Ok(())
+    }
+
+    /// The subscription with this id, or in 1.0 the one without an id at this destination.
+    fn find(&self, id: Option<&str>, destination: &str) -> Option<SubscriptionKey> {
+        let same = |s: &Subscription| match id {
+            Some(_) => s.id.as_deref() == id,
+            None => s.id.is_none() && s.destination == destination,
+        };
+        self.subscriptions.iter().find(|(_, subscription)| same(subscription)).map(|(key, _)| *key)
+    }
+
+    fn begin(&mut self, frame: &Frame, commands: &mut Vec<Command>) -> Result<(), String> {
+        let name = frame.header("transaction").ok_or("BEGIN needs a transaction header")?.into_owned();
+        if self.transactions.contains_key(&name) {
+            return Err(format!("The transaction was already started: {name}"));
+        }
+        if self.transactions.len() >= TRANSACTIONS_MAX {
+            return Err(format!("a connection has at most {TRANSACTIONS_MAX} open transactions"));
+        }
+        self.keys += 1;
+        let transaction = TransactionKey(self.keys);
+        self.transactions.insert(name, transaction);
+        let correlation = Some(self.correlate(receipt(frame), None));
+        commands.push(Command::Begin { transaction, correlation });
+        Ok(())
+    }
+
+    fn finish(&mut self, frame: &Frame, commit: bool, commands: &mut Vec<Command>) -> Result<(), String> {
+        let name = frame
+            .header("transaction")
+            .ok_or_else(|| format!("{} needs a transaction header", frame.verb.text()))?;
+        let transaction =
+            self.transactions.remove(&*name).ok_or_else(|| format!("Invalid transaction id: {name}"))?;
+        for subscription in self.subscriptions.values_mut() {
+            subscription.finish(transaction, commit);
+        }
+        let correlation = Some(self.correlate(receipt(frame), Some(frame.bytes())));
+        commands.push(Command::Finish { transaction, commit, correlation });
+        Ok(())
+    }
+
+    /// The receipt of DISCONNECT is the answer to everything before it.
+    fn disconnect(&mut self, frame: &Frame) -> Result<(), String> {
+        self.leaving = true;
+        self.farewell = receipt(frame);
+        Ok(())
+    }
+
+    /// Writes the receipt of DISCONNECT, if one is wanted.
+    pub(super) fn farewell(&mut self, output: &mut Output) {
+        if let Some(receipt) = self.farewell.take() {
+            write_receipt(output, self.version, &receipt);
+        }
+    }
+
+    fn transaction(&self, name: Option<&str>) -> Result<Option<TransactionKey>, String> {
+        let Some(name) = name else { return Ok(None) };
+        let known = self.transactions.get(name).copied();
+        known.map(Some).ok_or_else(|| format!("Invalid transaction id: {name}"))
+    }
+
+    /// A number for a command that wants an answer; `bytes` is what it takes of the bound.
+    fn correlate(&mut self, receipt: Option<String>, bytes: Option<usize>) -> Correlation {
+        self.correlations += 1;
+        let correlation = Correlation(self.correlations);
+        if let Some(bytes) = bytes {
+            self.bounded += 1;
+            self.bounded_bytes += bytes;
+        }
+        self.unanswered.insert(correlation, Unanswered { receipt, bytes });
+        correlation
+    }
+
+    fn answer(&mut self, correlation: Correlation, result: Result<(), Refusal>, output: &mut Output) -> Told {
+        let Some(unanswered) = self.unanswered.remove(&correlation) else { return Told::Open };
+        if let Some(bytes) = unanswered.bytes {
+            self.bounded -= 1;
+            self.bounded_bytes -= bytes;
+        }
+        match (result, unanswered.receipt) {
+            (Ok(()), Some(receipt)) => write_receipt(output, self.version, &receipt),
+            (Ok(()), None) => {}
+            (Err(refusal), receipt) => return Told::Fault(Fault { message: refusal.to_string(), receipt }),
+        }
+        Told::Open
+    }
+
+    fn deliver(
+        &mut self,
+        key: SubscriptionKey,
+        delivery: DeliveryId,
+        message: &Message,
+        redelivered: bool,
+        output: &mut Output,
+    ) {
+        // A delivery may cross an UNSUBSCRIBE; the broker has taken it back.
+        let Some(subscription) = self.subscriptions.get_mut(&key) else { return };
+        let mut ack = None;
+        match subscription.mode {
+            AckMode::Auto => self.written_next.push(delivery),
+            _ if self.version == Version::V1_2 => {
+                ack = Some(format!("{}-{}-{}", self.session, key.0, delivery.0));
+                subscription.delivered(delivery, None);
+            }
+            _ => subscription.delivered(delivery, message.text(Field::MessageId).map(Into::into)),
+        }
+        let heading = Heading {
+            version: self.version,
+            subscription: subscription.id.as_deref(),
+            ack: ack.as_deref(),
+            redelivered,
+        };
+        deliver::message(output, &self.names, &heading, message);
+    }
+
+    fn browse_end(&mut self, key: SubscriptionKey, output: &mut Output) {
+        let Some(subscription) = self.subscriptions.get(&key) else { return };
+        let mut frame = output.frame(Verb::Message, self.version);
+        if let Some(id) = &subscription.id {
+            frame.header("subscription", id);
+        }
+        frame
+            .header("destination", &subscription.destination)
+            .plain("message-id", "0")
+            .plain("browser", "end");
+        frame.end(&Bytes::new(), false);
+    }
+}
+
+fn receipt(frame: &Frame) -> Option<String> {
+    frame.header("receipt").map(|receipt| receipt.into_owned())
+}
+
+fn write_receipt(output: &mut Output, version: Version, receipt: &str) {
+    let mut frame = output.frame(Verb::Receipt, version);
+    frame.header("receipt-id", receipt);
+    frame.end(&Bytes::new(), false);
+}

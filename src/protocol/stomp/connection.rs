@@ -1,0 +1,297 @@
+//! One STOMP connection: a socket, a codec, an adapter and a session, in one task.
+//!
+//! Each turn of the loop waits for the socket, the broker or the clock. All frames of one read become one batch of
+//! commands; all frames of one batch of events leave with one write. Reading goes on while a write is stuck, so that
+//! a client that writes before it reads is not locked out.
+
+use std::io;
+use std::io::IoSlice;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::debug;
+
+use crate::broker::{Closed, Session, SessionEvent};
+use crate::env::{Clock, random_u64};
+
+use crate::protocol::Shared;
+
+use super::adapter::{Adapter, Fault, Told};
+use super::decoder::{CodecError, Limits};
+use super::encoder::Output;
+use super::frame::{Frame, Version};
+use super::handshake::{self, Greeting};
+use super::input::Input;
+
+/// A client has so long to complete its CONNECT frame, as in ActiveMQ.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// After an ERROR the socket is drained so long, so that the client can read the ERROR before it sees a reset.
+const LINGER: Duration = Duration::from_secs(1);
+/// Slices of one write.
+const SLICES_MAX: usize = 64;
+/// A client whose heart-beat is late by more than its interval, or by this if that is longer, is gone.
+const GRACE: Duration = Duration::from_millis(500);
+/// Far enough away to mean never.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Why a connection ends.
+#[derive(Debug)]
+enum End {
+    /// The client has gone, or the socket has failed.
+    Gone,
+    /// The client has said goodbye; what is in the output goes out first.
+    Goodbye,
+    /// The broker ends it: nothing more is written.
+    Broker(String),
+    /// The client broke a rule.
+    Fault(Fault),
+}
+
+impl From<io::Error> for End {
+    fn from(_: io::Error) -> End {
+        End::Gone
+    }
+}
+
+impl From<Closed> for End {
+    fn from(_: Closed) -> End {
+        End::Broker("the broker stops serving".to_owned())
+    }
+}
+
+/// Serves a connection until it ends.
+pub(super) async fn serve(mut stream: TcpStream, remote: String, shared: Shared) {
+    let (end, mut output, version) = run(&mut stream, &remote, shared).await;
+    match &end {
+        End::Gone => debug!(%remote, "client has gone"),
+        End::Goodbye => {}
+        End::Broker(reason) => {
+            debug!(%remote, reason, "connection closed by the broker");
+            return;
+        }
+        End::Fault(fault) => {
+            debug!(%remote, message = %fault.message, "connection closed after an error");
+            fault.write(&mut output, version);
+        }
+    }
+    if !matches!(end, End::Gone) {
+        // A client that does not read its last frame in time loses it.
+        let _ = timeout(LINGER, leave(&mut stream, &mut output)).await;
+    }
+}
+
+/// Writes what is left, then waits for the client to close, so that no reset overtakes the last frame.
+async fn leave(stream: &mut TcpStream, output: &mut Output) -> io::Result<()> {
+    let rest = output.take();
+    stream.write_all(&rest).await?;
+    stream.shutdown().await?;
+    let mut ignored = [0; 4096];
+    while stream.read(&mut ignored).await? > 0 {}
+    Ok(())
+}
+
+/// Writes a part of the output. Cancel-safe.
+async fn write(writer: &mut WriteHalf<'_>, output: &mut Output) -> io::Result<()> {
+    let count = {
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let filled = output.slices(&mut slices);
+        writer.write_vectored(&slices[..filled]).await?
+    };
+    if count == 0 {
+        return Err(io::ErrorKind::WriteZero.into());
+    }
+    output.advance(count);
+    Ok(())
+}
+
+/// Serves the connection; gives why it ended, what is left to write, and the version for a last frame.
+async fn run(stream: &mut TcpStream, remote: &str, shared: Shared) -> (End, Output, Version) {
+    let (mut reader, writer) = stream.split();
+    let mut input = Input::new();
+    let mut output = Output::new();
+    let greeting = match greet(&mut reader, &mut input, remote).await {
+        Ok(greeting) => greeting,
+        Err(end) => return (end, output, Version::V1_0),
+    };
+    let version = greeting.version;
+    let session = match shared.gate.open(greeting.info.clone()) {
+        Ok(session) => session,
+        Err(refusal) => return (End::Fault(Fault::new(refusal.to_string())), output, version),
+    };
+    let name = format!("{:016x}", random_u64());
+    input.settle(version, Limits::connected(shared.body_bytes_max));
+    greeting.connected(&name, &mut output);
+    let mut connection = Connection {
+        reader,
+        writer,
+        input,
+        output,
+        adapter: Adapter::new(version, &name),
+        session,
+        clock: shared.clock,
+        greeting,
+        spoke: Instant::now(),
+    };
+    let end = connection.run().await;
+    (end, connection.output, version)
+}
+
+/// Waits for the CONNECT frame.
+async fn greet(reader: &mut ReadHalf<'_>, input: &mut Input, remote: &str) -> Result<Greeting, End> {
+    let first = async {
+        loop {
+            if let Some(frame) = input.decode().map_err(fault)? {
+                return Ok::<Frame, End>(frame);
+            }
+            input.read(reader).await?;
+        }
+    };
+    let frame = timeout(CONNECT_TIMEOUT, first).await.map_err(|_| End::Gone)??;
+    handshake::greeting(&frame, remote.to_owned()).map_err(End::Fault)
+}
+
+fn fault(error: CodecError) -> End {
+    End::Fault(Fault::new(error.to_string()))
+}
+
+/// A connection after its CONNECT.
+struct Connection<'a> {
+    reader: ReadHalf<'a>,
+    writer: WriteHalf<'a>,
+    input: Input,
+    output: Output,
+    adapter: Adapter,
+    session: Session,
+    clock: Arc<dyn Clock>,
+    greeting: Greeting,
+    /// When the output was last written.
+    spoke: Instant,
+}
+
+impl Connection<'_> {
+    async fn run(&mut self) -> End {
+        loop {
+            if let Err(end) = self.turns().await {
+                return end;
+            }
+        }
+    }
+
+    /// Turns of the loop, until the clock says that it is time to look at the heart-beats.
+    async fn turns(&mut self) -> Result<(), End> {
+        let timer = sleep_until(self.deadline());
+        tokio::pin!(timer);
+        // What has come with the CONNECT, or was left when too much was unanswered.
+        self.take_frames().await?;
+        loop {
+            let Connection { reader, writer, input, output, adapter, session, .. } = self;
+            let idle = output.is_empty();
+            tokio::select! {
+                written = write(writer, output), if !idle => {
+                    written?;
+                    self.written().await?;
+                }
+                events = session.events(), if idle => {
+                    self.tell(events)?;
+                    // Answers may make room for frames that wait in the buffer.
+                    self.take_frames().await?;
+                }
+                read = input.read(reader), if adapter.may_read() => {
+                    read?;
+                    self.take_frames().await?;
+                }
+                () = &mut timer => return self.beat(),
+            }
+        }
+    }
+
+    /// Hands all frames that have arrived to the broker as one batch, as far as they may be unanswered.
+    async fn take_frames(&mut self) -> Result<(), End> {
+        let wall = self.clock.wall_ms();
+        let mut commands = Vec::new();
+        let taken = loop {
+            if !self.adapter.may_read() {
+                break Ok(());
+            }
+            match self.input.decode() {
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(fault(error)),
+                Ok(Some(frame)) => {
+                    if let Err(wrong) = self.adapter.accept(&frame, wall, &mut commands) {
+                        break Err(End::Fault(wrong));
+                    }
+                }
+            }
+        };
+        // Frames before a wrong one count.
+        if !commands.is_empty() {
+            self.session.submit(commands).await?;
+        }
+        taken?;
+        self.leave_if_finished()
+    }
+
+    fn tell(&mut self, events: Option<Vec<SessionEvent>>) -> Result<(), End> {
+        let Some(events) = events else { return Err(Closed.into()) };
+        for event in events {
+            match self.adapter.tell(event, &mut self.output) {
+                Told::Open => {}
+                Told::Closed(reason) => return Err(End::Broker(reason)),
+                Told::Fault(fault) => return Err(End::Fault(fault)),
+            }
+        }
+        self.leave_if_finished()
+    }
+
+    fn leave_if_finished(&mut self) -> Result<(), End> {
+        if !self.adapter.finished() {
+            return Ok(());
+        }
+        self.adapter.farewell(&mut self.output);
+        Err(End::Goodbye)
+    }
+
+    /// A part of the output has left.
+    async fn written(&mut self) -> Result<(), End> {
+        self.spoke = Instant::now();
+        if self.output.is_empty()
+            && let Some(command) = self.adapter.written()
+        {
+            self.session.submit(vec![command]).await?;
+        }
+        Ok(())
+    }
+
+    /// When the heart-beats need a look.
+    fn deadline(&self) -> Instant {
+        let Greeting { send_every, receive_every, .. } = self.greeting;
+        let send = if send_every.is_zero() { NEVER } else { send_every * 2 / 3 };
+        let receive = if receive_every.is_zero() { NEVER } else { receive_every + receive_every.max(GRACE) };
+        (self.spoke + send).min(self.input.heard() + receive)
+    }
+
+    /// Sends a heart-beat if it is time, and ends the connection if the client's is overdue.
+    fn beat(&mut self) -> Result<(), End> {
+        let now = Instant::now();
+        let Greeting { send_every, receive_every, .. } = self.greeting;
+        // While too much is unanswered nothing is read, and silence means nothing.
+        if !self.adapter.may_read() {
+            self.input.excuse();
+        }
+        if !receive_every.is_zero() && now >= self.input.heard() + receive_every + receive_every.max(GRACE) {
+            return Err(End::Gone);
+        }
+        if !send_every.is_zero() && now >= self.spoke + send_every * 2 / 3 {
+            // A stuck output says by itself that the broker lives.
+            if self.output.is_empty() {
+                self.output.heart_beat();
+            }
+            self.spoke = now;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! SEND to message: ActiveMQ's headers become fields, all others become string properties in the order of their coming.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use crate::broker::Command;
+use crate::model::{BodyKind, Encoding, Field, Message, MessageBuilder};
+
+use super::frame::Frame;
+use super::names::Names;
+
+/// From so many headers on, repeated ones are found by hashing.
+const NAMES_SEARCHED_MAX: usize = 32;
+
+/// What a SEND frame holds.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) message: Message,
+    pub(super) receipt: Option<String>,
+    pub(super) transaction: Option<String>,
+}
+
+/// The headers that mean something here; the first of each counts.
+#[derive(Default)]
+struct Known<'a> {
+    destination: Option<Cow<'a, str>>,
+    reply_to: Option<Cow<'a, str>>,
+    receipt: Option<Cow<'a, str>>,
+    transaction: Option<Cow<'a, str>>,
+    persistent: Option<Cow<'a, str>>,
+    priority: Option<Cow<'a, str>>,
+    expires: Option<Cow<'a, str>>,
+    timestamp: Option<Cow<'a, str>>,
+    correlation_id: Option<Cow<'a, str>>,
+    kind: Option<Cow<'a, str>>,
+    group: Option<Cow<'a, str>>,
+    group_sequence: Option<Cow<'a, str>>,
+    duplicate_id: Option<Cow<'a, str>>,
+    dropped: Option<Cow<'a, str>>,
+}
+
+impl<'a> Known<'a> {
+    /// The place of a header that has a meaning of its own or must not be passed on.
+    fn slot(&mut self, name: &str) -> Option<&mut Option<Cow<'a, str>>> {
+        Some(match name {
+            "destination" => &mut self.destination,
+            "reply-to" => &mut self.reply_to,
+            "receipt" => &mut self.receipt,
+            "transaction" => &mut self.transaction,
+            "persistent" => &mut self.persistent,
+            "priority" => &mut self.priority,
+            "expires" => &mut self.expires,
+            "timestamp" => &mut self.timestamp,
+            "correlation-id" => &mut self.correlation_id,
+            "type" => &mut self.kind,
+            "JMSXGroupID" => &mut self.group,
+            "JMSXGroupSeq" => &mut self.group_sequence,
+            "duplicate-id" => &mut self.duplicate_id,
+            // What the broker says on MESSAGE is not for producers to say.
+            "content-length" | "message-id" | "redelivered" | "subscription" | "ack" | "JMSXUserID" => {
+                &mut self.dropped
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// Names of the sender's own headers, to find repeated ones.
+#[derive(Default)]
+struct Seen<'a> {
+    few: Vec<&'a str>,
+    many: HashSet<&'a str>,
+}
+
+impl<'a> Seen<'a> {
+    fn is_new(&mut self, name: &'a str) -> bool {
+        if self.few.len() < NAMES_SEARCHED_MAX {
+            let new = !self.few.contains(&name);
+            if new {
+                self.few.push(name);
+            }
+            return new;
+        }
+        !self.few.contains(&name) && self.many.insert(name)
+    }
+}
+
+/// Builds the message of a SEND frame. `message_id` is the id that consumers will see; `wall` in ms since 1970.
+pub(super) fn message(
+    frame: &Frame,
+    names: &mut Names,
+    message_id: Bytes,
+    wall: i64,
+    commands: &mut Vec<Command>,
+) -> Result<Sent, String> {
+    let mut builder = MessageBuilder::new(Encoding::Stomp);
+    builder.body_kind = if frame.measured { BodyKind::Bytes } else { BodyKind::Text };
+    let mut known = Known::default();
+    let mut seen = Seen::default();
+    for header in frame.headers() {
+        let name = header.name();
+        if let Some(slot) = known.slot(&name) {
+            slot.get_or_insert_with(|| header.value());
+            continue;
+        }
+        if !seen.is_new(header.raw_name()) {
+            continue;
+        }
+        let value = header.value();
+        if name == "amq-msg-type" {
+            builder.body_kind = if value == "text" { BodyKind::Text } else { BodyKind::Bytes };
+        }
+        builder.text_property(&name, &value);
+    }
+    let text = known.destination.take().ok_or("SEND needs a destination header")?;
+    for destination in names.parse(&text, commands)? {
+        builder.destination(Field::Destination, destination);
+    }
+    if let Some(text) = known.reply_to.take() {
+        for destination in names.parse(&text, commands)?.iter().take(1) {
+            builder.destination(Field::ReplyTo, destination);
+        }
+    }
+    builder.persistent = known.persistent.as_deref() == Some("true");
+    builder.timestamp = number(&known.timestamp, "timestamp")?.unwrap_or(wall);
+    builder.expiry = number(&known.expires, "expires")?.unwrap_or(0).max(0);
+    builder.priority = number(&known.priority, "priority")?.unwrap_or(4).clamp(0, 9) as u8;
+    let sequence = number(&known.group_sequence, "JMSXGroupSeq")?.unwrap_or(0);
+    builder.group_sequence = i32::try_from(sequence).map_err(|_| "JMSXGroupSeq is out of range")?;
+    builder.body = frame.body.clone();
+    builder.field(Field::MessageId, message_id);
+    let fields = [
+        (Field::Group, &known.group),
+        (Field::CorrelationId, &known.correlation_id),
+        (Field::Type, &known.kind),
+        (Field::DuplicateId, &known.duplicate_id),
+    ];
+    for (field, value) in fields {
+        if let Some(value) = value {
+            builder.field(field, frame.share(value));
+        }
+    }
+    let message = builder.build().map_err(|error| error.to_string())?;
+    let owned = |value: Option<Cow<'_, str>>| value.map(Cow::into_owned);
+    Ok(Sent { message, receipt: owned(known.receipt), transaction: owned(known.transaction) })
+}
+
+fn number(value: &Option<Cow<'_, str>>, name: &str) -> Result<Option<i64>, String> {
+    let Some(value) = value else { return Ok(None) };
+    value.trim().parse().map(Some).map_err(|_| format!("header {name} is no number: {value}"))
+}

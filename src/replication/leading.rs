@@ -1,0 +1,427 @@
+//! Leading an epoch: welcome slaves, count what is durable, commit, serve, and know when not to.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::coordination::{GroupRecord, GroupState, Master, View};
+use crate::model::{Epoch, Offset, StoreId, Voter, quorum};
+
+use super::campaign::known;
+use super::quorum::{joint_offset, quorum_offset};
+use super::replica::{
+    FORMAT, HEARTBEAT_EVERY, LEASE, LEASE_DRIFT, QUORUM_SILENCE_MAX, Replica, Role, WINNER_TIME_MAX,
+};
+use super::{Ack, Action, ConnectionId, Heartbeat, Hello, Welcome};
+
+/// How far along a mastership is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The epoch-start record is not committed yet.
+    Starting,
+    Serving,
+    /// Serving stopped for want of a quorum.
+    Suspended,
+}
+
+#[derive(Debug)]
+pub(super) struct Leading {
+    stage: Stage,
+    since: Duration,
+    /// Published address of the replication port, once it is open.
+    pub(super) address: Option<String>,
+    /// End of this epoch's first record, once it is in the log.
+    start: Option<Offset>,
+    voters: Vec<Voter>,
+    config: u64,
+    slaves: BTreeMap<ConnectionId, Slave>,
+    /// The store that is about to take the place of its node's old one. Until the record that names it has been read,
+    /// a quorum of both lists is needed.
+    change: Option<Voter>,
+    /// Not before then, so that every older lease has run out.
+    dispatch_from: Duration,
+    pub(super) dispatching: bool,
+    heartbeat_at: Duration,
+}
+
+/// A slave's stream. What it holds is keyed by node, store and epoch: a stale stream or a new store never counts.
+#[derive(Clone, Debug)]
+pub(super) struct Slave {
+    pub(super) node: String,
+    pub(super) store: StoreId,
+    /// `durable <= log.end`, as acknowledged on this stream.
+    pub(super) durable: Offset,
+    /// When the newest heartbeat that it has answered was sent.
+    heard: Option<Duration>,
+    /// The voter list that is durable there.
+    config: u64,
+}
+
+impl Leading {
+    pub(super) fn serving(&self) -> bool {
+        self.stage == Stage::Serving
+    }
+
+    /// The slaves with a standing stream.
+    pub(super) fn slaves(&self) -> impl Iterator<Item = &Slave> {
+        self.slaves.values()
+    }
+
+    fn slave_of(&self, store: StoreId) -> Option<&Slave> {
+        self.slaves.values().find(|s| s.store == store)
+    }
+
+    /// The voters with the store under change in its node's place.
+    fn next_voters(&self) -> Option<Vec<Voter>> {
+        let new = self.change.as_ref()?;
+        let swap = |v: &Voter| if v.node == new.node { new.clone() } else { v.clone() };
+        Some(self.voters.iter().map(swap).collect())
+    }
+}
+
+impl Replica {
+    fn leading(&mut self) -> Option<&mut Leading> {
+        match &mut self.role {
+            Role::Leading(leading) => Some(leading),
+            _ => None,
+        }
+    }
+
+    /// This very member of this very process was chosen: it leads.
+    pub(super) fn lead(&mut self, view: &View, group: &GroupRecord) {
+        assert_eq!(group.promise(), self.identity.promise, "only a promised epoch can be led");
+        self.end_role("this node was chosen as master");
+        tracing::info!(epoch = %group.epoch, "Promoted to master");
+        // The promises have been read, so they were made before now; every lease given earlier runs out until then. A
+        // group of one is its own and only quorum: nobody else can hold a lease.
+        let released = group.released.next() == group.epoch && group.released > Epoch(0);
+        let alone = view.newest().count() == 1 && group.replicas == 1;
+        let dispatch_from = if released || alone { self.now } else { self.now + LEASE + LEASE_DRIFT };
+        self.role = Role::Leading(Box::new(Leading {
+            stage: Stage::Starting,
+            since: self.now,
+            address: None,
+            start: None,
+            voters: group.voters.clone(),
+            config: group.config,
+            slaves: BTreeMap::new(),
+            change: None,
+            dispatch_from,
+            dispatching: false,
+            heartbeat_at: Duration::ZERO,
+        }));
+        self.reason = None;
+        self.act(Action::Bind);
+        self.act(Action::AppendEpochStart(group.epoch));
+    }
+
+    /// The master's own records are in the log up to `end`; the first of them is the one that starts the epoch.
+    pub(super) fn appended(&mut self, end: Offset) {
+        let epoch = self.identity.promise.epoch;
+        let Some(leading) = self.leading() else { return };
+        leading.start.get_or_insert(end);
+        self.log.end = end;
+        self.log.history.extend(epoch, end);
+        self.advance();
+    }
+
+    pub(super) fn bound(&mut self, address: String) {
+        if let Some(leading) = self.leading() {
+            tracing::info!(%address, "Master started");
+            leading.address = Some(address);
+        }
+    }
+
+    /// A winner that cannot serve says why, and asks for another.
+    pub(super) fn resign(&mut self, why: &str) {
+        if self.leading().is_none() {
+            return;
+        }
+        tracing::error!(why, "this node was chosen as master and cannot serve");
+        self.unfit(why.to_owned());
+        self.bump(Epoch(0), why);
+    }
+
+    /// Gives the mastership away: dispatch stops first, so the next master need not wait for the lease.
+    pub(super) fn step_down(&mut self, why: &str) {
+        let epoch = self.identity.promise.epoch;
+        let Some(leading) = self.leading() else { return };
+        let held_lease = leading.dispatching;
+        leading.dispatching = false;
+        leading.dispatch_from = Duration::MAX;
+        self.act(Action::AllowDispatch(false));
+        self.unfit(why.to_owned());
+        self.bump(if held_lease { epoch } else { Epoch(0) }, why);
+    }
+
+    fn bump(&mut self, released: Epoch, why: &str) {
+        let Some((group, version)) = self.group() else { return };
+        let Some(view) = self.view.as_deref() else { return };
+        let record = view.bump(group, self.claim(), released, why);
+        self.write_group(version, record);
+    }
+
+    pub(super) fn hello(&mut self, connection: ConnectionId, hello: &Hello) {
+        if let Some(reason) = self.cannot_follow(hello) {
+            self.act(Action::Refuse(connection, reason));
+            return;
+        }
+        let Some(group_id) = self.identity.known.as_ref().map(|k| k.group_id) else { return };
+        let common = self.log.history.common(&hello.history);
+        let base = self.log.base;
+        let behind = common < base.offset;
+        let truncate_to = if behind { base.offset } else { common };
+        let (promise, commit, previous) = (self.identity.promise, self.committed, self.log.base_previous);
+        let Some(leading) = self.leading() else { return };
+        let welcome = Welcome {
+            promise,
+            group_id,
+            config: leading.config,
+            voters: leading.voters.clone(),
+            truncate_to,
+            reset: behind.then_some((base.epoch, previous)),
+            commit,
+        };
+        // A slave that promised less first promises, then dials again: this stream never counts.
+        if hello.promised == promise {
+            let older: Vec<_> =
+                leading.slaves.iter().filter(|(_, s)| s.node == hello.node).map(|(c, _)| *c).collect();
+            leading.slaves.retain(|_, s| s.node != hello.node);
+            tracing::info!(node = %hello.node, from = %truncate_to, "Slave has connected");
+            let (node, store, config) = (hello.node.clone(), hello.store, hello.config);
+            leading.slaves.insert(connection, Slave { node, store, durable: Offset(0), heard: None, config });
+            for stale in older {
+                self.act(Action::Refuse(stale, "the same node has connected again".to_owned()));
+            }
+        }
+        self.act(Action::Welcome(connection, Box::new(welcome)));
+    }
+
+    fn cannot_follow(&self, hello: &Hello) -> Option<String> {
+        let mine = &self.settings;
+        let group = self.identity.known.as_ref().map(|k| k.group_id);
+        let differs = |what: &str, here: &dyn std::fmt::Display, there: &dyn std::fmt::Display| {
+            Some(format!("the master has {what} {here}, node {} has {there}", hello.node))
+        };
+        match &self.role {
+            Role::Leading(_) => {}
+            _ => return Some("this node is not master".to_owned()),
+        }
+        if let (Some(here), Some(there)) = (group, hello.group_id)
+            && here != there
+        {
+            return differs("group", &here, &there);
+        }
+        if hello.broker != mine.broker {
+            return differs("broker name", &mine.broker, &hello.broker);
+        }
+        if hello.replicas != mine.replicas {
+            return differs("replicas =", &mine.replicas, &hello.replicas);
+        }
+        if hello.format < FORMAT {
+            return differs("record format", &FORMAT, &hello.format);
+        }
+        if hello.node == mine.node {
+            return Some(format!("node {} is the master itself", hello.node));
+        }
+        if hello.promised > self.identity.promise {
+            return differs("promise", &self.identity.promise, &hello.promised);
+        }
+        None
+    }
+
+    pub(super) fn slave_gone(&mut self, connection: ConnectionId) {
+        if let Some(slave) = self.leading().and_then(|l| l.slaves.remove(&connection)) {
+            tracing::warn!(node = %slave.node, "Slave has disconnected");
+        }
+    }
+
+    pub(super) fn acknowledged(&mut self, connection: ConnectionId, ack: Ack) {
+        let end = self.log.end;
+        let Some(leading) = self.leading() else { return };
+        let Some(slave) = leading.slaves.get_mut(&connection) else { return };
+        if ack.durable > end {
+            leading.slaves.remove(&connection);
+            self.act(Action::Refuse(
+                connection,
+                format!("acknowledged {}, the log ends at {end}", ack.durable),
+            ));
+            return;
+        }
+        slave.durable = slave.durable.max(ack.durable);
+        slave.config = slave.config.max(ack.config);
+        slave.heard = slave.heard.max((ack.heard > 0).then(|| Duration::from_nanos(ack.heard)));
+        self.advance();
+        self.hold_lease();
+    }
+
+    /// Moves the commit offset to what a quorum holds, but never by counting copies of an older epoch's records alone.
+    pub(super) fn advance(&mut self) {
+        let (durable, end, store, committed) =
+            (self.log.durable, self.log.end, self.identity.store, self.committed);
+        let Some(leading) = self.leading() else { return };
+        let Some(start) = leading.start else { return };
+        let held = |s: StoreId| {
+            if s == store { Some(durable) } else { leading.slave_of(s).map(|slave| slave.durable) }
+        };
+        let quorum = match leading.next_voters() {
+            Some(next) => joint_offset(&leading.voters, &next, held),
+            None => quorum_offset(&leading.voters, held),
+        };
+        let commit = quorum.min(end);
+        if commit < start || commit <= committed {
+            return;
+        }
+        let first = leading.stage == Stage::Starting;
+        self.committed = commit;
+        self.act(Action::Commit(commit));
+        if first {
+            self.serve();
+        }
+    }
+
+    fn serve(&mut self) {
+        let Some(leading) = self.leading() else { return };
+        leading.stage = Stage::Serving;
+        self.reason = None;
+        self.show_position();
+        self.act(Action::Serve);
+        self.hold_lease();
+    }
+
+    /// Regular duties: heartbeats, lease, quorum, deadline, voters.
+    pub(super) fn lead_on(&mut self) {
+        let now = self.now;
+        let commit = self.committed;
+        let Some(leading) = self.leading() else { return };
+        if now.saturating_sub(leading.heartbeat_at) >= HEARTBEAT_EVERY
+            || leading.heartbeat_at == Duration::ZERO
+        {
+            leading.heartbeat_at = now;
+            let (config, voters) = (leading.config, leading.voters.clone());
+            let sent = now.as_nanos() as u64;
+            self.act(Action::Heartbeat(Heartbeat { sent, commit, config, voters }));
+        }
+        self.hold_lease();
+        self.watch_quorum();
+        self.change_voters();
+    }
+
+    /// When the oldest of the newest words of a quorum of voters was asked for. This node always hears itself.
+    fn quorum_heard(&self, leading: &Leading) -> Duration {
+        let heard = |v: &Voter| {
+            if v.store == self.identity.store { Some(self.now) } else { leading.slave_of(v.store)?.heard }
+        };
+        let mut times: Vec<_> = leading.voters.iter().filter_map(heard).collect();
+        times.sort_unstable_by(|a, b| b.cmp(a));
+        times.get(quorum(leading.voters.len()) - 1).copied().unwrap_or(leading.since)
+    }
+
+    /// Dispatch stops when a quorum has been silent for a lease, counted from when it was asked.
+    fn hold_lease(&mut self) {
+        let now = self.now;
+        let Role::Leading(leading) = &self.role else { return };
+        let held = now.saturating_sub(self.quorum_heard(leading)) < LEASE;
+        let may = leading.serving() && held && now >= leading.dispatch_from;
+        if let Some(leading) = self.leading()
+            && leading.dispatching != may
+        {
+            leading.dispatching = may;
+            self.act(Action::AllowDispatch(may));
+        }
+    }
+
+    fn watch_quorum(&mut self) {
+        let (now, end) = (self.now, self.log.end);
+        let Role::Leading(leading) = &self.role else { return };
+        let silence = now.saturating_sub(self.quorum_heard(leading));
+        match leading.stage {
+            Stage::Starting if now.saturating_sub(leading.since) > WINNER_TIME_MAX && !self.writing() => {
+                self.resign("no quorum has followed this node in time");
+            }
+            Stage::Serving if silence > QUORUM_SILENCE_MAX => {
+                let line = format!(
+                    "the quorum is lost: fewer than {} of {} voters answer",
+                    quorum(leading.voters.len()),
+                    leading.voters.len()
+                );
+                if let Some(leading) = self.leading() {
+                    leading.stage = Stage::Suspended;
+                }
+                tracing::error!("{line}; client ports and connections are closed");
+                self.explain(Some(line.clone()));
+                self.hold_lease();
+                self.act(Action::Suspend(line));
+            }
+            // What was under way has been committed by now, or the log would not have ended there.
+            Stage::Suspended if silence < LEASE && self.committed == end => {
+                tracing::info!("the quorum is back");
+                self.serve();
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts a caught-up new store in the place of its node's old one, one at a time.
+    fn change_voters(&mut self) {
+        let committed = self.committed;
+        if self.writing() {
+            return;
+        }
+        let known = self.identity.known.as_ref().map_or(0, |k| k.config);
+        let Some(leading) = self.leading().filter(|l| l.serving()) else { return };
+        if leading.change.is_none() {
+            let told = |v: &&Voter| leading.slave_of(v.store).is_some_and(|s| s.config >= leading.config);
+            let here = usize::from(known >= leading.config);
+            if here + leading.voters.iter().filter(told).count() < quorum(leading.voters.len()) {
+                return;
+            }
+            let new = leading.slaves.values().find(|s| {
+                let replaces = leading.voters.iter().any(|v| v.node == s.node && v.store != s.store);
+                replaces && s.durable >= committed && s.heard.is_some()
+            });
+            let Some(new) = new else { return };
+            tracing::info!(node = %new.node, store = %new.store, "Slave has now caught up: its new store becomes a voter");
+            leading.change = Some(Voter { node: new.node.clone(), store: new.store });
+        }
+        self.write_voters();
+    }
+
+    /// Tries to write the new voters at the version in which this node read itself as master of its epoch.
+    fn write_voters(&mut self) {
+        let Role::Leading(leading) = &self.role else { return };
+        let Some(voters) = leading.next_voters() else { return };
+        let Some((group, version)) = self.group() else { return };
+        let own =
+            group.promise() == self.identity.promise && group.master.as_ref().is_some_and(|m| self.is_me(m));
+        if own && group.config == leading.config {
+            let cause = "a new store took the place of a lost one".to_owned();
+            let record = GroupRecord { voters, config: group.config + 1, cause, ..group.clone() };
+            self.write_group(version, record);
+        }
+    }
+
+    /// The record of the own epoch, read while leading: take over its voters, and keep master and state true.
+    pub(super) fn keep_record(&mut self, view: &View, group: &GroupRecord, version: i32) {
+        let Some(leading) = self.leading() else { return };
+        if group.config > leading.config {
+            leading.voters = group.voters.clone();
+            leading.config = group.config;
+            leading.change = None;
+            self.remember(known(group));
+            self.advance();
+        }
+        if view.answered < self.writes {
+            return;
+        }
+        let Role::Leading(leading) = &self.role else { return };
+        let state = if leading.serving() { GroupState::Serving } else { GroupState::Electing };
+        let Some(mine) = view.members.iter().find(|m| Some(m.id) == view.mine) else { return };
+        let master = Master { member: mine.id, guid: mine.record.guid, node: mine.record.node.clone() };
+        let renamed = group.master.as_ref() != Some(&master);
+        // The state never goes back: a suspended master is still the epoch's master.
+        if renamed || state == GroupState::Serving && group.state != state {
+            let state = if state == GroupState::Serving { state } else { group.state };
+            self.write_group(version, GroupRecord { master: Some(master), state, ..group.clone() });
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Replication streams over gRPC: the shell around what the replica decides. Slaves dial, the master serves.
+//!
+//! A slave's sender pulls: it reads the log from where the slave is, so a slow slave costs no memory and no other slave
+//! waits for it. HTTP/2 flow control bounds what is under way.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+
+use crate::model::Offset;
+use crate::storage::Log;
+
+use super::{Ack, ConnectionId, Event, Heartbeat, Hello, StreamId, Welcome, dialling, serving};
+
+/// Events that wait for the node, over all streams. Full means that the streams wait, and with them their senders.
+pub const PEER_EVENTS_MAX: usize = 64;
+/// HTTP/2 windows: large enough to keep a 10 Gbit/s link with 1 ms round trips busy, small enough to bound a slow peer.
+pub(super) const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+pub(super) const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
+/// Longest frame taken from the wire: a chunk of the log and some room.
+pub(super) const FRAME_BYTES_MAX: usize = 4 << 20;
+/// How much of the log goes into one frame.
+pub(super) const CHUNK_BYTES: usize = 512 << 10;
+/// How long a connection may take to be made.
+pub(super) const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// What happened on a stream.
+#[derive(Debug)]
+pub enum PeerEvent {
+    /// For the replica as it is.
+    Event(Event),
+    /// A slave has connected; what it is to be told goes into the channel.
+    Slave(ConnectionId, Box<Hello>, mpsc::Sender<ToSlave>),
+    /// Bytes of the log, to be verified before they are records.
+    Records {
+        /// The stream that they came on.
+        stream: StreamId,
+        /// Offset of the first byte.
+        at: Offset,
+        /// Whole records, if the master is sound.
+        bytes: Bytes,
+        /// What the master has committed.
+        commit: Offset,
+    },
+}
+
+/// What a slave's sender is told.
+#[derive(Debug)]
+pub enum ToSlave {
+    /// Answer the hello, then stream from `truncate_to` on.
+    Welcome(Box<Welcome>),
+    /// Show life.
+    Heartbeat(Heartbeat),
+    /// End the stream, saying why.
+    Refuse(String),
+}
+
+/// How far the master's log goes, for its senders.
+#[derive(Clone, Debug)]
+pub(super) struct Tail {
+    pub(super) log: Log,
+    pub(super) end: watch::Receiver<Offset>,
+    pub(super) committed: Arc<AtomicU64>,
+}
+
+/// Where this node is reached, and from where it dials.
+#[derive(Clone, Debug)]
+pub struct PeerOptions {
+    /// Address that the master binds.
+    pub bind: SocketAddr,
+    /// Host name or address that other nodes reach this node at.
+    pub hostname: String,
+}
+
+impl PeerOptions {
+    /// The address to dial from: the advertised one, where it is an address, so that both directions of a node's
+    /// traffic belong to one address.
+    fn local(&self) -> Option<IpAddr> {
+        self.hostname.parse().ok()
+    }
+}
+
+/// All replication streams of a node. Owned by the node's task; streams are tasks of their own.
+#[derive(Debug)]
+pub struct Peers {
+    options: PeerOptions,
+    events: mpsc::Sender<PeerEvent>,
+    tail: Tail,
+    end: watch::Sender<Offset>,
+    server: Option<AbortHandle>,
+    slaves: HashMap<ConnectionId, mpsc::Sender<ToSlave>>,
+    master: Option<(StreamId, AbortHandle, watch::Sender<Ack>)>,
+    connections: Arc<AtomicU64>,
+}
+
+impl Peers {
+    /// No streams yet. Events go into `events`, bounded by [`PEER_EVENTS_MAX`].
+    pub fn new(options: PeerOptions, log: Log, events: mpsc::Sender<PeerEvent>) -> Peers {
+        let (end, receiver) = watch::channel(log.end());
+        let tail = Tail { log, end: receiver, committed: Arc::default() };
+        let (slaves, connections) = (HashMap::new(), Arc::default());
+        Peers { options, events, tail, end, server: None, slaves, master: None, connections }
+    }
+
+    /// Opens the replication port. The answer is the event that the replica wants to hear.
+    pub async fn bind(&mut self) -> Event {
+        self.unbind();
+        match serving::listen(self.options.bind) {
+            Ok((listener, port)) => {
+                let server =
+                    serving::Server::new(self.events.clone(), self.tail.clone(), Arc::clone(&self.connections));
+                self.server = Some(tokio::spawn(server.run(listener)).abort_handle());
+                Event::Bound(format!("tcp://{}:{port}", self.options.hostname))
+            }
+            Err(error) => Event::BindFailed(format!("cannot bind {}: {error}", self.options.bind)),
+        }
+    }
+
+    /// Closes the replication port and every slave's stream.
+    pub fn unbind(&mut self) {
+        self.slaves.clear();
+        if let Some(server) = self.server.take() {
+            server.abort();
+        }
+    }
+
+    /// Keeps the way to a slave that has just said hello.
+    pub fn connected(&mut self, connection: ConnectionId, way: mpsc::Sender<ToSlave>) {
+        self.slaves.insert(connection, way);
+    }
+
+    /// Forgets a slave whose stream has ended.
+    pub fn disconnected(&mut self, connection: ConnectionId) {
+        self.slaves.remove(&connection);
+    }
+
+    /// Answers a slave's hello.
+    pub fn welcome(&mut self, connection: ConnectionId, welcome: Box<Welcome>) {
+        self.tell(connection, ToSlave::Welcome(welcome));
+    }
+
+    /// Ends a slave's stream.
+    pub fn refuse(&mut self, connection: ConnectionId, reason: String) {
+        tracing::warn!(reason, "a slave cannot follow");
+        self.tell(connection, ToSlave::Refuse(reason));
+        self.slaves.remove(&connection);
+    }
+
+    /// Shows life to every slave.
+    pub fn heartbeat(&mut self, heartbeat: &Heartbeat) {
+        for connection in self.slaves.keys().copied().collect::<Vec<_>>() {
+            self.tell(connection, ToSlave::Heartbeat(heartbeat.clone()));
+        }
+    }
+
+    /// A sender that does not keep up with heartbeats misses some; it is found silent, not waited for.
+    fn tell(&mut self, connection: ConnectionId, what: ToSlave) {
+        if let Some(way) = self.slaves.get(&connection) {
+            let _ = way.try_send(what);
+        }
+    }
+
+    /// The log goes up to here, and so much of it is committed: senders may read on.
+    pub fn advance(&self, end: Offset, committed: Offset) {
+        self.tail.committed.store(committed.0, Ordering::Release);
+        self.end.send_if_modified(|at| std::mem::replace(at, end) != end);
+    }
+
+    /// Opens a stream to the master; its end is told as [`Event::MasterGone`].
+    pub fn dial(&mut self, stream: StreamId, address: &str, hello: &Hello) {
+        let (acks, receiver) = watch::channel(Ack::default());
+        let local = self.options.local();
+        let task =
+            dialling::follow(stream, address.to_owned(), local, hello.clone(), receiver, self.events.clone());
+        if let Some((_, task, _)) = self.master.replace((stream, tokio::spawn(task).abort_handle(), acks)) {
+            task.abort();
+        }
+    }
+
+    /// Closes the stream to the master.
+    pub fn hang_up(&mut self, stream: StreamId) {
+        if let Some((current, task, _)) = &self.master
+            && *current == stream
+        {
+            task.abort();
+            self.master = None;
+        }
+    }
+
+    /// Acknowledges to the master.
+    pub fn ack(&self, stream: StreamId, ack: Ack) {
+        if let Some((current, _, acks)) = &self.master
+            && *current == stream
+        {
+            acks.send_replace(ack);
+        }
+    }
+}
+
+impl Drop for Peers {
+    fn drop(&mut self) {
+        self.unbind();
+        if let Some((_, task, _)) = self.master.take() {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! The replica of one node: what it promised, whom it follows or leads, what is durable and committed.
+
+use std::time::Duration;
+
+use crate::coordination::{GroupRecord, GroupState, Master, Member, MemberId, MemberRecord, View};
+use crate::model::{Claim, Epoch, Identity, Known, Offset, Position, Promise, StoreId};
+
+use crate::storage::Recovered;
+
+use super::following::Following;
+use super::leading::Leading;
+use super::{Action, Event, History, StreamId};
+
+/// What a node is configured to be. Equal values on all nodes of a group where noted.
+#[derive(Clone, Debug)]
+pub struct ReplicaSettings {
+    /// Broker name; equal on all nodes.
+    pub broker: String,
+    /// Name of this node; unique in its group.
+    pub node: String,
+    /// Size of the group; equal on all nodes.
+    pub replicas: usize,
+    /// Preference among equal logs.
+    pub weight: i32,
+    /// Silence of the master after which it is suspected.
+    pub suspect_after: Duration,
+}
+
+/// Highest record format that this version reads and writes.
+pub const FORMAT: u32 = 1;
+/// How often a master shows life to its slaves.
+pub(super) const HEARTBEAT_EVERY: Duration = Duration::from_millis(100);
+/// How long a master may dispatch after it sent what a quorum of voters has answered.
+pub(super) const LEASE: Duration = Duration::from_millis(500);
+/// How much two monotonic clocks may drift apart during a lease.
+pub(super) const LEASE_DRIFT: Duration = Duration::from_millis(50);
+/// How long a master without a quorum keeps its client ports open.
+pub(super) const QUORUM_SILENCE_MAX: Duration = Duration::from_secs(2);
+/// How long a winner may take until it serves.
+pub(super) const WINNER_TIME_MAX: Duration = Duration::from_secs(3);
+/// How long a winner that could not serve is no candidate.
+const UNFIT_TIME: Duration = Duration::from_secs(10);
+
+/// What a replica knows of its log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogState {
+    /// Where it begins: first offset, and epoch of the record before.
+    pub base: Position,
+    /// Checksum of the record before `base`.
+    pub base_previous: u32,
+    /// End of what was handed to the log. `base.offset <= durable <= end`.
+    pub end: Offset,
+    /// End of what is fsynced.
+    pub durable: Offset,
+    /// The epochs in it.
+    pub history: History,
+}
+
+impl LogState {
+    /// The state of a log that was just opened, all of it durable; `origin` is its beginning.
+    pub fn recovered(recovered: &Recovered, origin: (Position, u32)) -> LogState {
+        let (base, base_previous) = origin;
+        let (end, durable) = (recovered.end.offset, recovered.end.offset);
+        let history = History::new(recovered.history.clone()).unwrap_or_default();
+        LogState { base, base_previous, end, durable, history }
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Role {
+    /// No master to follow.
+    Idle,
+    Following(Following),
+    Leading(Box<Leading>),
+}
+
+/// Why this node does not serve, as told in its member record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reason {
+    pub(super) text: String,
+    /// Until when it excludes this node from being chosen; `None` if it does not.
+    pub(super) unfit_until: Option<Duration>,
+}
+
+/// One node's replica. See the module's documentation for how it is driven.
+#[derive(Debug)]
+pub struct Replica {
+    pub(super) settings: ReplicaSettings,
+    pub(super) identity: Identity,
+    pub(super) log: LogState,
+    /// Everything below is known to be committed. `committed <= log.end`; volatile.
+    pub(super) committed: Offset,
+    pub(super) role: Role,
+    pub(super) view: Option<Box<View>>,
+    /// How many group writes were sent. One is under way while the view has answered fewer.
+    pub(super) writes: u64,
+    /// What this node would do once it has been due for long enough, and since when.
+    pub(super) intent: Option<(super::campaign::Intent, Duration)>,
+    /// The epoch in which a stream of this node last stood.
+    pub(super) stood_in: Epoch,
+    /// Since when the record has named the current master.
+    pub(super) chosen_since: Option<(Promise, Duration)>,
+    pub(super) reason: Option<Reason>,
+    /// The log's end as told in the member record.
+    shown: Position,
+    published: Option<MemberRecord>,
+    streams: u64,
+    pub(super) now: Duration,
+    pub(super) claims: fn() -> u64,
+    pub(super) actions: Vec<Action>,
+}
+
+impl Replica {
+    /// A replica of what the disk holds. It does nothing until the coordinator shows it the tree; `claims` draws the
+    /// random words of its bumps.
+    pub fn new(settings: ReplicaSettings, identity: Identity, log: LogState, claims: fn() -> u64) -> Replica {
+        let shown = log.history.position();
+        Replica {
+            settings,
+            identity,
+            log,
+            committed: Offset(0),
+            role: Role::Idle,
+            view: None,
+            writes: 0,
+            intent: None,
+            stood_in: Epoch(0),
+            chosen_since: None,
+            reason: None,
+            shown,
+            published: None,
+            streams: 0,
+            now: Duration::ZERO,
+            claims,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Takes one event. The actions are to be carried out in their order before the next event is taken.
+    pub fn step(&mut self, now: Duration, event: Event) -> Vec<Action> {
+        self.now = now;
+        match event {
+            Event::View(view) => {
+                self.view = Some(view);
+                self.look();
+            }
+            Event::CoordinatorLost(_) => {}
+            Event::Durable(to) => self.durable(to),
+            Event::Appended(end) => self.appended(end),
+            Event::StepDown(reason) => self.step_down(&reason),
+            Event::Tick => {
+                self.tick();
+                self.look();
+            }
+            Event::Bound(address) => self.bound(address),
+            Event::BindFailed(reason) => self.resign(&reason),
+            Event::Hello(connection, hello) => self.hello(connection, &hello),
+            Event::Ack(connection, ack) => self.acknowledged(connection, ack),
+            Event::SlaveGone(connection) => self.slave_gone(connection),
+            Event::Welcome(stream, welcome) => self.welcomed(stream, &welcome),
+            Event::Records(stream, batch) => self.records(stream, &batch),
+            Event::Heartbeat(stream, heartbeat) => self.heartbeat(stream, &heartbeat),
+            Event::MasterGone(stream, reason) => self.master_gone(stream, &reason),
+        }
+        self.publish();
+        std::mem::take(&mut self.actions)
+    }
+
+    /// What this node promised.
+    pub fn promise(&self) -> Promise {
+        self.identity.promise
+    }
+
+    /// Everything below is known to be committed.
+    pub fn committed(&self) -> Offset {
+        self.committed
+    }
+
+    /// The log as the replica knows it.
+    pub fn log(&self) -> &LogState {
+        &self.log
+    }
+
+    /// The tree as it was last shown.
+    pub fn view(&self) -> Option<&View> {
+        self.view.as_deref()
+    }
+
+    /// Why this node does not serve, if it knows.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_ref().map(|r| r.text.as_str())
+    }
+
+    /// Its member record as it was last told.
+    pub fn member(&self) -> Option<&MemberRecord> {
+        self.published.as_ref()
+    }
+
+    /// Whether this node serves as master now.
+    pub fn serving(&self) -> bool {
+        matches!(&self.role, Role::Leading(leading) if leading.serving())
+    }
+
+    /// Whether messages may be dispatched now.
+    pub fn dispatching(&self) -> bool {
+        matches!(&self.role, Role::Leading(leading) if leading.dispatching)
+    }
+
+    /// The slaves that stream from this master: node, store and what is durable there.
+    pub fn slaves(&self) -> impl Iterator<Item = (&str, StoreId, Offset)> {
+        let leading = match &self.role {
+            Role::Leading(leading) => Some(leading),
+            _ => None,
+        };
+        leading.into_iter().flat_map(|l| l.slaves()).map(|s| (s.node.as_str(), s.store, s.durable))
+    }
+
+    /// Whether this node leads an epoch, serving or not.
+    pub fn leads(&self) -> bool {
+        matches!(self.role, Role::Leading(_))
+    }
+
+    /// Whether this node follows a master with a standing stream.
+    pub fn follows(&self) -> bool {
+        matches!(&self.role, Role::Following(following) if following.standing)
+    }
+
+    pub(super) fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    pub(super) fn next_stream(&mut self) -> StreamId {
+        self.streams += 1;
+        StreamId(self.streams)
+    }
+
+    /// The group record and its version, if there is one in sight.
+    pub(super) fn group(&self) -> Option<(&GroupRecord, i32)> {
+        self.view.as_ref()?.group.as_ref().map(|(record, version)| (record, *version))
+    }
+
+    /// This node's member as the tree shows it.
+    pub(super) fn mine(&self) -> Option<&Member> {
+        let view = self.view.as_ref()?;
+        view.members.iter().find(|m| Some(m.id) == view.mine)
+    }
+
+    /// Tries to replace the group record; the next view tells what came of it.
+    pub(super) fn write_group(&mut self, version: i32, record: GroupRecord) {
+        self.writes += 1;
+        self.intent = None;
+        self.act(Action::WriteGroup(version, Box::new(record)));
+    }
+
+    /// Whether a group write has been sent whose outcome has not been read yet.
+    pub(super) fn writing(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.answered < self.writes)
+    }
+
+    /// Promises a mastership. The order is what makes it a promise: the own role and every older stream end first, then
+    /// the log is fsynced, then the promise is durable, and only then is the position read and both are told.
+    pub(super) fn make_promise(&mut self, to: Promise, known: Known) {
+        assert!(to.epoch > self.identity.promise.epoch, "promise {to} after {}", self.identity.promise);
+        self.end_role(&format!("epoch {} has begun", to.epoch));
+        self.act(Action::SyncLog);
+        self.log.durable = self.log.end;
+        self.identity.promise = to;
+        self.identity.known = Some(known);
+        self.act(Action::SaveIdentity(Box::new(self.identity.clone())));
+        self.show_position();
+        tracing::info!(epoch = %to.epoch, position = %self.shown, "promised");
+    }
+
+    /// Ends what this node is: its streams close, nothing is acknowledged on them any more.
+    pub(super) fn end_role(&mut self, why: &str) {
+        match std::mem::replace(&mut self.role, Role::Idle) {
+            Role::Idle => {}
+            Role::Following(following) => {
+                if let Some(stream) = following.stream {
+                    self.act(Action::HangUp(stream));
+                }
+            }
+            Role::Leading(_) => {
+                tracing::info!(why, "Demoted to slave");
+                self.act(Action::AllowDispatch(false));
+                self.act(Action::Suspend(why.to_owned()));
+                self.act(Action::Unbind);
+            }
+        }
+    }
+
+    /// Remembers a newer group record of the promised epoch.
+    pub(super) fn remember(&mut self, known: Known) {
+        if self.identity.known.as_ref() != Some(&known) {
+            self.identity.known = Some(known);
+            self.act(Action::SaveIdentity(Box::new(self.identity.clone())));
+        }
+    }
+
+    /// Excludes this node from elections for a while, so that it does not win for ever.
+    pub(super) fn unfit(&mut self, text: String) {
+        self.reason = Some(Reason { text, unfit_until: Some(self.now + UNFIT_TIME) });
+    }
+
+    /// Says why nothing happens, or that all is well; an unfitness stands until its time is over.
+    pub(super) fn explain(&mut self, text: Option<String>) {
+        if self.reason.as_ref().is_some_and(|r| r.unfit_until.is_some()) {
+            return;
+        }
+        let reason = text.map(|text| Reason { text, unfit_until: None });
+        if self.reason != reason {
+            if let Some(reason) = &reason {
+                tracing::info!("{}", reason.text);
+            }
+            self.reason = reason;
+        }
+    }
+
+    fn durable(&mut self, to: Offset) {
+        // A notice that was under way while the log was cut may speak of more than there is.
+        self.log.durable = self.log.durable.max(to.min(self.log.end));
+        match &self.role {
+            Role::Leading(_) => self.advance(),
+            Role::Following(_) => self.acknowledge(),
+            Role::Idle => {}
+        }
+    }
+
+    fn tick(&mut self) {
+        if self.reason.as_ref().is_some_and(|r| r.unfit_until.is_some_and(|until| until <= self.now)) {
+            self.reason = None;
+        }
+        match &self.role {
+            Role::Leading(_) => self.lead_on(),
+            Role::Following(_) => self.follow_on(),
+            Role::Idle => {}
+        }
+    }
+
+    /// Takes the log's end into the member record.
+    pub(super) fn show_position(&mut self) {
+        self.shown = self.log.history.position();
+    }
+
+    /// Tells the member record if it has changed.
+    fn publish(&mut self) {
+        let record = self.member_record();
+        if self.published.as_ref() != Some(&record) {
+            self.act(Action::SetMember(Box::new(record.clone())));
+            self.published = Some(record);
+        }
+    }
+
+    fn member_record(&self) -> MemberRecord {
+        let (role, address, elected) = match &self.role {
+            Role::Idle if self.identity.known.is_some() => ("candidate", None, None),
+            Role::Idle => ("waiting", None, None),
+            Role::Following(following) => (following.role(), None, Some(following.master.member)),
+            Role::Leading(leading) => (
+                if leading.serving() { "master" } else { "starting" },
+                leading.address.clone(),
+                self.own_member(),
+            ),
+        };
+        MemberRecord {
+            id: self.settings.broker.clone(),
+            container: None,
+            address,
+            position: self.shown.offset.0,
+            weight: self.settings.weight,
+            elected,
+            guid: StoreId(0),
+            node: self.settings.node.clone(),
+            store: self.identity.store,
+            promised: self.identity.promise.epoch,
+            claim: self.identity.promise.claim,
+            position_epoch: self.shown.epoch,
+            role: role.to_owned(),
+            suspects: if self.suspects() { self.identity.promise.epoch } else { Epoch(0) },
+            reason: self.reason.as_ref().map(|r| r.text.clone()),
+            unfit: self.reason.as_ref().is_some_and(|r| r.unfit_until.is_some()),
+            replicas: self.settings.replicas,
+            format: FORMAT,
+            known: self.identity.known.clone(),
+        }
+    }
+
+    fn own_member(&self) -> Option<MemberId> {
+        self.view.as_ref()?.mine
+    }
+
+    /// Whether this voter suspects the master of the epoch that it promised. Not because it has yet to connect: only
+    /// when a stream that stood is gone, when the winner's time is over, or when the master's member is gone too.
+    fn suspects(&self) -> bool {
+        let Some((group, _)) = self.group() else { return false };
+        if group.master.is_none() || group.promise() != self.identity.promise {
+            return false;
+        }
+        match &self.role {
+            Role::Leading(_) => false,
+            Role::Following(following) if following.standing => false,
+            _ => {
+                self.stood_in == group.epoch
+                    || self.view.as_ref().is_some_and(|view| !view.master_present(group))
+                    || self.winner_is_late(group)
+            }
+        }
+    }
+
+    fn winner_is_late(&self, group: &GroupRecord) -> bool {
+        let since = self.chosen_since.filter(|(promise, _)| *promise == group.promise());
+        group.state == GroupState::Electing
+            && since.is_some_and(|(_, since)| self.now.saturating_sub(since) > WINNER_TIME_MAX)
+    }
+
+    /// A fresh random word for a bump.
+    pub(super) fn claim(&self) -> Claim {
+        Claim((self.claims)())
+    }
+
+    /// Whether the record's master is this process's current member.
+    pub(super) fn is_me(&self, master: &Master) -> bool {
+        self.mine().is_some_and(|m| m.record.guid == master.guid)
+    }
+}

@@ -1,0 +1,198 @@
+//! The master's end of replication streams.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::model::Offset;
+
+use super::peers::{
+    CHUNK_BYTES, CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, PeerEvent, STREAM_WINDOW_BYTES, Tail, ToSlave,
+};
+use super::wire::{self, proto};
+use super::{ConnectionId, Event, Hello};
+
+/// Frames between a slave's sender and its socket: one on the wire, one ready.
+const FRAMES_READY: usize = 2;
+/// Words for a slave's sender that wait: a welcome and some heartbeats.
+const WORDS_WAITING: usize = 16;
+/// Accepted connections that wait.
+const BACKLOG: u32 = 64;
+
+/// Binds the replication port at once, also just after a run before has left it.
+pub(super) fn listen(bind: SocketAddr) -> std::io::Result<(TcpListener, u16)> {
+    let socket = if bind.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(bind)?;
+    let listener = socket.listen(BACKLOG)?;
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
+}
+
+/// The gRPC service.
+pub(super) struct Server {
+    events: mpsc::Sender<PeerEvent>,
+    tail: Tail,
+    connections: Arc<AtomicU64>,
+}
+
+impl Server {
+    pub(super) fn new(events: mpsc::Sender<PeerEvent>, tail: Tail, connections: Arc<AtomicU64>) -> Server {
+        Server { events, tail, connections }
+    }
+
+    /// Serves until it is aborted.
+    pub(super) async fn run(self, listener: TcpListener) {
+        let service = proto::replication_server::ReplicationServer::new(self)
+            .max_decoding_message_size(FRAME_BYTES_MAX)
+            .max_encoding_message_size(FRAME_BYTES_MAX);
+        let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
+        let served = tonic::transport::Server::builder()
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_concurrent_streams(4)
+            .add_service(service)
+            .serve_with_incoming(incoming)
+            .await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the replication port has failed");
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl proto::replication_server::Replication for Server {
+    type FollowStream = ReceiverStream<Result<proto::MasterFrame, Status>>;
+
+    async fn follow(
+        &self,
+        request: Request<Streaming<proto::SlaveFrame>>,
+    ) -> Result<Response<Self::FollowStream>, Status> {
+        let connection = ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed) + 1);
+        let (frames, stream) = mpsc::channel(FRAMES_READY);
+        let slave = SlaveStream { connection, events: self.events.clone(), tail: self.tail.clone(), frames };
+        tokio::spawn(slave.run(request.into_inner()));
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+/// One slave's stream.
+struct SlaveStream {
+    connection: ConnectionId,
+    events: mpsc::Sender<PeerEvent>,
+    tail: Tail,
+    frames: mpsc::Sender<Result<proto::MasterFrame, Status>>,
+}
+
+impl SlaveStream {
+    async fn run(self, mut inbound: Streaming<proto::SlaveFrame>) {
+        let hello = match tokio::time::timeout(super::peers::CONNECT_TIME_MAX, first_frame(&mut inbound)).await {
+            Ok(Ok(hello)) => hello,
+            Ok(Err(status)) => return self.end(status).await,
+            Err(_) => return self.end(Status::deadline_exceeded("no hello")).await,
+        };
+        let (way, words) = mpsc::channel(WORDS_WAITING);
+        let (connection, events) = (self.connection, self.events.clone());
+        if events.send(PeerEvent::Slave(connection, Box::new(hello), way)).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            () = self.send(words) => {}
+            () = take_acks(connection, &events, inbound) => {}
+        }
+        let _ = events.send(PeerEvent::Event(Event::SlaveGone(connection))).await;
+    }
+
+    async fn end(&self, status: Status) {
+        let _ = self.frames.send(Err(status)).await;
+    }
+
+    /// Says what it is told to say, and streams the log as fast as the slave takes it.
+    async fn send(&self, mut words: mpsc::Receiver<ToSlave>) {
+        let mut end = self.tail.end.clone();
+        let mut at: Option<Offset> = None;
+        loop {
+            let more = at.is_some_and(|at| at < *end.borrow_and_update());
+            tokio::select! {
+                biased;
+                word = words.recv() => match word {
+                    Some(ToSlave::Welcome(welcome)) => {
+                        at = Some(welcome.truncate_to);
+                        if self.frames.send(Ok(wire::welcome_to(&welcome))).await.is_err() {
+                            return;
+                        }
+                    }
+                    Some(ToSlave::Heartbeat(heartbeat)) => {
+                        if self.frames.send(Ok(wire::heartbeat_to(&heartbeat))).await.is_err() {
+                            return;
+                        }
+                    }
+                    Some(ToSlave::Refuse(reason)) => return self.end(Status::failed_precondition(reason)).await,
+                    // The mastership is over.
+                    None => return self.end(Status::unavailable("this node is not master any more")).await,
+                },
+                changed = end.changed(), if at.is_some() && !more => {
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+                permit = self.frames.reserve(), if more => {
+                    let (Ok(permit), Some(from)) = (permit, at) else { return };
+                    match self.chunk(from).await {
+                        Ok((frame, next)) => {
+                            permit.send(Ok(frame));
+                            at = Some(next);
+                        }
+                        Err(reason) => return self.end(Status::data_loss(reason)).await,
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next records from `from` on: from memory if they are recent, else from the disk.
+    async fn chunk(&self, from: Offset) -> Result<(proto::MasterFrame, Offset), String> {
+        let bytes = match self.tail.log.read_recent(from, CHUNK_BYTES) {
+            Some(bytes) => bytes,
+            None => {
+                let log = self.tail.log.clone();
+                let read = tokio::task::spawn_blocking(move || log.read(from, CHUNK_BYTES)).await;
+                read.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?
+            }
+        };
+        let next = from.plus(bytes.len());
+        let commit = self.tail.committed.load(Ordering::Acquire);
+        let records = proto::Records { at: from.0, records: bytes, commit };
+        Ok((proto::MasterFrame { frame: Some(proto::master_frame::Frame::Records(records)) }, next))
+    }
+}
+
+async fn first_frame(inbound: &mut Streaming<proto::SlaveFrame>) -> Result<Hello, Status> {
+    let frame = inbound.message().await?.and_then(|f| f.frame);
+    match frame {
+        Some(proto::slave_frame::Frame::Hello(hello)) => {
+            wire::hello_from(hello).ok_or_else(|| Status::invalid_argument("a damaged hello"))
+        }
+        _ => Err(Status::invalid_argument("the first frame must be a hello")),
+    }
+}
+
+/// Passes acknowledgements on until the stream ends or leaves its order.
+async fn take_acks(
+    connection: ConnectionId,
+    events: &mpsc::Sender<PeerEvent>,
+    mut inbound: Streaming<proto::SlaveFrame>,
+) {
+    while let Ok(Some(frame)) = inbound.message().await {
+        let Some(proto::slave_frame::Frame::Ack(ack)) = frame.frame else { return };
+        let event = Event::Ack(connection, wire::ack_from(ack));
+        if events.send(PeerEvent::Event(event)).await.is_err() {
+            return;
+        }
+    }
+}

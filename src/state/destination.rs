@@ -1,0 +1,125 @@
+//! What the log says about one destination: ranges and counts, never an entry per message.
+
+use crate::model::{Destination, RangeSet, Sequence};
+
+use super::Applied;
+use super::counters::Counters;
+
+/// One destination of the catalogue. Sequences begin at 1; each one below `next` is settled or still wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DestinationState {
+    pub(super) destination: Destination,
+    pub(super) next: u64,
+    pub(super) settled: RangeSet,
+    pub(super) failures: Counters,
+    pub(super) dispatched: u64,
+    pub(super) enqueued: u64,
+    pub(super) dequeued: u64,
+}
+
+impl DestinationState {
+    pub(super) fn new(destination: Destination) -> DestinationState {
+        DestinationState {
+            destination,
+            next: 1,
+            settled: RangeSet::new(),
+            failures: Counters::default(),
+            dispatched: 0,
+            enqueued: 0,
+            dequeued: 0,
+        }
+    }
+
+    /// Its kind and name.
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
+    /// The sequence that the next message gets.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// How many messages ever entered.
+    pub fn enqueued(&self) -> u64 {
+        self.enqueued
+    }
+
+    /// How many messages left, for whatever reason; never more than [`DestinationState::enqueued`].
+    pub fn dequeued(&self) -> u64 {
+        self.dequeued
+    }
+
+    /// How many messages are in it.
+    pub fn size(&self) -> u64 {
+        self.enqueued - self.dequeued
+    }
+
+    /// Up to which sequence consumers may have seen messages under earlier masters.
+    pub fn dispatched(&self) -> u64 {
+        self.dispatched
+    }
+
+    /// Whether the message left, or never was.
+    pub fn is_settled(&self, sequence: u64) -> bool {
+        self.settled.contains(sequence)
+    }
+
+    /// The ranges of unsettled sequences from `from` on, at most `limit` of them.
+    pub fn unsettled(&self, from: u64, limit: usize) -> Vec<(u64, u64)> {
+        self.settled.gaps(from.max(1), self.next - 1, limit)
+    }
+
+    /// Every sequence up to this one is settled.
+    pub fn floor(&self) -> u64 {
+        self.settled.iter().next().map_or(0, |(first, last)| if first == 1 { last } else { 0 })
+    }
+
+    /// Deliveries of this message that count as failed.
+    pub fn failures(&self, sequence: u64) -> u32 {
+        self.failures.get(sequence)
+    }
+
+    pub(super) fn enter(&mut self, sequence: Sequence) {
+        self.skip_to(sequence.0);
+        self.next = sequence.0 + 1;
+        self.enqueued += 1;
+    }
+
+    pub(super) fn enter_settled(&mut self, sequence: Sequence) {
+        self.skip_to(sequence.0 + 1);
+        self.next = sequence.0 + 1;
+    }
+
+    /// Sequences that no message will ever have count as settled, so that nobody looks for them.
+    fn skip_to(&mut self, sequence: u64) {
+        if self.next < sequence {
+            self.settled.insert(self.next, sequence - 1);
+        }
+    }
+
+    pub(super) fn settle(&mut self, ranges: &[(u64, u64)]) -> u64 {
+        let mut count = 0;
+        for (first, last) in ranges {
+            let (first, last) = ((*first).max(1), (*last).min(self.next - 1));
+            count += self.settled.insert(first, last);
+            self.failures.remove(first, last);
+        }
+        self.dequeued += count;
+        count
+    }
+
+    pub(super) fn count(&mut self, counters: &[(u64, u64, u32)]) {
+        for (first, last, count) in counters {
+            let last = (*last).min(self.next - 1);
+            for (first, last) in self.settled.gaps((*first).max(1), last, usize::MAX) {
+                self.failures.set(first, last, *count);
+            }
+        }
+    }
+
+    pub(super) fn dispatch(&mut self, sequence: Sequence) -> Applied {
+        self.dispatched = self.dispatched.max(sequence.0.min(self.next - 1));
+        Applied::Done
+    }
+}
