@@ -62,6 +62,8 @@ async fn rounds(cluster: &Cluster, fault: Fault, count: u64) -> (Verdict, Vec<Du
     let mut gaps = Vec::new();
     for round in 1..=count {
         let master = cluster.master(LIMIT).await;
+        let place = load.history().len();
+        load.confirmations(1, LIMIT).await;
         let from = load.history().now();
         fault.strike(cluster, master);
         // What was on its way may still be confirmed; what comes after these was confirmed by a later master.
@@ -71,7 +73,7 @@ async fn rounds(cluster: &Cluster, fault: Fault, count: u64) -> (Verdict, Vec<Du
         })
         .await;
         load.confirmations(CONFIRMATIONS, LIMIT).await;
-        let gap = longest(&load.history().events(), from, load.history().now());
+        let gap = longest(&load.history().events_from(place), from, load.history().now());
         println!("round {round}: node {master} was master, {} ms without a confirmation", gap.as_millis());
         gaps.push(gap);
         fault.mend(cluster, master);

@@ -76,7 +76,7 @@ impl Gaps {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::harness::history::MessageName;
+    use super::super::history::MessageName;
 
     fn confirmations(times: &[u64]) -> Vec<Event> {
         let message = MessageName { producer: 1, sequence: 1 };

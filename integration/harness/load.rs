@@ -1,5 +1,6 @@
 //! Producers that wait for every receipt, and consumers whose every ACK asks for one, over one queue.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::eventually;
+use super::wait::eventually;
 use super::history::{ConnectionName, History, MessageName, What};
 use super::stomp::{Connection, Frame};
 
@@ -23,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) producers: u32,
     /// How many consumers.
     pub(crate) consumers: u32,
+    /// How many messages each producer sends; without a number they go on until told to end.
+    pub(crate) messages: Option<u64>,
     /// Pause of a producer after each receipt.
     pub(crate) pace: Duration,
     /// Bytes of a body, at least.
@@ -39,6 +42,7 @@ impl Plan {
             queue: queue.to_owned(),
             producers: 4,
             consumers: 4,
+            messages: None,
             pace: Duration::from_millis(1),
             body_bytes: 256,
             patience: Duration::from_secs(1),
@@ -106,6 +110,12 @@ impl Load {
         .await;
     }
 
+    /// Whether every producer has sent all its messages.
+    pub(crate) fn sent_all(&mut self) -> bool {
+        while self.producers.try_join_next().is_some() {}
+        self.producers.is_empty()
+    }
+
     /// Ends the producers, each after the confirmation of its last message; waits until consumers have acknowledged all
     /// that was confirmed, or nothing has moved for `quiet`; ends them and gives the history.
     pub(crate) async fn finish(mut self, quiet: Duration) -> History {
@@ -113,15 +123,28 @@ impl Load {
         let ended = timeout(Duration::from_secs(60), async { while self.producers.join_next().await.is_some() {} });
         ended.await.expect("producers end");
         let history = self.shared.history.clone();
-        let mut moved = (history.len(), history.now());
-        while !drained(&history) {
-            sleep(Duration::from_millis(100)).await;
-            let len = history.len();
-            if len != moved.0 {
-                moved = (len, history.now());
-            } else if history.now() - moved.1 > quiet {
+        let (mut place, mut moved) = (0, history.now());
+        let (mut open, mut acknowledged) = (HashSet::new(), HashSet::new());
+        loop {
+            let events = history.events_from(place);
+            place += events.len();
+            for event in &events {
+                match event.what {
+                    What::Confirmed(message) if !acknowledged.contains(&message) => drop(open.insert(message)),
+                    What::Acknowledged(message) => {
+                        open.remove(&message);
+                        acknowledged.insert(message);
+                    }
+                    _ => {}
+                }
+            }
+            if events.iter().any(|event| !matches!(event.what, What::Opening(_))) {
+                moved = history.now();
+            }
+            if open.is_empty() || history.now() - moved > quiet {
                 break;
             }
+            sleep(Duration::from_millis(50)).await;
         }
         self.shared.receiving.store(false, Ordering::Relaxed);
         self.consumers.shutdown().await;
@@ -129,17 +152,11 @@ impl Load {
     }
 }
 
-/// Whether every confirmed message has been acknowledged for good.
-fn drained(history: &History) -> bool {
-    let verdict = super::checker::judge(&history.events());
-    verdict.lost.is_empty() && verdict.acknowledged >= verdict.confirmed
-}
-
 async fn produce(shared: Arc<Shared>, producer: u32) {
     let plan = &shared.plan;
     let mut connection = Connection::any(&plan.addresses).await;
     let mut sequence = 0;
-    while shared.sending.load(Ordering::Relaxed) {
+    while shared.sending.load(Ordering::Relaxed) && plan.messages.is_none_or(|all| sequence < all) {
         sequence += 1;
         let message = MessageName { producer, sequence };
         let name = message.text();

@@ -6,31 +6,14 @@ pub(crate) mod gaps;
 pub(crate) mod history;
 pub(crate) mod http;
 pub(crate) mod load;
+pub(crate) mod lone;
 pub(crate) mod ports;
 pub(crate) mod python;
 pub(crate) mod stomp;
+pub(crate) mod stores;
+pub(crate) mod wait;
 
-use std::future::Future;
-use std::time::{Duration, Instant};
-
-/// How often a condition is looked at.
-const POLL: Duration = Duration::from_millis(20);
-
-/// Waits until `look` finds something; panics with `what` when `limit` has passed.
-pub(crate) async fn eventually<T, F, R>(what: &str, limit: Duration, mut look: F) -> T
-where
-    F: FnMut() -> R,
-    R: Future<Output = Option<T>>,
-{
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
-        tokio::time::sleep(POLL).await;
-    }
-}
+pub(crate) use wait::eventually;
 
 /// A number from the environment: the long runs of `scripts/long` ask for more than `scripts/check`.
 pub(crate) fn setting(name: &str, default: u64) -> u64 {

@@ -114,8 +114,8 @@ cluster_introduction() {
 group$group serves STOMP on one of $addresses
   the election:  scripts/cluster zk ls $(zk_path "$group")
                  scripts/cluster zk get $(zk_path "$group")
-  send:          $binary produce --broker $addresses --body hello queue/SampleQueue
-  receive:       $binary consume --broker $addresses --count 1 queue/SampleQueue
+  send:          $binary produce --broker $addresses queue/SampleQueue --body hello
+  receive:       $binary consume --broker $addresses queue/SampleQueue --count 1
 TEXT
     done
     say ''
