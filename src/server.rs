@@ -1,27 +1,349 @@
-//! Builds everything once, starts and stops it.
+//! Builds everything once, starts it, stops it.
 
-use crate::config::Config;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::admin::Admin;
+use crate::broker::{BrokerOptions, Gate};
+use crate::config::{Config, Replicated, Store, TransportConnector, ZkAcl};
+use crate::coordination::{Coordinator, CoordinatorEvent, FixedCoordinator, ZooKeeperCoordinator, ZooKeeperOptions};
+use crate::env::{Clock, Disk, SystemClock, SystemDisk};
+use crate::model::StoreId;
+use crate::node::{Node, NodeError, NodeParts, Request};
+use crate::protocol::{Listener, ListenerError};
+use crate::replication::{PeerOptions, ReplicaSettings};
+use crate::storage::{LogEvent, LogOptions, StorageError};
+use crate::storage::Store as Disks;
+
+/// How long a starting node waits for ZooKeeper. A running one waits for ever.
+const ZOOKEEPER_TIME_MAX: Duration = Duration::from_secs(15);
+/// How long clients may take to go when the node stops.
+const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+/// Silence after which a lone broker would suspect its master; it has none.
+const SUSPECT_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a node did not start, or did not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// Not built yet.
-    #[error("the server is not built yet")]
-    Absent,
+    /// The data directory cannot be used.
+    #[error("the data directory {} cannot be used: {source}", path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: StorageError,
+    },
+    /// A lone broker's log is damaged; there is nobody to repair it from.
+    #[error("the log in {} is damaged at {at}: {reason}. There is no other copy to repair it from", path.display())]
+    Damaged {
+        /// Its directory.
+        path: PathBuf,
+        /// Where.
+        at: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A port is taken.
+    #[error("{0}")]
+    Port(String),
+    /// ZooKeeper did not answer.
+    #[error("ZooKeeper at {address} did not answer within {seconds} s")]
+    ZooKeeper {
+        /// Where it was sought.
+        address: String,
+        /// How long.
+        seconds: u64,
+    },
+    /// The node cannot be part of its group, or its store failed.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The system refused something that every process needs.
+    #[error("the system refuses to start the node: {0}")]
+    System(#[from] std::io::Error),
 }
 
 impl ServerError {
-    /// The process's exit code for it (README.md lists them).
+    /// The process's exit code for it; README.md lists them.
     pub fn exit_code(&self) -> u8 {
-        1
+        match self {
+            ServerError::System(_) => 1,
+            ServerError::ZooKeeper { .. } => 4,
+            ServerError::Directory { .. } | ServerError::Damaged { .. } | ServerError::Node(NodeError::Group(_)) => 5,
+            ServerError::Port(_) => 6,
+            ServerError::Node(NodeError::Store(_)) => 7,
+        }
     }
 }
 
-/// Runs a node until it is told to stop.
+/// Runs a node until it is told to stop by SIGTERM or SIGINT.
 ///
 /// # Errors
 /// [`ServerError`] says why it could not start or had to stop.
 pub async fn run(config: Config) -> Result<(), ServerError> {
-    drop(config);
-    Err(ServerError::Absent)
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    for connector in served(&config) {
+        probe(connector).await?;
+    }
+    let (gate, inbound) = Gate::new();
+    let parts = parts(&config, Arc::clone(&clock), inbound)?;
+    let mut node = Node::start(parts);
+    let admin = Admin::start(config.console.bind, node.snapshot.clone(), node.requests.clone()).await;
+    let admin = match admin {
+        Ok(admin) => admin,
+        Err(error) => {
+            node.stop();
+            node.ended().await?;
+            return Err(ServerError::Port(format!("the console cannot listen on {}: {error}", config.console.bind)));
+        }
+    };
+    let waiting = zookeeper_answers(&node, &config);
+    tokio::pin!(waiting);
+    let mut doors = Doors { config: &config, gate, clock, open: Vec::new() };
+    let mut answered = false;
+    let result = loop {
+        tokio::select! {
+            _ = terminate.recv() => node.stop(),
+            _ = interrupt.recv() => node.stop(),
+            ended = node.ended() => break ended.map_err(ServerError::from),
+            answer = &mut waiting, if !answered => {
+                answered = true;
+                if let Err(error) = answer {
+                    node.stop();
+                    // Its own end has nothing to add.
+                    let _ = node.ended().await;
+                    break Err(error);
+                }
+            }
+            changed = node.serving.changed() => {
+                if changed.is_err() {
+                    break node.ended().await.map_err(ServerError::from);
+                }
+                if let Err(error) = doors.follow(&node).await {
+                    break Err(error);
+                }
+            }
+        }
+    };
+    if tokio::time::timeout(STOP_TIME_MAX, doors.close()).await.is_err() {
+        tracing::warn!("some clients did not go in time");
+    }
+    admin.stop().await;
+    result
+}
+
+/// The client ports: open while the node serves.
+struct Doors<'a> {
+    config: &'a Config,
+    gate: Gate,
+    clock: Arc<dyn Clock>,
+    open: Vec<Listener>,
+}
+
+impl Doors<'_> {
+    /// Opens or closes the client ports as the node serves or not. A lone broker whose port is taken cannot go on; a
+    /// master gives way to another node.
+    async fn follow(&mut self, node: &Node) -> Result<(), ServerError> {
+        let serves = *node.serving.borrow();
+        if !serves {
+            self.close().await;
+            node.listening.send_replace(Vec::new());
+            return Ok(());
+        }
+        for connector in served(self.config) {
+            match Listener::start(connector, self.gate.clone(), Arc::clone(&self.clock)).await {
+                Ok(listener) => self.open.push(listener),
+                Err(error) => {
+                    tracing::error!("{error}");
+                    self.close().await;
+                    if !matches!(self.config.store, Store::Replicated(_)) {
+                        return Err(ServerError::Port(error.to_string()));
+                    }
+                    // A node that is ending takes no requests, and serves no more either.
+                    let _ = node.requests.send(Request::CannotServe { reason: error.to_string() }).await;
+                    return Ok(());
+                }
+            }
+        }
+        let shown = served(self.config).zip(&self.open);
+        let shown = shown.map(|(c, l)| format!("{}://{}:{}", c.scheme.name(), c.host, l.address().port()));
+        node.listening.send_replace(shown.collect());
+        Ok(())
+    }
+
+    async fn close(&mut self) {
+        for listener in self.open.drain(..) {
+            listener.stop().await;
+        }
+    }
+}
+
+/// The connectors that this version opens.
+fn served(config: &Config) -> impl Iterator<Item = &TransportConnector> {
+    config.transport_connectors.iter().filter(|c| c.is_served())
+}
+
+/// Finds a taken port at the start, not only at the first promotion.
+async fn probe(connector: &TransportConnector) -> Result<(), ServerError> {
+    Listener::probe(connector).await.map_err(|error: ListenerError| ServerError::Port(error.to_string()))
+}
+
+/// Waits until ZooKeeper has been heard once.
+async fn zookeeper_answers(node: &Node, config: &Config) -> Result<(), ServerError> {
+    let Store::Replicated(replicated) = &config.store else { return Ok(()) };
+    let mut snapshots = node.snapshot.clone();
+    let heard = snapshots.wait_for(|s| s.group.as_ref().is_some_and(|g| g.zk_connected));
+    match tokio::time::timeout(ZOOKEEPER_TIME_MAX, heard).await {
+        // A node that has ended tells why by itself.
+        Ok(_) => Ok(()),
+        Err(_) => Err(ServerError::ZooKeeper {
+            address: replicated.zk_address.clone(),
+            seconds: ZOOKEEPER_TIME_MAX.as_secs(),
+        }),
+    }
+}
+
+/// What differs between the kinds of store.
+struct Kind<'a> {
+    directory: PathBuf,
+    log_size: u64,
+    replicated: Option<&'a Replicated>,
+    disk: Arc<dyn Disk>,
+}
+
+fn kind(config: &Config) -> Kind<'_> {
+    match &config.store {
+        Store::Replicated(it) => Kind {
+            directory: it.directory.clone(),
+            log_size: it.log_size,
+            replicated: Some(it),
+            disk: Arc::new(SystemDisk),
+        },
+        Store::Local(it) => {
+            let (directory, log_size) = (it.directory.clone(), it.log_size);
+            Kind { directory, log_size, replicated: None, disk: Arc::new(SystemDisk) }
+        }
+        Store::Memory => {
+            let directory = config.broker.data_directory.join("memory");
+            Kind { directory, log_size: 1 << 20, replicated: None, disk: Arc::new(SystemDisk) }
+        }
+    }
+}
+
+fn parts(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    gate: mpsc::Receiver<crate::broker::Inbound>,
+) -> Result<NodeParts, ServerError> {
+    let kind = kind(config);
+    let settings = settings(config, kind.replicated);
+    let (notify, log_events) = mpsc::unbounded_channel();
+    let store = open_store(&kind, &settings.node, notify)?;
+    let (index, checkpoint) = Disks::open_index(&kind.directory);
+    let (events, coordinator_events) = mpsc::unbounded_channel();
+    let coordinator = coordinator(kind.replicated, events);
+    let total = usize::try_from(memory_limit(config)).unwrap_or(usize::MAX);
+    let peers = PeerOptions {
+        bind: kind.replicated.map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |r| r.bind),
+        hostname: kind.replicated.map_or("127.0.0.1".to_owned(), |r| r.hostname.clone()),
+    };
+    Ok(NodeParts {
+        clock,
+        settings,
+        store_path: kind.directory.display().to_string(),
+        zk_path: kind.replicated.map(|r| r.zk_path.clone()),
+        identity: (store.file, store.identity),
+        log: (store.log, store.recovered),
+        log_events,
+        index: (index, checkpoint),
+        coordinator: (coordinator, coordinator_events),
+        peers,
+        broker: BrokerOptions { memory_limit: total, ..BrokerOptions::default() },
+        gate,
+    })
+}
+
+fn settings(config: &Config, replicated: Option<&Replicated>) -> ReplicaSettings {
+    ReplicaSettings {
+        broker: config.broker.name.clone(),
+        node: replicated.map_or("local".to_owned(), |r| r.node.clone()),
+        replicas: replicated.map_or(1, |r| r.replicas),
+        weight: replicated.map_or(1, |r| r.weight),
+        suspect_after: replicated.map_or(SUSPECT_AFTER, |r| r.suspect_after),
+    }
+}
+
+fn open_store(
+    kind: &Kind<'_>,
+    node: &str,
+    notify: mpsc::UnboundedSender<LogEvent>,
+) -> Result<Disks, ServerError> {
+    let unusable = |source| ServerError::Directory { path: kind.directory.clone(), source };
+    let options = LogOptions { segment_bytes: kind.log_size, ..LogOptions::default() };
+    let tell = Box::new(move |event| {
+        // The node has ended: nobody waits for it any more.
+        let _ = notify.send(event);
+    });
+    let store = Disks::open(Arc::clone(&kind.disk), &kind.directory, node, options, tell).map_err(unusable)?;
+    if store.recovered.cut > 0 {
+        let bytes = store.recovered.cut;
+        tracing::warn!(bytes, "a torn tail of the log was cut; nobody had been told that it was durable");
+    }
+    repair(kind, store)
+}
+
+/// A damaged log takes back its vote: the store gets a new identity, what cannot be trusted is cut, and the master
+/// sends it again. A lone broker has no such master.
+fn repair(kind: &Kind<'_>, mut store: Disks) -> Result<Disks, ServerError> {
+    let Some(damage) = store.recovered.damage.take() else { return Ok(store) };
+    let (at, reason) = (damage.at, damage.reason);
+    if kind.replicated.is_none() {
+        return Err(ServerError::Damaged { path: kind.directory.clone(), at: at.0, reason });
+    }
+    tracing::error!(%at, reason, "the log is damaged: this node takes back its vote and repairs itself from the master");
+    let unusable = |source| ServerError::Directory { path: kind.directory.clone(), source };
+    store.identity.store = StoreId(crate::env::random_u128());
+    store.file.save(&store.identity).map_err(unusable)?;
+    store.recovered = store.log.truncate(at).map_err(unusable)?;
+    Ok(store)
+}
+
+fn coordinator(replicated: Option<&Replicated>, events: mpsc::UnboundedSender<CoordinatorEvent>) -> Coordinator {
+    let Some(replicated) = replicated else { return FixedCoordinator::start(events) };
+    let options = ZooKeeperOptions {
+        address: replicated.zk_address.clone(),
+        path: replicated.zk_path.clone(),
+        session_timeout: replicated.zk_session_timeout,
+        auth: replicated.zk_auth.as_ref().map(|secret| secret.reveal().to_owned()),
+        acl: acl(&replicated.zk_acl),
+    };
+    ZooKeeperCoordinator::start(options, events)
+}
+
+/// ZooKeeper's bits for the letters of `rwcda`.
+fn acl(acl: &ZkAcl) -> Vec<(i32, String, String)> {
+    let bits = |letters: &str| letters.chars().filter_map(|c| "rwcda".find(c)).fold(0, |sum, bit| sum | 1 << bit);
+    match acl {
+        ZkAcl::Open => Vec::new(),
+        ZkAcl::Creator => vec![(bits("rwcda"), "auth".to_owned(), String::new())],
+        ZkAcl::List(entries) => {
+            entries.iter().map(|e| (bits(&e.permissions), e.scheme.clone(), e.id.clone())).collect()
+        }
+    }
+}
+
+fn memory_limit(config: &Config) -> u64 {
+    config.system_usage.memory.bytes_of(memory_total())
+}
+
+/// The machine's memory in bytes.
+fn memory_total() -> u64 {
+    let info = rustix::system::sysinfo();
+    info.totalram * u64::from(info.mem_unit)
 }

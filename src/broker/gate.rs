@@ -1,109 +1,272 @@
-//! The gate between adapters and the core.
+//! The way from an adapter's task to the core task and back.
+//!
+//! Three bounds hold: the gate's channel has [`GATE_COMMANDS`] places; a session has at most [`SESSION_SUBMISSIONS`]
+//! submissions on their way that the broker has not carried out, so that one whose commands wait for room (producer
+//! flow control) stops its own socket and nobody else's; events are bounded by the session's prefetch and by what it
+//! asked. An open transaction stays on this side, in the memory of its connection, until it is committed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::{Command, Refusal, SessionEvent, SessionId};
+use super::options::{TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
+use super::{Command, Correlation, Refusal, SessionEvent, SessionId, SessionInfo, TransactionKey};
 
-const GATE_COMMANDS: usize = 1024;
+/// Places in the channel to the core task: some rounds of its loop, not more, because what waits here is not counted
+/// against any other bound.
+pub const GATE_COMMANDS: usize = 1024;
+/// Submissions of one session that are not carried out: enough to keep the core busy while the adapter reads on.
+pub const SESSION_SUBMISSIONS: usize = 8;
 
-/// Who connects.
-#[derive(Clone, Debug, Default)]
-pub struct SessionInfo {
-    /// Client id.
-    pub client_id: Option<String>,
-    /// User.
-    pub user: Option<String>,
-    /// Remote address.
-    pub remote: String,
-}
-
-/// The broker is gone.
+/// The core task is gone, or it ended this session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the broker has closed the session")]
+#[error("the broker closed the session")]
 pub struct Closed;
 
-/// What reaches the core.
+/// A place among its session's submissions; free again when dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Commands that a session submits at once.
+#[derive(Debug)]
+pub struct Submission {
+    /// In order.
+    pub commands: Vec<Command>,
+    /// Held until the last of them is carried out.
+    pub turn: Option<Turn>,
+}
+
+impl From<Vec<Command>> for Submission {
+    fn from(commands: Vec<Command>) -> Submission {
+        Submission { commands, turn: None }
+    }
+}
+
+/// What the core task receives. The order of one session's is kept.
 #[derive(Debug)]
 pub enum Inbound {
-    /// A new session.
+    /// A session begins.
     Open {
-        /// Its id.
+        /// Its number.
         session: SessionId,
         /// Who.
         info: SessionInfo,
-        /// Where its events go.
+        /// Where its events go; each send is one batch. Dropping it ends the session for the adapter.
         events: mpsc::UnboundedSender<Vec<SessionEvent>>,
     },
-    /// Commands.
+    /// It asks.
     Commands {
-        /// Whose.
+        /// Who.
         session: SessionId,
-        /// Which.
-        commands: Vec<Command>,
+        /// For `Broker::submit`.
+        submission: Submission,
     },
-    /// The end.
+    /// It ends.
     Close {
-        /// Whose.
+        /// Who.
         session: SessionId,
     },
 }
 
-/// Opens sessions.
+/// Where adapters open sessions. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    inbound: mpsc::Sender<Inbound>,
+    core: mpsc::Sender<Inbound>,
     next: Arc<AtomicU64>,
 }
 
 impl Gate {
-    /// A gate and the core's end of it.
+    /// A gate, and the core task's end of it.
     pub fn new() -> (Gate, mpsc::Receiver<Inbound>) {
-        let (inbound, core) = mpsc::channel(GATE_COMMANDS);
-        (Gate { inbound, next: Arc::new(AtomicU64::new(1)) }, core)
+        let (core, inbound) = mpsc::channel(GATE_COMMANDS);
+        (Gate { core, next: Arc::new(AtomicU64::new(1)) }, inbound)
     }
 
-    /// Opens a session.
+    /// Opens a session. Not cancel-safe: a session that was opened and not returned is closed again.
     ///
     /// # Errors
-    /// Refused.
-    pub fn open(&self, info: SessionInfo) -> Result<Session, Refusal> {
+    /// [`Closed`]: the core task is gone.
+    pub async fn open(&self, info: SessionInfo) -> Result<Session, Closed> {
         let id = SessionId(self.next.fetch_add(1, Ordering::Relaxed));
-        let (sender, events) = mpsc::unbounded_channel();
-        self.inbound
-            .try_send(Inbound::Open { session: id, info, events: sender })
-            .map_err(|_| Refusal::Limit("busy".into()))?;
-        Ok(Session { id, inbound: self.inbound.clone(), events })
+        let (events, inbox) = mpsc::unbounded_channel();
+        let session = Session {
+            id,
+            core: self.core.clone(),
+            inbox,
+            turns: Arc::new(Semaphore::new(SESSION_SUBMISSIONS)),
+            answers: Vec::new(),
+            transactions: Vec::new(),
+        };
+        self.core.send(Inbound::Open { session: id, info, events }).await.map_err(|_| Closed)?;
+        Ok(session)
     }
 }
 
-/// One connection's session.
+/// An adapter's end of one session. Dropping it closes the session.
 #[derive(Debug)]
 pub struct Session {
     id: SessionId,
-    inbound: mpsc::Sender<Inbound>,
-    events: mpsc::UnboundedReceiver<Vec<SessionEvent>>,
+    core: mpsc::Sender<Inbound>,
+    inbox: mpsc::UnboundedReceiver<Vec<SessionEvent>>,
+    turns: Arc<Semaphore>,
+    /// Answers that are given on this side.
+    answers: Vec<SessionEvent>,
+    transactions: Vec<Open>,
+}
+
+/// An open transaction.
+#[derive(Debug)]
+struct Open {
+    key: TransactionKey,
+    operations: Vec<Command>,
+    bytes: usize,
+    overflow: bool,
 }
 
 impl Session {
-    /// Submits commands.
-    ///
-    /// # Errors
-    /// The broker is gone.
-    pub async fn submit(&mut self, commands: Vec<Command>) -> Result<(), Closed> {
-        self.inbound.send(Inbound::Commands { session: self.id, commands }).await.map_err(|_| Closed)
+    /// Its number, for logs.
+    pub fn id(&self) -> SessionId {
+        self.id
     }
 
-    /// The next events. Cancel-safe.
-    pub async fn events(&mut self) -> Option<Vec<SessionEvent>> {
-        self.events.recv().await
+    /// Submits commands; waits while the broker has no room for them. An adapter that also consumes must not wait here
+    /// for room, or it cannot settle what would make room: it reads its socket only when [`Session::ready`]. Commands
+    /// that only settle or give credit never wait for a turn. Not cancel-safe: commands may be lost.
+    ///
+    /// # Errors
+    /// [`Closed`]: close the socket; what is open has an unknown outcome.
+    pub async fn submit(&mut self, commands: Vec<Command>) -> Result<(), Closed> {
+        let mut through = Vec::with_capacity(commands.len());
+        for command in commands {
+            self.sort(command, &mut through);
+        }
+        if through.is_empty() {
+            return Ok(());
+        }
+        let light = |command: &Command| {
+            matches!(command, Command::Settle { transaction: None, .. } | Command::Credit { .. })
+        };
+        let turn = if through.iter().all(light) {
+            None
+        } else {
+            let permit = self.turns.clone().acquire_owned().await.map_err(|_| Closed)?;
+            Some(Turn { _permit: permit })
+        };
+        let submission = Submission { commands: through, turn };
+        self.core.send(Inbound::Commands { session: self.id, submission }).await.map_err(|_| Closed)
     }
+
+    /// Completes when [`Session::submit`] would find a turn. Cancel-safe; borrows nothing, so that it can be awaited
+    /// beside [`Session::events`].
+    pub fn ready(&self) -> impl Future<Output = ()> + Send + use<> {
+        let turns = self.turns.clone();
+        async move {
+            let _ = turns.acquire().await;
+        }
+    }
+
+    /// The next events, at least one; `None` when the broker is gone. Cancel-safe.
+    pub async fn events(&mut self) -> Option<Vec<SessionEvent>> {
+        if !self.answers.is_empty() {
+            return Some(std::mem::take(&mut self.answers));
+        }
+        self.inbox.recv().await
+    }
+
+    /// Keeps what belongs to an open transaction here, lets everything else through.
+    fn sort(&mut self, command: Command, through: &mut Vec<Command>) {
+        match command {
+            Command::Begin { transaction, correlation } => {
+                let result = match self.position(transaction) {
+                    Some(_) => Err(Refusal::Invalid("the transaction is open already".into())),
+                    None => {
+                        let operations = Vec::new();
+                        self.transactions.push(Open {
+                            key: transaction,
+                            operations,
+                            bytes: 0,
+                            overflow: false,
+                        });
+                        Ok(())
+                    }
+                };
+                self.answer(correlation, result);
+            }
+            Command::Send { message, transaction: Some(key), correlation } => {
+                let bytes = message.encoded().len();
+                let kept = Command::Send { message, transaction: Some(key), correlation: None };
+                let result = self.keep(key, kept, bytes);
+                self.answer(correlation, result);
+            }
+            Command::Settle { deliveries, verdict, transaction: Some(key), correlation } => {
+                let bytes = deliveries.len() * size_of_val(&key);
+                let kept = Command::Settle { deliveries, verdict, transaction: Some(key), correlation: None };
+                let result = self.keep(key, kept, bytes);
+                self.answer(correlation, result);
+            }
+            Command::Finish { transaction, commit, correlation } => {
+                let Some(at) = self.position(transaction) else {
+                    return self
+                        .answer(correlation, Err(Refusal::Invalid("the transaction is not open".into())));
+                };
+                let open = self.transactions.swap_remove(at);
+                if !commit {
+                    self.answer(correlation, Ok(()));
+                } else if open.overflow {
+                    self.answer(correlation, Err(too_large()));
+                } else {
+                    through.push(Command::Begin { transaction, correlation: None });
+                    through.extend(open.operations);
+                    through.push(Command::Finish { transaction, commit, correlation });
+                }
+            }
+            other => through.push(other),
+        }
+    }
+
+    fn keep(&mut self, key: TransactionKey, command: Command, bytes: usize) -> Result<(), Refusal> {
+        let at = self.position(key).ok_or_else(|| Refusal::Invalid("the transaction is not open".into()))?;
+        let open = &mut self.transactions[at];
+        let full =
+            open.operations.len() >= TRANSACTION_OPERATIONS_MAX || open.bytes + bytes > TRANSACTION_BYTES_MAX;
+        if full || open.overflow {
+            open.overflow = true;
+            open.operations = Vec::new();
+            return Err(too_large());
+        }
+        open.bytes += bytes;
+        open.operations.push(command);
+        Ok(())
+    }
+
+    fn position(&self, key: TransactionKey) -> Option<usize> {
+        self.transactions.iter().position(|open| open.key == key)
+    }
+
+    fn answer(&mut self, correlation: Option<Correlation>, result: Result<(), Refusal>) {
+        if let Some(correlation) = correlation {
+            self.answers.push(SessionEvent::Done { correlation, result });
+        }
+    }
+}
+
+fn too_large() -> Refusal {
+    Refusal::Limit(format!(
+        "a transaction has at most {TRANSACTION_OPERATIONS_MAX} operations and {TRANSACTION_BYTES_MAX} bytes"
+    ))
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let _ = self.inbound.try_send(Inbound::Close { session: self.id });
+        let close = Inbound::Close { session: self.id };
+        if let Err(mpsc::error::TrySendError::Full(close)) = self.core.try_send(close)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let core = self.core.clone();
+            runtime.spawn(async move { core.send(close).await });
+        }
     }
 }

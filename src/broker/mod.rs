@@ -1,10 +1,182 @@
 //! What clients see of the broker: sessions, destinations, subscriptions, dispatch. Names no protocol and no transport.
+//!
+//! [`Broker`] is sans-I/O and owned by one task. It is told what was committed and what sessions ask; it answers with
+//! an [`Output`]: groups of records for the log, reads, events. Nothing is delivered but from committed records, and
+//! from memory what never enters the log.
 
-mod session;
+mod deliveries;
+mod destination;
 mod gate;
+mod options;
+mod output;
+mod serving;
+mod session;
+mod subscription;
+mod table;
+#[cfg(test)]
+mod tests;
 
-pub use gate::{Closed, Gate, Inbound, Session, SessionInfo};
+use std::time::Duration;
+
+use crate::model::{Offset, Record};
+use crate::state::State;
+
+pub use gate::{Closed, GATE_COMMANDS, Gate, Inbound, SESSION_SUBMISSIONS, Session, Submission, Turn};
+pub use options::{BrokerOptions, PREFETCH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
+pub use output::{DestinationView, Loaded, Output, ReadId, ReadRequest, SessionView};
 pub use session::{
-    Command, Correlation, DeliveryId, Refusal, SessionEvent, SessionId, SubscribeOptions, SubscriptionKey,
-    TransactionKey, Verdict,
+    Command, Correlation, DeliveryId, Refusal, SessionEvent, SessionId, SessionInfo, SubscribeOptions,
+    SubscriptionKey, TransactionKey, Verdict,
 };
+
+use serving::Serving;
+
+/// The state of a node, and on the serving master all that happens on top of it.
+#[derive(Debug)]
+pub struct Broker {
+    options: BrokerOptions,
+    state: State,
+    serving: Option<Box<Serving>>,
+    /// Last words to sessions of a mastership that ended, or never began.
+    farewells: Vec<(SessionId, Vec<SessionEvent>)>,
+    /// Reads that were ever asked for, over all masterships.
+    reads: u64,
+}
+
+impl Broker {
+    /// A slave's broker: it folds, and serves nobody.
+    pub fn new(options: BrokerOptions, state: State) -> Broker {
+        Broker { options, state, serving: None, farewells: Vec::new(), reads: 0 }
+    }
+
+    /// The fold.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Puts another state in the place of this one: the log was emptied and begins anew. Only a slave may do so.
+    ///
+    /// # Panics
+    /// On the serving master, whose sessions rest on its state.
+    pub fn replace_state(&mut self, state: State) {
+        assert!(self.serving.is_none(), "a serving master's state is never replaced");
+        self.state = state;
+    }
+
+    /// Whether [`Broker::promote`] was called last, not [`Broker::demote`].
+    pub fn is_serving(&self) -> bool {
+        self.serving.is_some()
+    }
+
+    /// Applies a committed group: each exactly once, in the order of the log, on every node. On the serving master it
+    /// completes the proposal that it came from.
+    ///
+    /// # Panics
+    /// When the serving master is given a group of messages, settles or catalogue changes that is not the next one it
+    /// proposed: then somebody else writes to its log.
+    pub fn apply(&mut self, now: Duration, wall: i64, group: &[(Offset, Record)]) {
+        let Some(serving) = &mut self.serving else {
+            for (offset, record) in group {
+                self.state.apply(*offset, record);
+            }
+            return;
+        };
+        serving.set_time(now, wall);
+        serving.apply(&mut self.state, group);
+    }
+
+    /// Begins to serve. Everything that is committed must have been applied, the epoch's start included; dispatch waits
+    /// for [`Broker::dispatch_allowed`].
+    pub fn promote(&mut self, now: Duration, wall: i64) {
+        let mut serving = Serving::new(self.options.clone(), &self.state, self.reads);
+        serving.set_time(now, wall);
+        self.serving = Some(Box::new(serving));
+    }
+
+    /// Stops to serve: every session is told [`SessionEvent::Closed`], and nothing that is open is answered.
+    pub fn demote(&mut self, reason: &str) {
+        if let Some(serving) = self.serving.take() {
+            self.reads = serving.reads_asked();
+            self.farewells.extend(serving.into_farewells(reason));
+        }
+    }
+
+    /// Whether deliveries may be made: true while the master's lease holds. False until it is first called.
+    pub fn dispatch_allowed(&mut self, allowed: bool) {
+        if let Some(serving) = &mut self.serving {
+            serving.allow(allowed);
+        }
+    }
+
+    /// A session begins. On a node that does not serve it is told [`SessionEvent::Closed`].
+    pub fn open(&mut self, session: SessionId, info: SessionInfo) {
+        match &mut self.serving {
+            Some(serving) => serving.open(session, info),
+            None => {
+                let reason = "this node does not serve".to_owned();
+                self.farewells.push((session, vec![SessionEvent::Closed { reason }]));
+            }
+        }
+    }
+
+    /// A session ends: what it holds is released, its temporary destinations go.
+    pub fn close(&mut self, session: SessionId) {
+        if let Some(serving) = &mut self.serving {
+            serving.close(session);
+        }
+    }
+
+    /// Carries out one command. A command for which there is no room waits in its session, and the session's later ones
+    /// behind it; the broker goes on with them by itself.
+    pub fn command(&mut self, now: Duration, wall: i64, session: SessionId, command: Command) {
+        self.submit(now, wall, session, Submission::from(vec![command]));
+    }
+
+    /// Carries out what a session submitted at once, in order. The submission's [`Turn`] is given back with its last
+    /// command, which is what bounds a session whose commands wait.
+    pub fn submit(&mut self, now: Duration, wall: i64, session: SessionId, submission: Submission) {
+        if let Some(serving) = &mut self.serving {
+            serving.set_time(now, wall);
+            serving.submit(&self.state, session, submission);
+        }
+    }
+
+    /// Time passes: expiry and dispatch marks. To be called every 50 to 100 ms.
+    pub fn tick(&mut self, now: Duration, wall: i64) {
+        if let Some(serving) = &mut self.serving {
+            serving.set_time(now, wall);
+            serving.tick(&self.state);
+        }
+    }
+
+    /// The answer to a read. An error stands for damage: the queue stops, so that no message is skipped.
+    pub fn loaded(&mut self, read: ReadId, result: Result<Vec<Loaded>, String>) {
+        if let Some(serving) = &mut self.serving {
+            serving.loaded(&self.state, read, result);
+        }
+    }
+
+    /// What is to be done now. To be called after each round of the calls above: dispatch happens here, and the
+    /// acknowledgements of the whole round become one record per destination.
+    pub fn take_output(&mut self) -> Output {
+        let mut output = match &mut self.serving {
+            Some(serving) => serving.take_output(&self.state),
+            None => Output::default(),
+        };
+        output.events.append(&mut self.farewells);
+        output
+    }
+
+    /// Every destination.
+    pub fn destinations(&self) -> Vec<DestinationView> {
+        match &self.serving {
+            Some(serving) => serving.destination_views(&self.state),
+            None => self.state.destinations().map(|(_, it)| DestinationView::of_state(it)).collect(),
+        }
+    }
+
+    /// Every session of this mastership.
+    pub fn sessions(&self) -> Vec<SessionView> {
+        self.serving.as_ref().map_or_else(Vec::new, |serving| serving.session_views())
+    }
+}

@@ -9,6 +9,17 @@ use crate::model::{Destination, Message};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
 
+/// Who a session belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// The client's name for itself; empty if it has none.
+    pub client_id: String,
+    /// The authenticated user; empty for nobody.
+    pub user: String,
+    /// Address of the peer, for operators.
+    pub remote: String,
+}
+
 /// The adapter's own name for a subscription, unique within its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriptionKey(pub u64);

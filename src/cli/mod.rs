@@ -1,1 +1,157 @@
 //! The command line: one file per command.
+
+mod client;
+mod config;
+mod connections;
+mod console;
+mod destinations;
+mod exit;
+mod group;
+mod log;
+mod run;
+mod status;
+mod store;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use exit::Exit;
+
+use console::ConsoleArgs;
+use exit::Failure;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "quorate", version, about, max_term_width = 110, after_help = exit_codes())]
+pub struct Cli {
+    /// Answer in JSON; messages one in each line
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a node until SIGTERM or SIGINT
+    Run(ConfigArgs),
+    /// Look at a configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// What a node does
+    Status(ConsoleArgs),
+    /// The queues of a node
+    Queues(ConsoleArgs),
+    /// The topics of a node
+    Topics(ConsoleArgs),
+    /// The client connections of a node
+    Connections(ConsoleArgs),
+    /// The group that a node is in
+    #[command(subcommand)]
+    Group(group::GroupCommand),
+    /// Send messages, and wait until they are stored
+    Produce(client::ProduceArgs),
+    /// Take messages, and print one in each line
+    Consume(client::ConsumeArgs),
+    /// Look at the messages of a queue without taking them
+    Browse(client::BrowseArgs),
+    /// Measure a broker: producers and consumers at full speed for a while
+    Bench(client::BenchArgs),
+    /// Look at a store on disk
+    #[command(subcommand)]
+    Store(store::StoreCommand),
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration; without it a lone broker runs on loopback
+    #[arg(short, long, value_name = "FILE", env = "QUORATE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Override a key, as in --set store.kind=memory; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl ConfigArgs {
+    /// Reads it all.
+    fn load(&self) -> Result<crate::config::Loaded, Failure> {
+        crate::config::Config::load(self.config.as_deref(), &self.set)
+            .map_err(|error| Failure::new(Exit::Configuration, error))
+    }
+}
+
+fn exit_codes() -> String {
+    let mut text = "Exit codes:\n".to_owned();
+    for (exit, meaning) in Exit::ALL {
+        text.push_str(&format!("  {}  {meaning}\n", exit as u8));
+    }
+    text
+}
+
+/// Carries out the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe is the only way that this fails, and then nobody reads it.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
+        }
+    };
+    let json = cli.json;
+    match dispatch(cli) {
+        Ok(()) => Exit::Ok.into(),
+        Err(failure) => {
+            table::complain(json, &failure);
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let json = cli.json;
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Config(command) => config::run(&command, json),
+        Command::Status(console) => status::run(&console, json),
+        Command::Queues(console) => destinations::run(&console, "/api/queues", json),
+        Command::Topics(console) => destinations::run(&console, "/api/topics", json),
+        Command::Connections(console) => connections::run(&console, json),
+        Command::Group(command) => group::run(&command, json),
+        Command::Produce(args) => client::produce(&args, json),
+        Command::Consume(args) => client::consume(&args, json),
+        Command::Browse(args) => client::browse(&args, json),
+        Command::Bench(args) => client::bench(&args, json),
+        Command::Store(command) => store::run(&command, json),
+    }
+}
+
+/// A runtime for one short command.
+fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_exit_code_is_in_the_help_and_in_the_readme() {
+        let readme = include_str!("../../README.md");
+        for (index, (exit, meaning)) in Exit::ALL.into_iter().enumerate() {
+            assert_eq!(exit as usize, index);
+            assert!(readme.contains(&format!("| {index} | {meaning} |")), "{index} {meaning}");
+        }
+    }
+}

@@ -45,8 +45,11 @@ pub(super) const DURATION_EXPECTED: &str = "expected a duration such as \"10s\" 
 pub(super) const SIZE_EXPECTED: &str = "expected a size such as \"100 MiB\" or \"64kb\"";
 pub(super) const LIMIT_EXPECTED: &str = "expected a size such as \"1 GiB\" or a share such as \"70%\"";
 
-/// `10s`, `500ms`, `2 min`, `1h`, `1d`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+/// A duration as people write it: `10s`, `500ms`, `2 min`, `1h`, `1d`.
+///
+/// # Errors
+/// Says what was expected.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
     let Ok(number) = number.parse::<u64>() else {
         return Err(format!("{text:?} is no duration; {DURATION_EXPECTED}"));
@@ -61,8 +64,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(ms))
 }
 
-/// `104857600`, `100 MiB`, `64kb`.
-pub(super) fn size(text: &str) -> Result<u64, String> {
+/// A size in bytes as people write it: `104857600`, `100 MiB`, `64kb`.
+///
+/// # Errors
+/// Says what was expected.
+pub fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
     let Ok(number) = number.parse::<u64>() else {
         return Err(format!("{text:?} is no size; {SIZE_EXPECTED}"));

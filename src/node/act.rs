@@ -52,7 +52,8 @@ impl Core {
             }
             Action::Serve => self.serve_when_applied = true,
             Action::Suspend(reason) => self.suspend(&reason),
-            Action::AllowDispatch(allowed) => self.broker.dispatch_allowed(allowed),
+            // The node asks for the lease before each round of dispatch.
+            Action::AllowDispatch(_) => {}
             Action::Fatal(reason) => self.fail(NodeError::Group(reason)),
         }
         None
@@ -84,7 +85,8 @@ impl Core {
     }
 
     fn append_epoch_start(&mut self, epoch: Epoch) -> Event {
-        let record = Record::EpochStart { epoch, master: self.status.node().to_owned(), time: self.clock.wall_ms() };
+        let record =
+            Record::EpochStart { epoch, master: self.status.node().to_owned(), time: self.clock.wall_ms() };
         let mut builder = BatchBuilder::new(self.log.end(), self.last, epoch);
         builder.push(&record, false);
         self.append(builder.finish());
@@ -112,7 +114,6 @@ impl Core {
             self.serve_when_applied = false;
             let (now, wall) = self.time();
             self.broker.promote(now, wall);
-            self.broker.dispatch_allowed(self.replica.dispatching());
             self.outside.serving.send_replace(true);
         }
     }

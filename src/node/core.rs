@@ -14,7 +14,7 @@ use crate::env::Clock;
 use crate::model::{Offset, Position};
 use crate::replication::{Event, LogState, PEER_EVENTS_MAX, PeerEvent, Peers, Replica};
 use crate::state::State;
-use crate::storage::{Batch, IdentityFile, Index, Log, LogEvent, verify};
+use crate::storage::{Batch, IdentityFile, IndexHandle, Log, LogEvent, verify};
 
 use super::reads::{ReadDone, Reads};
 use super::{NodeError, NodeParts, Request, Snapshot};
@@ -58,7 +58,7 @@ pub(super) struct Core {
     /// Checksum of the log's last record.
     pub(super) last: u32,
     pub(super) identity: IdentityFile,
-    pub(super) index: Box<dyn Index>,
+    pub(super) index: IndexHandle,
     pub(super) coordinator: Coordinator,
     pub(super) coordinator_error: Option<String>,
     pub(super) peers: Peers,
@@ -89,7 +89,7 @@ impl Core {
         let (peer_events, peers) = mpsc::channel(PEER_EVENTS_MAX);
         let (reads, reads_done) = Reads::new(log.clone());
         let (index, checkpoint) = parts.index;
-        let (state, applied) = super::fold::restore(checkpoint, &recovered, index.as_ref());
+        let (state, applied) = super::fold::restore(checkpoint, &recovered);
         let status = super::status::StatusMaker::new(
             parts.settings.clone(),
             identity.store,
@@ -142,6 +142,8 @@ impl Core {
             self.round(&mut inputs, &mut ticker).await;
             self.drain(&mut inputs).await;
             self.fold_committed();
+            // A process that was stopped in between may have lost its lease: ask at the last moment.
+            self.broker.dispatch_allowed(self.replica.may_dispatch(self.clock.now()));
             self.write_proposals().await;
             self.checkpoint();
             self.show_status();
@@ -301,6 +303,7 @@ impl Core {
                 // Whoever asked may have gone; the request stands all the same.
                 let _ = reply.send(result);
             }
+            Request::CannotServe { reason } => self.step(Event::StepDown(reason)).await,
         }
     }
 

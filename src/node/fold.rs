@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::model::{Epoch, Offset, Position, Record, RecordKind};
 use crate::state::State;
-use crate::storage::{Batch, Checkpoint, Index, Recovered, join_body, records};
+use crate::storage::{Batch, Checkpoint, Recovered, join_body, records};
 
 use super::NodeError;
 use super::core::{Core, blank_state};
@@ -17,22 +17,21 @@ const READ_BYTES: usize = 1 << 20;
 const CHECKPOINT_BYTES: u64 = 64 << 20;
 
 /// The state that the index holds, if it fits the log; else the state of an empty log.
-pub(super) fn restore(
-    checkpoint: Option<Checkpoint>,
-    recovered: &Recovered,
-    index: &dyn Index,
-) -> (State, Position) {
+pub(super) fn restore(checkpoint: Option<Checkpoint>, recovered: &Recovered) -> (State, Position) {
     let Some(checkpoint) = checkpoint else { return blank_or_base(recovered) };
     let at = checkpoint.applied;
     // The epoch that a position names must be the one that the log holds there, or the index is of another log.
     let fits = at.offset <= recovered.end.offset
         && at.offset >= recovered.base
-        && recovered.history.iter().find(|(_, end)| *end >= at.offset).is_some_and(|(epoch, _)| *epoch == at.epoch);
+        && recovered
+            .history
+            .iter()
+            .find(|(_, end)| *end >= at.offset)
+            .is_some_and(|(epoch, _)| *epoch == at.epoch);
     match State::restore(checkpoint.entries) {
         Ok(state) if fits && state.digest() == checkpoint.digest => (state, at),
         _ => {
             tracing::warn!("the index does not fit the log; it is made anew from the log");
-            index.wipe();
             blank_or_base(recovered)
         }
     }
@@ -64,7 +63,9 @@ impl Core {
         while self.applied.offset < committed && budget > 0 && self.failure.is_none() {
             let bytes = match self.committed_bytes(committed) {
                 Ok(bytes) if !bytes.is_empty() => bytes,
-                Ok(_) => return self.fail(NodeError::Store("committed records are missing from the log".into())),
+                Ok(_) => {
+                    return self.fail(NodeError::Store("committed records are missing from the log".into()));
+                }
                 Err(error) => return self.fail(NodeError::Store(error.to_string())),
             };
             budget = budget.saturating_sub(bytes.len());
@@ -100,7 +101,9 @@ impl Core {
             match Record::decode(view.kind, view.payload) {
                 Ok(record) => self.open_group.push((offset, record)),
                 Err(error) => {
-                    return self.fail(NodeError::Store(format!("the record at {offset} is not understood: {error}")));
+                    return self.fail(NodeError::Store(format!(
+                        "the record at {offset} is not understood: {error}"
+                    )));
                 }
             }
             if !more {
@@ -151,16 +154,16 @@ impl Core {
             return;
         }
         let state = self.broker.state();
-        let checkpoint = Checkpoint { applied: self.applied, digest: state.digest(), entries: state.snapshot() };
+        let checkpoint =
+            Checkpoint { applied: self.applied, digest: state.digest(), entries: state.snapshot() };
         self.indexed = self.applied.offset;
         self.index.store(checkpoint);
     }
 
-    /// The log was emptied and begins anew: so do state and index.
+    /// The log was emptied and begins anew: so does the state. The index may stay: equal positions mean equal logs.
     pub(super) fn forget_everything(&mut self, base: Position) {
         let (state, _) = blank_state();
         self.broker.replace_state(state);
-        self.index.wipe();
         self.unapplied.clear();
         self.open_group.clear();
         self.applied = base;

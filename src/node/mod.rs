@@ -22,11 +22,11 @@ use crate::coordination::{Coordinator, CoordinatorEvent};
 use crate::env::Clock;
 use crate::model::Identity;
 use crate::replication::{PeerOptions, ReplicaSettings};
-use crate::storage::{Checkpoint, IdentityFile, Index, Log, LogEvent, Recovered};
+use crate::storage::{Checkpoint, IdentityFile, IndexHandle, Log, LogEvent, Recovered};
 
 pub use snapshot::{
-    Alarm, ConnectionStatus, DestinationStatus, ElectionStatus, GroupStatus, MemberStatus, Request, RequestError,
-    Role, Snapshot, Status,
+    Alarm, ConnectionStatus, DestinationStatus, ElectionStatus, GroupStatus, MemberStatus, Request,
+    RequestError, Role, Snapshot, Status,
 };
 
 /// Requests of operators that wait.
@@ -59,8 +59,8 @@ pub struct NodeParts {
     pub log: (Log, Recovered),
     /// What the log tells.
     pub log_events: mpsc::UnboundedReceiver<LogEvent>,
-    /// The index and what it held; `None` in its place if it held nothing that fits.
-    pub index: (Box<dyn Index>, Option<Checkpoint>),
+    /// The index, and what it held.
+    pub index: (IndexHandle, Option<Checkpoint>),
     /// The coordinator and what it tells.
     pub coordinator: (Coordinator, mpsc::UnboundedReceiver<CoordinatorEvent>),
     /// The replication port.

@@ -55,7 +55,9 @@ fn push_group(builder: &mut BatchBuilder, group: &[Record]) {
     for (n, record) in group.iter().enumerate() {
         let more = n + 1 < group.len();
         let cut = match record {
-            Record::Message { message, .. } | Record::Move { message, .. } => cut_body(message).ok().flatten(),
+            Record::Message { message, .. } | Record::Move { message, .. } => {
+                cut_body(message).ok().flatten()
+            }
             _ => None,
         };
         let Some((chunks, head)) = cut else {

@@ -225,6 +225,11 @@ pub enum Request {
         /// The answer: accepted, or why not.
         reply: oneshot::Sender<Result<(), RequestError>>,
     },
+    /// The client ports cannot be opened here: another node has to be master.
+    CannotServe {
+        /// Why, for the member record.
+        reason: String,
+    },
 }
 
 /// Why a request was refused. Nothing happened.

@@ -4,6 +4,8 @@
 
 mod listener;
 pub mod stomp;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::future::Future;
 use std::pin::Pin;

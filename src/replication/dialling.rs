@@ -11,7 +11,9 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::model::Offset;
 
-use super::peers::{CONNECT_TIME_MAX, CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, PeerEvent, STREAM_WINDOW_BYTES};
+use super::peers::{
+    CONNECT_TIME_MAX, CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, PeerEvent, STREAM_WINDOW_BYTES,
+};
 use super::wire::{self, proto};
 use super::{Ack, Event, Hello, StreamId};
 
@@ -46,7 +48,8 @@ async fn run(
         .max_encoding_message_size(FRAME_BYTES_MAX);
     let first = futures::stream::iter([wire::hello_to(hello)]);
     let acks = WatchStream::from_changes(acks).map(wire::ack_to);
-    let mut inbound = client.follow(first.chain(acks)).await.map_err(|s| s.message().to_owned())?.into_inner();
+    let mut inbound =
+        client.follow(first.chain(acks)).await.map_err(|s| s.message().to_owned())?.into_inner();
     while let Some(frame) = inbound.message().await.map_err(|s| s.message().to_owned())? {
         let event = frame.frame.and_then(|frame| event(stream, frame)).ok_or("a damaged frame")?;
         if events.send(event).await.is_err() {

@@ -39,7 +39,7 @@ pub(super) struct Leading {
     change: Option<Voter>,
     /// Not before then, so that every older lease has run out.
     dispatch_from: Duration,
-    pub(super) dispatching: bool,
+    dispatching: bool,
     heartbeat_at: Duration,
 }
 
@@ -307,21 +307,24 @@ impl Replica {
     }
 
     /// When the oldest of the newest words of a quorum of voters was asked for. This node always hears itself.
-    fn quorum_heard(&self, leading: &Leading) -> Duration {
+    fn quorum_heard(&self, leading: &Leading, now: Duration) -> Duration {
         let heard = |v: &Voter| {
-            if v.store == self.identity.store { Some(self.now) } else { leading.slave_of(v.store)?.heard }
+            if v.store == self.identity.store { Some(now) } else { leading.slave_of(v.store)?.heard }
         };
         let mut times: Vec<_> = leading.voters.iter().filter_map(heard).collect();
         times.sort_unstable_by(|a, b| b.cmp(a));
         times.get(quorum(leading.voters.len()) - 1).copied().unwrap_or(leading.since)
     }
 
-    /// Dispatch stops when a quorum has been silent for a lease, counted from when it was asked.
+    /// Whether messages may be dispatched at this moment: a quorum has answered what was sent within a lease.
+    pub fn may_dispatch(&self, now: Duration) -> bool {
+        let Role::Leading(leading) = &self.role else { return false };
+        let held = now.saturating_sub(self.quorum_heard(leading, now)) < LEASE;
+        leading.serving() && held && now >= leading.dispatch_from
+    }
+
     fn hold_lease(&mut self) {
-        let now = self.now;
-        let Role::Leading(leading) = &self.role else { return };
-        let held = now.saturating_sub(self.quorum_heard(leading)) < LEASE;
-        let may = leading.serving() && held && now >= leading.dispatch_from;
+        let may = self.may_dispatch(self.now);
         if let Some(leading) = self.leading()
             && leading.dispatching != may
         {
@@ -333,7 +336,7 @@ impl Replica {
     fn watch_quorum(&mut self) {
         let (now, end) = (self.now, self.log.end);
         let Role::Leading(leading) = &self.role else { return };
-        let silence = now.saturating_sub(self.quorum_heard(leading));
+        let silence = now.saturating_sub(self.quorum_heard(leading, now));
         match leading.stage {
             Stage::Starting if now.saturating_sub(leading.since) > WINNER_TIME_MAX && !self.writing() => {
                 self.resign("no quorum has followed this node in time");

@@ -21,3 +21,6 @@ pub use history::History;
 pub use messages::{Ack, Heartbeat, Hello, Welcome};
 pub use peers::{PEER_EVENTS_MAX, PeerEvent, PeerOptions, Peers, ToSlave};
 pub use replica::{LogState, Replica, ReplicaSettings};
+
+#[cfg(test)]
+mod tests;

@@ -113,8 +113,11 @@ impl Peers {
         self.unbind();
         match serving::listen(self.options.bind) {
             Ok((listener, port)) => {
-                let server =
-                    serving::Server::new(self.events.clone(), self.tail.clone(), Arc::clone(&self.connections));
+                let server = serving::Server::new(
+                    self.events.clone(),
+                    self.tail.clone(),
+                    Arc::clone(&self.connections),
+                );
                 self.server = Some(tokio::spawn(server.run(listener)).abort_handle());
                 Event::Bound(format!("tcp://{}:{port}", self.options.hostname))
             }

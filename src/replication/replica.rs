@@ -201,10 +201,6 @@ impl Replica {
         matches!(&self.role, Role::Leading(leading) if leading.serving())
     }
 
-    /// Whether messages may be dispatched now.
-    pub fn dispatching(&self) -> bool {
-        matches!(&self.role, Role::Leading(leading) if leading.dispatching)
-    }
 
     /// The slaves that stream from this master: node, store and what is durable there.
     pub fn slaves(&self) -> impl Iterator<Item = (&str, StoreId, Offset)> {

@@ -91,11 +91,12 @@ struct SlaveStream {
 
 impl SlaveStream {
     async fn run(self, mut inbound: Streaming<proto::SlaveFrame>) {
-        let hello = match tokio::time::timeout(super::peers::CONNECT_TIME_MAX, first_frame(&mut inbound)).await {
-            Ok(Ok(hello)) => hello,
-            Ok(Err(status)) => return self.end(status).await,
-            Err(_) => return self.end(Status::deadline_exceeded("no hello")).await,
-        };
+        let hello =
+            match tokio::time::timeout(super::peers::CONNECT_TIME_MAX, first_frame(&mut inbound)).await {
+                Ok(Ok(hello)) => hello,
+                Ok(Err(status)) => return self.end(status).await,
+                Err(_) => return self.end(Status::deadline_exceeded("no hello")).await,
+            };
         let (way, words) = mpsc::channel(WORDS_WAITING);
         let (connection, events) = (self.connection, self.events.clone());
         if events.send(PeerEvent::Slave(connection, Box::new(hello), way)).await.is_err() {

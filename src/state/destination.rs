@@ -18,7 +18,8 @@ pub struct DestinationState {
 }
 
 impl DestinationState {
-    pub(super) fn new(destination: Destination) -> DestinationState {
+    /// A destination that nothing was sent to.
+    pub fn new(destination: Destination) -> DestinationState {
         DestinationState {
             destination,
             next: 1,

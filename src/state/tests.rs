@@ -201,7 +201,7 @@ proptest! {
 
     #[test]
     fn a_checkpoint_stands_for_everything_before_it(
-        before in prop::collection::vec(record(), 0..60), after in prop::collection::vec(record(), 0..40)
+        before in prop::collection::vec(record(), 1..60), after in prop::collection::vec(record(), 0..40)
     ) {
         let mut whole = fold(&before);
         let mut late = State::new();

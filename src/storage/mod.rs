@@ -2,9 +2,31 @@
 
 mod error;
 mod format;
+mod hint;
+mod identity;
+mod index;
+mod live;
+mod log;
+mod recovery;
+mod scrub;
+mod segment;
+mod sidecar;
+mod store;
+mod window;
+mod writer;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::StorageError;
 pub use format::{
     Batch, BatchBuilder, CHUNK_BYTES, FormatError, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RecordView,
     cut_body, join_body, records, verify,
 };
+pub use identity::{GroupKnown, Identity, IdentityFile};
+pub use index::{Checkpoint, Index, IndexError, IndexHandle, SledIndex};
+pub use log::{Log, LogEvent, LogOptions, Recovered};
+pub use recovery::Damage;
+pub use scrub::VerifyReport;
+pub use store::Store;
+pub use window::{Loaded, WindowRequest};

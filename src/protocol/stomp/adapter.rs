@@ -414,7 +414,7 @@ impl Adapter {
             .header("destination", &subscription.destination)
             .plain("message-id", "0")
             .plain("browser", "end");
-        frame.end(&Bytes::new(), false);
+        frame.end_empty();
     }
 }
 
@@ -425,5 +425,5 @@ fn receipt(frame: &Frame) -> Option<String> {
 fn write_receipt(output: &mut Output, version: Version, receipt: &str) {
     let mut frame = output.frame(Verb::Receipt, version);
     frame.header("receipt-id", receipt);
-    frame.end(&Bytes::new(), false);
+    frame.end_empty();
 }

@@ -118,9 +118,9 @@ async fn run(stream: &mut TcpStream, remote: &str, shared: Shared) -> (End, Outp
         Err(end) => return (end, output, Version::V1_0),
     };
     let version = greeting.version;
-    let session = match shared.gate.open(greeting.info.clone()) {
+    let session = match shared.gate.open(greeting.info.clone()).await {
         Ok(session) => session,
-        Err(refusal) => return (End::Fault(Fault::new(refusal.to_string())), output, version),
+        Err(closed) => return (closed.into(), output, version),
     };
     let name = format!("{:016x}", random_u64());
     input.settle(version, Limits::connected(shared.body_bytes_max));
@@ -135,6 +135,7 @@ async fn run(stream: &mut TcpStream, remote: &str, shared: Shared) -> (End, Outp
         clock: shared.clock,
         greeting,
         spoke: Instant::now(),
+        left: true,
     };
     let end = connection.run().await;
     (end, connection.output, version)
@@ -158,6 +159,17 @@ fn fault(error: CodecError) -> End {
     End::Fault(Fault::new(error.to_string()))
 }
 
+/// Waits until the broker has room for more of this session, then for bytes unless some are `left`. Cancel-safe.
+async fn arrival(
+    ready: impl Future<Output = ()>,
+    input: &mut Input,
+    reader: &mut ReadHalf<'_>,
+    left: bool,
+) -> io::Result<()> {
+    ready.await;
+    if left { Ok(()) } else { input.read(reader).await }
+}
+
 /// A connection after its CONNECT.
 struct Connection<'a> {
     reader: ReadHalf<'a>,
@@ -170,6 +182,9 @@ struct Connection<'a> {
     greeting: Greeting,
     /// When the output was last written.
     spoke: Instant,
+    /// Frames may wait in the input that were not looked at: what came with the CONNECT, and what came after too much
+    /// was unanswered.
+    left: bool,
 }
 
 impl Connection<'_> {
@@ -185,23 +200,18 @@ impl Connection<'_> {
     async fn turns(&mut self) -> Result<(), End> {
         let timer = sleep_until(self.deadline());
         tokio::pin!(timer);
-        // What has come with the CONNECT, or was left when too much was unanswered.
-        self.take_frames().await?;
         loop {
-            let Connection { reader, writer, input, output, adapter, session, .. } = self;
+            let Connection { reader, writer, input, output, adapter, session, left, .. } = self;
             let idle = output.is_empty();
+            let ready = session.ready();
             tokio::select! {
                 written = write(writer, output), if !idle => {
                     written?;
                     self.written().await?;
                 }
-                events = session.events(), if idle => {
-                    self.tell(events)?;
-                    // Answers may make room for frames that wait in the buffer.
-                    self.take_frames().await?;
-                }
-                read = input.read(reader), if adapter.may_read() => {
-                    read?;
+                events = session.events(), if idle => self.tell(events)?,
+                arrived = arrival(ready, input, reader, *left), if adapter.may_read() => {
+                    arrived?;
                     self.take_frames().await?;
                 }
                 () = &mut timer => return self.beat(),
@@ -214,7 +224,8 @@ impl Connection<'_> {
         let wall = self.clock.wall_ms();
         let mut commands = Vec::new();
         let taken = loop {
-            if !self.adapter.may_read() {
+            self.left = !self.adapter.may_read();
+            if self.left {
                 break Ok(());
             }
             match self.input.decode() {

@@ -142,12 +142,17 @@ impl FrameWriter<'_> {
         self
     }
 
+    /// Completes a frame without a body.
+    pub fn end_empty(&mut self) {
+        self.output.tail.put_slice(b"\n\0");
+    }
+
     /// Completes the frame. With `measured`, or if the body holds a NUL, a content-length goes before it.
-    pub fn end(mut self, body: &Bytes, measured: bool) {
+    pub fn end(&mut self, body: &Bytes, measured: bool) {
         if measured || memchr::memchr(0, body).is_some() {
             self.number("content-length", body.len() as i64);
         }
-        let Output { ready, tail } = self.output;
+        let Output { ready, tail } = &mut *self.output;
         tail.put_u8(b'\n');
         if body.len() < BODY_SHARED_BYTES_MIN {
             tail.put_slice(body);

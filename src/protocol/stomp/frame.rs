@@ -177,11 +177,11 @@ impl Frame {
         self.head.len() + self.body.len()
     }
 
-    /// A slice of the frame's own memory if `text` is one, a copy if it is not.
-    pub(super) fn share(&self, text: &Cow<'_, str>) -> Bytes {
+    /// A header's value without a copy: a slice of the frame if nothing was escaped.
+    pub(super) fn share(&self, text: Cow<'_, str>) -> Bytes {
         match text {
             Cow::Borrowed(text) => self.head.slice_ref(text.as_bytes()),
-            Cow::Owned(text) => Bytes::copy_from_slice(text.as_bytes()),
+            Cow::Owned(text) => text.into(),
         }
     }
 }

@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::broker::SessionInfo;
 
 use super::adapter::Fault;
@@ -43,7 +41,11 @@ pub(super) fn greeting(frame: &Frame, remote: String) -> Result<Greeting, Fault>
         heart_beat(&beats).ok_or_else(|| fault(format!("Invalid heart-beat header: {beats}")))?;
     Ok(Greeting {
         version,
-        info: SessionInfo { client_id: value("client-id"), user: value("login"), remote },
+        info: SessionInfo {
+            client_id: value("client-id").unwrap_or_default(),
+            user: value("login").unwrap_or_default(),
+            remote,
+        },
         send_every: if wants.is_zero() { wants } else { wants.max(HEART_BEAT_MIN) },
         receive_every: sends,
         request: value("request-id"),
@@ -66,7 +68,7 @@ impl Greeting {
         if let Some(receipt) = &self.receipt {
             frame.header("receipt-id", receipt);
         }
-        frame.end(&Bytes::new(), false);
+        frame.end_empty();
     }
 }
 

@@ -127,7 +127,7 @@ mod tests {
         let mut commands = Vec::new();
         let made = names.parse("/temp-queue/reply", &mut commands).unwrap()[0].clone();
         names.parse("/queue/other", &mut commands).unwrap();
-        assert_eq!(names.parse("/temp-queue/reply", &mut commands).unwrap(), [made.clone()]);
+        assert_eq!(names.parse("/temp-queue/reply", &mut commands).unwrap()[0], made);
         assert_eq!(commands.len(), 1);
         assert_eq!(names.show(made.kind, &made.name), ("", "/temp-queue/reply"));
         assert_eq!(Names::new("t").show(made.kind, &made.name), ("/remote-temp-queue/", "ID:s:1"));

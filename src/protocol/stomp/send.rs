@@ -132,10 +132,10 @@ pub(super) fn message(
     builder.body = frame.body.clone();
     builder.field(Field::MessageId, message_id);
     let fields = [
-        (Field::Group, &known.group),
-        (Field::CorrelationId, &known.correlation_id),
-        (Field::Type, &known.kind),
-        (Field::DuplicateId, &known.duplicate_id),
+        (Field::Group, known.group),
+        (Field::CorrelationId, known.correlation_id),
+        (Field::Type, known.kind),
+        (Field::DuplicateId, known.duplicate_id),
     ];
     for (field, value) in fields {
         if let Some(value) = value {

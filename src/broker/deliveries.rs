@@ -1,0 +1,130 @@
+//! What a session holds and has not settled.
+
+use std::collections::VecDeque;
+
+use crate::model::{DestinationId, Message};
+
+use super::DeliveryId;
+use super::subscription::SubscriberId;
+
+/// A non-persistent message of a queue: it is nowhere but in the master's memory.
+#[derive(Clone, Debug)]
+pub(super) struct Transient {
+    /// It stands behind this sequence, in the order in which such messages came (`number`).
+    pub(super) after: u64,
+    pub(super) number: u64,
+    pub(super) message: Message,
+    pub(super) redelivered: bool,
+    pub(super) failures: u32,
+}
+
+/// What was delivered.
+#[derive(Debug)]
+pub(super) enum Held {
+    /// A message of the log; its body is read again when it is needed.
+    Stored { queue: DestinationId, sequence: u64, failures: u32 },
+    /// A message in memory.
+    Transient { queue: DestinationId, entry: Box<Transient> },
+    /// A topic's message or a browsed one: nothing to settle, it only takes credit.
+    Copy,
+}
+
+/// One delivery that is not settled.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    pub(super) subscriber: SubscriberId,
+    pub(super) held: Held,
+}
+
+/// Unsettled deliveries in the order of their ids. Most are settled from the front, so a settled one in the middle
+/// leaves a hole; when half of it is holes, they are closed.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries {
+    entries: VecDeque<(DeliveryId, Option<Delivery>)>,
+    live: usize,
+    last: u64,
+}
+
+impl Deliveries {
+    /// Holes that are left alone, as closing them costs a pass.
+    const HOLES_MIN: usize = 64;
+
+    pub(super) fn len(&self) -> usize {
+        self.live
+    }
+
+    pub(super) fn insert(&mut self, delivery: Delivery) -> DeliveryId {
+        self.last += 1;
+        let id = DeliveryId(self.last);
+        self.entries.push_back((id, Some(delivery)));
+        self.live += 1;
+        id
+    }
+
+    /// Takes a delivery; `None` if it is unknown or was settled.
+    pub(super) fn remove(&mut self, id: DeliveryId) -> Option<Delivery> {
+        let first = self.entries.front()?.0;
+        let guess = id.0.checked_sub(first.0)? as usize;
+        let at = match self.entries.get(guess) {
+            Some((found, _)) if *found == id => guess,
+            _ => self.entries.binary_search_by_key(&id, |(id, _)| *id).ok()?,
+        };
+        let taken = self.entries[at].1.take()?;
+        self.live -= 1;
+        while self.entries.front().is_some_and(|(_, delivery)| delivery.is_none()) {
+            self.entries.pop_front();
+        }
+        if self.entries.len() > 2 * self.live + Deliveries::HOLES_MIN {
+            self.entries.retain(|(_, delivery)| delivery.is_some());
+        }
+        Some(taken)
+    }
+
+    /// Takes every delivery of one subscription, in order.
+    pub(super) fn remove_of(&mut self, subscriber: SubscriberId) -> Vec<Delivery> {
+        let mut taken = Vec::new();
+        for (_, delivery) in &mut self.entries {
+            if delivery.as_ref().is_some_and(|it| it.subscriber == subscriber) {
+                taken.extend(delivery.take());
+            }
+        }
+        self.entries.retain(|(_, delivery)| delivery.is_some());
+        self.live -= taken.len();
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copy(subscriber: u64) -> Delivery {
+        Delivery { subscriber: SubscriberId(subscriber), held: Held::Copy }
+    }
+
+    #[test]
+    fn one_delivery_that_is_never_settled_keeps_no_others_in_memory() {
+        let mut deliveries = Deliveries::default();
+        let stuck = deliveries.insert(copy(1));
+        for _ in 0..10_000 {
+            let id = deliveries.insert(copy(2));
+            assert!(deliveries.remove(id).is_some());
+            assert!(deliveries.remove(id).is_none(), "settled twice");
+        }
+        assert!(deliveries.entries.len() <= Deliveries::HOLES_MIN + 3);
+        assert_eq!(deliveries.len(), 1);
+        assert!(deliveries.remove(stuck).is_some());
+        assert!(deliveries.remove(DeliveryId(77)).is_none());
+    }
+
+    #[test]
+    fn the_deliveries_of_one_subscription_come_back_in_order() {
+        let mut deliveries = Deliveries::default();
+        let ids: Vec<_> = (0..6).map(|n| deliveries.insert(copy(n % 2))).collect();
+        deliveries.remove(ids[2]);
+        assert_eq!(deliveries.remove_of(SubscriberId(0)).len(), 2);
+        assert_eq!(deliveries.len(), 3);
+        assert!(deliveries.remove(ids[4]).is_none());
+        assert!(deliveries.remove(ids[5]).is_some());
+    }
+}

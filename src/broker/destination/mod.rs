@@ -1,0 +1,9 @@
+//! Destinations as the serving master keeps them in memory: a queue's window and consumers, a topic's subscribers.
+
+mod pattern;
+mod queue;
+mod topic;
+
+pub(super) use pattern::Pattern;
+pub(super) use queue::{Consumer, Dead, Next, Queue, Reading};
+pub(super) use topic::Topic;

@@ -1,0 +1,59 @@
+//! The broker's bounds. Each bounds a map, a queue or a buffer; at the bound the caller waits or is refused.
+
+/// What an operator may set, and what tests set small.
+#[derive(Clone, Debug)]
+pub struct BrokerOptions {
+    /// Bytes of non-persistent messages held in the master's memory; at the limit their senders wait.
+    pub memory_limit: usize,
+    /// How many destinations there may be, temporary ones included; a further one is refused.
+    pub destinations_max: usize,
+    /// How many subscriptions one session may have.
+    pub subscriptions_max: usize,
+    /// How many unanswered commands one session may have in the log's pipeline; then its later commands wait.
+    pub pending_max: usize,
+    /// How many bytes of messages one session may have in the log's pipeline; then its later commands wait.
+    pub pending_bytes_max: usize,
+    /// Operations in one transaction; the next one is refused.
+    pub transaction_operations_max: usize,
+    /// Bytes of messages in one transaction; the next one is refused.
+    pub transaction_bytes_max: usize,
+    /// Messages in a queue's window.
+    pub window_entries_max: usize,
+    /// Bytes of messages in a queue's window; one message fits in any case.
+    pub window_bytes_max: usize,
+    /// Bytes of messages in the windows of all queues.
+    pub windows_bytes_max: usize,
+    /// Messages that wait for one topic subscription beyond its prefetch; then publishers wait.
+    pub backlog_entries_max: usize,
+    /// Bytes that wait for one topic subscription beyond its prefetch; then publishers wait.
+    pub backlog_bytes_max: usize,
+    /// Name of the queue for messages that nobody could consume.
+    pub dead_letter_queue: String,
+}
+
+impl Default for BrokerOptions {
+    fn default() -> BrokerOptions {
+        BrokerOptions {
+            memory_limit: 1 << 30,
+            destinations_max: 100_000,
+            subscriptions_max: 10_000,
+            pending_max: 8_192,
+            pending_bytes_max: 64 << 20,
+            transaction_operations_max: TRANSACTION_OPERATIONS_MAX,
+            transaction_bytes_max: TRANSACTION_BYTES_MAX,
+            window_entries_max: 1_000,
+            window_bytes_max: 2 << 20,
+            windows_bytes_max: 64 << 20,
+            backlog_entries_max: 1_000,
+            backlog_bytes_max: 4 << 20,
+            dead_letter_queue: "ActiveMQ.DLQ".to_owned(),
+        }
+    }
+}
+
+/// Default bound of a transaction's operations.
+pub const TRANSACTION_OPERATIONS_MAX: usize = 100_000;
+/// Default bound of a transaction's bytes.
+pub const TRANSACTION_BYTES_MAX: usize = 64 << 20;
+/// Most unsettled deliveries of one subscription, whatever it asks for: each is an entry in the master's memory.
+pub const PREFETCH_MAX: u32 = 65_535;

@@ -1,0 +1,89 @@
+//! What the broker asks of the core task, and what it is given back.
+
+use crate::model::{Destination, DestinationId, Message, Record, Sequence};
+
+use super::{SessionEvent, SessionId};
+
+/// Names one read; never given twice in a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReadId(pub u64);
+
+/// Asks for messages that are applied and unsettled. To be answered with [`Loaded`]s in ascending order: all that are
+/// wanted, or the first of them up to a bound, but at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadRequest {
+    /// Whose messages.
+    pub destination: DestinationId,
+    /// Inclusive ranges of sequences, ascending. Every sequence in them is wanted.
+    pub ranges: Vec<(u64, u64)>,
+    /// At most so many messages.
+    pub entries_max: usize,
+    /// Stop at so many bytes; the first message is returned however large it is.
+    pub bytes_max: usize,
+}
+
+/// A message read back from the log, its body complete.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// Its place.
+    pub sequence: Sequence,
+    /// The message.
+    pub message: Message,
+}
+
+/// What the core task has to do next, in this order.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// Groups of records for the log, in order; each is visible whole or not at all.
+    pub proposals: Vec<Vec<Record>>,
+    /// Reads of applied messages, to be answered by `Broker::loaded`.
+    pub reads: Vec<(ReadId, ReadRequest)>,
+    /// What sessions are told.
+    pub events: Vec<(SessionId, Vec<SessionEvent>)>,
+    /// Committed messages that could not be read. Their queues stand still; the store is to be repaired.
+    pub damages: Vec<String>,
+}
+
+impl Output {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.proposals.is_empty()
+            && self.reads.is_empty()
+            && self.events.is_empty()
+            && self.damages.is_empty()
+    }
+}
+
+/// One destination as operators see it. A slave counts what is in the log only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DestinationView {
+    /// Kind and name.
+    pub destination: Destination,
+    /// Messages in it.
+    pub size: u64,
+    /// Subscriptions on it.
+    pub consumers: usize,
+    /// Messages that ever entered; non-persistent ones under this master only.
+    pub enqueued: u64,
+    /// Messages that left.
+    pub dequeued: u64,
+    /// Deliveries under this master.
+    pub dispatched: u64,
+    /// Deliveries that are not settled.
+    pub in_flight: u64,
+}
+
+/// One session as operators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionView {
+    /// Which.
+    pub session: SessionId,
+    /// Who.
+    pub info: super::SessionInfo,
+    /// Its subscriptions.
+    pub subscriptions: usize,
+    /// Deliveries that it has not settled.
+    pub in_flight: usize,
+    /// Commands that wait for room (producer flow control).
+    pub waiting: usize,
+}

@@ -1,0 +1,77 @@
+//! The acknowledgements of one round: one record per destination, whoever they come from.
+
+use std::collections::BTreeMap;
+
+use crate::model::{DestinationId, Outcome, Record, SubscriptionId};
+
+use super::Serving;
+use super::applied::Pending;
+use super::sessions::Waiter;
+
+/// Ranges in one settle record, so that it stays far below a record's bound.
+const RANGES_MAX: usize = 16_384;
+
+/// What is collected until the round ends.
+#[derive(Debug, Default)]
+pub(super) struct Acknowledgements {
+    consumed: BTreeMap<DestinationId, Vec<u64>>,
+    failures: BTreeMap<DestinationId, Vec<(u64, u32)>>,
+    waiters: Vec<Waiter>,
+}
+
+impl Acknowledgements {
+    pub(super) fn consume(&mut self, queue: DestinationId, sequence: u64) {
+        self.consumed.entry(queue).or_default().push(sequence);
+    }
+
+    pub(super) fn count(&mut self, queue: DestinationId, sequence: u64, failures: u32) {
+        self.failures.entry(queue).or_default().push((sequence, failures));
+    }
+
+    pub(super) fn wait(&mut self, waiter: Waiter) {
+        self.waiters.push(waiter);
+    }
+}
+
+/// Sequences as settle records of one destination.
+pub(super) fn settle_records(
+    destination: DestinationId,
+    outcome: Outcome,
+    mut sequences: Vec<u64>,
+    group: &mut Vec<Record>,
+) {
+    sequences.sort_unstable();
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for sequence in sequences {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == sequence => *last = sequence,
+            _ => ranges.push((sequence, sequence)),
+        }
+    }
+    let subscription = SubscriptionId(0);
+    for part in ranges.chunks(RANGES_MAX) {
+        group.push(Record::Settle { destination, subscription, outcome, ranges: part.to_vec() });
+    }
+}
+
+impl Serving {
+    /// Ends the round. Its acknowledgements stand behind its sends in the log: who sends on what it consumed and then
+    /// settles it must not find the second without the first after a failover.
+    pub(super) fn propose_acknowledgements(&mut self) {
+        let Acknowledgements { consumed, failures, waiters } = std::mem::take(&mut self.acknowledgements);
+        let mut group = Vec::new();
+        for (destination, counted) in failures {
+            let counters: Vec<_> = counted.into_iter().map(|(at, count)| (at, at, count)).collect();
+            for part in counters.chunks(RANGES_MAX) {
+                let subscription = SubscriptionId(0);
+                group.push(Record::Redelivered { destination, subscription, counters: part.to_vec() });
+            }
+        }
+        for (destination, sequences) in consumed {
+            settle_records(destination, Outcome::Consumed, sequences, &mut group);
+        }
+        if !group.is_empty() {
+            self.propose(group, Pending::Many(waiters));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What happens on the master when a group is committed: its messages become visible, its senders are answered.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::broker::destination::Queue;
+use crate::model::{DestinationId, Message, MessageBuilder, Offset, Outcome, Record, RecordKind};
+use crate::state::{Applied, State};
+
+use super::Serving;
+use super::sessions::Waiter;
+
+/// What a group in the log's pipeline is for.
+#[derive(Debug)]
+pub(super) enum Pending {
+    /// Nobody waits for it.
+    Nobody,
+    /// One command, with the bytes of its messages.
+    One { waiter: Waiter, bytes: usize },
+    /// The acknowledgements of a round.
+    Many(Vec<Waiter>),
+    /// A transaction, and what of it lives in memory only.
+    Transaction { waiter: Waiter, bytes: usize, late: Vec<Late> },
+}
+
+/// A part of a transaction that becomes visible with its group without being in it.
+#[derive(Debug)]
+pub(super) enum Late {
+    /// For a queue, behind this sequence.
+    Transient { queue: DestinationId, after: u64, message: Message },
+    /// For a topic's subscriptions.
+    Topic { topic: DestinationId, message: Message },
+}
+
+/// Kinds of records that only the broker proposes; a group of others is the core's own.
+fn is_ours(kind: RecordKind) -> bool {
+    use RecordKind::{Catalogue, Dispatched, Message, Redelivered, Settle};
+    matches!(kind, Message | Settle | Redelivered | Dispatched | Catalogue)
+}
+
+impl Serving {
+    pub(in crate::broker) fn apply(&mut self, state: &mut State, group: &[(Offset, Record)]) {
+        let mut body = BytesMut::new();
+        for (offset, record) in group {
+            let verdict = state.apply(*offset, record);
+            match record {
+                Record::Chunk(part) => body.extend_from_slice(part),
+                Record::Message { destination, sequence, message } => {
+                    let body = std::mem::take(&mut body).freeze();
+                    if verdict == Applied::Enqueued {
+                        self.entered(state, *destination, sequence.0, message, body);
+                    } else if let Some(queue) = self.queues.get_mut(destination) {
+                        queue.pass(sequence.0);
+                    }
+                }
+                Record::Settle { destination, outcome, .. } => {
+                    self.left(state, *destination, *outcome, verdict)
+                }
+                Record::Redelivered { destination, counters, .. } => {
+                    if let Some(queue) = self.queues.get_mut(destination) {
+                        forget_counted(queue, counters);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Some((_, last)) = group.last()
+            && is_ours(last.kind())
+        {
+            self.complete();
+        }
+    }
+
+    /// A message is visible now. A large one's body came before it in parts.
+    fn entered(&mut self, state: &State, id: DestinationId, sequence: u64, message: &Message, body: Bytes) {
+        self.touch(id);
+        let whole = if body.is_empty() {
+            message.clone()
+        } else {
+            let mut builder = MessageBuilder::from_message(message);
+            builder.body = body;
+            // A body that cannot be put together stays on disk, where the read says what is wrong with it.
+            let Ok(whole) = builder.build() else { return };
+            whole
+        };
+        let bytes = whole.encoded().len();
+        let Some(queue) = self.queues.get(&id) else { return };
+        if !queue.consumers.is_empty() && !self.fits(queue, bytes) {
+            self.dispatch_queue(state, id);
+        }
+        let room = self.room();
+        let entries_max = self.options.window_entries_max;
+        let bytes_max = self.options.window_bytes_max;
+        if let Some(queue) = self.queues.get_mut(&id) {
+            let room = room.min(bytes_max.saturating_sub(queue.window_bytes));
+            self.window_bytes += queue.offer(sequence, whole, entries_max, room);
+        }
+    }
+
+    fn fits(&self, queue: &Queue, bytes: usize) -> bool {
+        queue.window.len() < self.options.window_entries_max
+            && queue.window_bytes + bytes <= self.options.window_bytes_max
+            && bytes <= self.room()
+    }
+
+    /// Messages are gone for good.
+    fn left(&mut self, state: &State, id: DestinationId, outcome: Outcome, verdict: Applied) {
+        let Applied::Settled(count) = verdict else { return };
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        match outcome {
+            Outcome::Consumed | Outcome::Expired | Outcome::Rejected => {
+                queue.outstanding = queue.outstanding.saturating_sub(count);
+            }
+            Outcome::Purged | Outcome::Moved => {
+                // By the hand of an operator, so they may be anywhere; a delivery under way ends as a settle of nothing.
+                let Some(found) = state.destination(id) else { return };
+                let before = queue.window_bytes;
+                queue.forget_settled(found);
+                self.window_bytes -= before - queue.window_bytes;
+            }
+        }
+    }
+
+    /// Answers those who waited for the oldest group in the pipeline.
+    fn complete(&mut self) {
+        let pending = self.pending.pop_front();
+        assert!(pending.is_some(), "a group was applied that this master did not propose");
+        self.freed = true;
+        match pending {
+            None | Some(Pending::Nobody) => {}
+            Some(Pending::One { waiter, bytes }) => self.clients.end_pending(waiter, bytes),
+            Some(Pending::Many(waiters)) => {
+                waiters.into_iter().for_each(|waiter| self.clients.end_pending(waiter, 0));
+            }
+            Some(Pending::Transaction { waiter, bytes, late }) => {
+                late.into_iter().for_each(|late| self.show(late));
+                self.clients.end_pending(waiter, bytes);
+            }
+        }
+    }
+
+    /// Makes the part of a transaction visible that is not in the log.
+    pub(super) fn show(&mut self, late: Late) {
+        match late {
+            Late::Transient { queue, after, message } => self.enter_transient(queue, after, message),
+            Late::Topic { topic, message } => self.publish(topic, &message, None),
+        }
+    }
+}
+
+/// Counters that are committed now are the state's.
+fn forget_counted(queue: &mut Queue, counters: &[(u64, u64, u32)]) {
+    for (first, last, count) in counters {
+        for at in *first..=*last {
+            if queue.failures.get(&at).is_some_and(|counted| counted <= count) {
+                queue.failures.remove(&at);
+            }
+        }
+    }
+}

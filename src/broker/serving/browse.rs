@@ -1,0 +1,127 @@
+//! Browsing: a queue as it was when the browser came, without taking anything. The browser's credit is its window.
+
+use crate::broker::deliveries::Held;
+use crate::broker::output::{Loaded, ReadRequest};
+use crate::broker::subscription::{Browse, Source, SubscriberId, Subscription};
+use crate::broker::{SessionEvent, SessionId, SubscriptionKey};
+use crate::model::Message;
+use crate::state::State;
+
+use super::Serving;
+use super::reading::Purpose;
+
+/// Messages in one read.
+const PAGE_ENTRIES: usize = 400;
+/// Bytes in one read.
+const PAGE_BYTES: usize = 1 << 20;
+/// Ranges in one read.
+const PAGE_RANGES: usize = 256;
+
+/// What a browser does next.
+enum Step {
+    Deliver(Message),
+    Read(ReadRequest),
+    End,
+    Wait,
+}
+
+impl Serving {
+    /// Shows a browser what it has credit for.
+    pub(super) fn browse_on(&mut self, state: &State, subscriber: SubscriberId) {
+        while self.allowed {
+            let Some(subscription) = self.subscriptions.get_mut(&subscriber) else { return };
+            match next_step(state, subscription) {
+                Step::Deliver(message) => {
+                    self.clients.deliver((subscriber, subscription), Held::Copy, message, false);
+                }
+                Step::Read(request) => {
+                    self.ask(Purpose::Browse(subscriber), request);
+                    return;
+                }
+                Step::End => {
+                    let (session, key) = (subscription.session, subscription.key);
+                    return self.browse_end(session, key);
+                }
+                Step::Wait => return,
+            }
+        }
+    }
+
+    fn browse_end(&mut self, session: SessionId, subscription: SubscriptionKey) {
+        self.clients.tell(session, SessionEvent::BrowseEnd { subscription });
+    }
+
+    /// A page has come. What left the queue meanwhile is not shown.
+    pub(super) fn loaded_browse(
+        &mut self,
+        state: &State,
+        subscriber: SubscriberId,
+        result: Result<Vec<Loaded>, String>,
+    ) {
+        let Some(subscription) = self.subscriptions.get_mut(&subscriber) else { return };
+        let Source::Browse(browse) = &mut subscription.source else { return };
+        browse.reading = false;
+        let queue = browse.queue;
+        match result {
+            Ok(page) => {
+                if page.is_empty() {
+                    browse.next = browse.asked + 1;
+                }
+                for Loaded { sequence, message } in page {
+                    while let Some(front) = browse_transient(subscription, sequence.0) {
+                        self.clients.deliver((subscriber, subscription), Held::Copy, front, false);
+                    }
+                    if let Source::Browse(browse) = &mut subscription.source {
+                        browse.next = sequence.0 + 1;
+                    }
+                    self.clients.deliver((subscriber, subscription), Held::Copy, message, false);
+                }
+            }
+            Err(reason) => {
+                browse.next = browse.last + 1;
+                self.damage(queue, &reason);
+            }
+        }
+        self.browse_on(state, subscriber);
+    }
+}
+
+/// The next message in memory that stands before `sequence`.
+fn browse_transient(subscription: &mut Subscription, sequence: u64) -> Option<Message> {
+    let Source::Browse(browse) = &mut subscription.source else { return None };
+    browse.transient.pop_front_if(|it| it.after < sequence).map(|it| it.message)
+}
+
+fn next_step(state: &State, subscription: &mut Subscription) -> Step {
+    let credit = subscription.credit() as usize;
+    let Source::Browse(browse) = &mut subscription.source else { return Step::Wait };
+    if browse.reading || browse.ended {
+        return Step::Wait;
+    }
+    let ranges = unread(state, browse);
+    let over = ranges.is_empty();
+    if over && browse.transient.is_empty() {
+        browse.ended = true;
+        return Step::End;
+    }
+    if credit == 0 {
+        return Step::Wait;
+    }
+    let next = ranges.first().map_or(u64::MAX, |(first, _)| *first);
+    if let Some(front) = browse.transient.pop_front_if(|it| it.after < next) {
+        return Step::Deliver(front.message);
+    }
+    browse.reading = true;
+    browse.asked = ranges.last().map_or(browse.last, |(_, last)| *last);
+    let entries_max = credit.min(PAGE_ENTRIES);
+    Step::Read(ReadRequest { destination: browse.queue, ranges, entries_max, bytes_max: PAGE_BYTES })
+}
+
+fn unread(state: &State, browse: &Browse) -> Vec<(u64, u64)> {
+    let Some(found) = state.destination(browse.queue) else { return Vec::new() };
+    let ranges = found.unsettled(browse.next, PAGE_RANGES).into_iter();
+    ranges
+        .filter(|(first, _)| *first <= browse.last)
+        .map(|(first, last)| (first, last.min(browse.last)))
+        .collect()
+}

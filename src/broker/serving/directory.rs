@@ -1,0 +1,190 @@
+//! Destinations come and go.
+
+use crate::broker::destination::{Consumer, Pattern, Queue, Topic};
+use crate::broker::subscription::{Source, SubscriberId};
+use crate::broker::{Refusal, SessionId};
+use crate::model::{CatalogueChange, Destination, DestinationId, DestinationKind, Record};
+use crate::state::DestinationState;
+
+use super::applied::Pending;
+use super::sessions::{Waiter, field_name};
+use super::{Serving, TEMPORARY_FIRST};
+
+/// Whether a destination lives in the master's memory only.
+pub(super) fn is_temporary(id: DestinationId) -> bool {
+    id.0 >= TEMPORARY_FIRST
+}
+
+impl Serving {
+    /// Puts a destination in place, and every wildcard subscription that means it.
+    pub(super) fn install(
+        &mut self,
+        id: DestinationId,
+        destination: Destination,
+        state: Option<&DestinationState>,
+    ) {
+        let meant = |(kind, pattern, _): &&(DestinationKind, Pattern, _)| {
+            *kind == destination.kind && pattern.matches(&destination.name)
+        };
+        let subscribers: Vec<_> = self.wildcards.iter().filter(meant).map(|(_, _, it)| *it).collect();
+        self.names.insert(field_name(&destination), id);
+        if destination.kind.is_queue() {
+            self.queues.insert(id, Queue::new(destination, state));
+        } else {
+            self.topics.insert(id, Topic::new(destination));
+        }
+        subscribers.into_iter().for_each(|subscriber| self.attach(subscriber, id));
+    }
+
+    /// Joins a subscription to a destination.
+    pub(super) fn attach(&mut self, subscriber: SubscriberId, id: DestinationId) {
+        let Some(subscription) = self.subscriptions.get_mut(&subscriber) else { return };
+        match &mut subscription.source {
+            Source::Queues(queues) => {
+                let Some(queue) = self.queues.get_mut(&id) else { return };
+                let (priority, exclusive) = (subscription.priority, subscription.exclusive);
+                queue.add_consumer(Consumer { subscriber, priority, exclusive });
+                queues.push(id);
+                self.touch(id);
+            }
+            Source::Topics(topics, _) => {
+                let Some(topic) = self.topics.get_mut(&id) else { return };
+                topic.subscribers.push(subscriber);
+                topics.push(id);
+            }
+            Source::Browse(_) => {}
+        }
+    }
+
+    /// Whether one more destination is allowed, and this one can be made on first use.
+    pub(super) fn may_create(&self, destination: &Destination) -> Result<(), Refusal> {
+        if Pattern::parse(&destination.name).is_some() {
+            return Err(Refusal::Invalid(format!(
+                "{destination} has wildcards: it stands for no one destination"
+            )));
+        }
+        if self.names.len() >= self.options.destinations_max {
+            return Err(Refusal::Limit(format!("there are {} destinations already", self.names.len())));
+        }
+        if matches!(destination.kind, DestinationKind::TemporaryQueue | DestinationKind::TemporaryTopic) {
+            return Err(Refusal::Invalid(format!("{destination} does not exist")));
+        }
+        Ok(())
+    }
+
+    /// Makes a destination of the log. It is usable at once: what enters it stands behind its creation in the log.
+    pub(super) fn create(&mut self, destination: Destination, pending: Pending) -> DestinationId {
+        let id = DestinationId(self.next_destination);
+        self.next_destination += 1;
+        let change = CatalogueChange::CreateDestination { id, destination: destination.clone() };
+        self.propose(vec![Record::Catalogue(change)], pending);
+        self.install(id, destination, None);
+        id
+    }
+
+    /// The destination's number; makes it on first use.
+    pub(super) fn find_or_create(&mut self, destination: &Destination) -> Result<DestinationId, Refusal> {
+        if let Some(id) = self.names.get(&field_name(destination)[..]) {
+            return Ok(*id);
+        }
+        self.may_create(destination)?;
+        Ok(self.create(destination.clone(), Pending::Nobody))
+    }
+
+    /// A session wants a destination; a temporary one is its own.
+    pub(super) fn create_by(&mut self, waiter: Waiter, destination: Destination) {
+        let known = self.names.get(&field_name(&destination)[..]).copied();
+        let temporary =
+            matches!(destination.kind, DestinationKind::TemporaryQueue | DestinationKind::TemporaryTopic);
+        let result = match (known, temporary) {
+            (Some(id), true) if !self.owns(waiter.session, id) => {
+                Err(Refusal::Invalid(format!("{destination} belongs to another connection")))
+            }
+            (Some(_), _) => Ok(()),
+            (None, true) if Pattern::parse(&destination.name).is_some() => {
+                Err(Refusal::Invalid(format!("{destination} has wildcards")))
+            }
+            (None, true) if self.names.len() >= self.options.destinations_max => {
+                Err(Refusal::Limit(format!("there are {} destinations already", self.names.len())))
+            }
+            (None, true) => {
+                let id = DestinationId(self.next_temporary);
+                self.next_temporary += 1;
+                self.install(id, destination, None);
+                if let Some(client) = self.clients.get_mut(waiter.session) {
+                    client.temporary.push(id);
+                }
+                Ok(())
+            }
+            (None, false) => match self.may_create(&destination) {
+                Ok(()) => {
+                    self.clients.begin_pending(waiter, 0);
+                    self.create(destination, Pending::One { waiter, bytes: 0 });
+                    return;
+                }
+                Err(refusal) => Err(refusal),
+            },
+        };
+        self.clients.answer(waiter, result);
+    }
+
+    /// Whether a temporary destination belongs to this session.
+    pub(super) fn owns(&self, session: SessionId, id: DestinationId) -> bool {
+        self.clients.get(session).is_some_and(|client| client.temporary.contains(&id))
+    }
+
+    /// A session wants a destination gone.
+    pub(super) fn delete_by(&mut self, waiter: Waiter, destination: &Destination) {
+        let Some(id) = self.names.get(&field_name(destination)[..]).copied() else {
+            return self
+                .clients
+                .answer(waiter, Err(Refusal::Invalid(format!("{destination} does not exist"))));
+        };
+        let queue = self.queues.get(&id).map_or(0, |it| it.consumers.len());
+        let consumers = self.topics.get(&id).map_or(queue, |it| it.subscribers.len());
+        if consumers > 0 {
+            let refusal = Refusal::Invalid(format!("{destination} has {consumers} consumers"));
+            return self.clients.answer(waiter, Err(refusal));
+        }
+        if is_temporary(id) {
+            if !self.owns(waiter.session, id) {
+                let refusal = Refusal::Denied(format!("{destination} belongs to another connection"));
+                return self.clients.answer(waiter, Err(refusal));
+            }
+            if let Some(client) = self.clients.get_mut(waiter.session) {
+                client.temporary.retain(|it| *it != id);
+            }
+            self.remove(id);
+            return self.clients.answer(waiter, Ok(()));
+        }
+        self.clients.begin_pending(waiter, 0);
+        let change = CatalogueChange::RemoveDestination { id };
+        self.propose(vec![Record::Catalogue(change)], Pending::One { waiter, bytes: 0 });
+        self.remove(id);
+    }
+
+    /// Forgets a destination. What is in the log's pipeline for it is dropped when it is applied.
+    pub(super) fn remove(&mut self, id: DestinationId) {
+        let mut subscribers = Vec::new();
+        if let Some(queue) = self.queues.remove(&id) {
+            self.names.remove(&field_name(&queue.destination));
+            self.window_bytes -= queue.window_bytes;
+            self.memory -= queue.transient.iter().map(|it| it.message.encoded().len()).sum::<usize>();
+            subscribers.extend(queue.consumers.iter().map(|it| it.subscriber));
+            for dead in queue.dead.into_values() {
+                self.clients.end_pending(dead.waiter, 0);
+            }
+        }
+        if let Some(topic) = self.topics.remove(&id) {
+            self.names.remove(&field_name(&topic.destination));
+            subscribers.extend(topic.subscribers);
+        }
+        for subscriber in subscribers {
+            match self.subscriptions.get_mut(&subscriber).map(|it| &mut it.source) {
+                Some(Source::Queues(ids) | Source::Topics(ids, _)) => ids.retain(|it| *it != id),
+                Some(Source::Browse(_)) | None => {}
+            }
+        }
+        self.freed = true;
+    }
+}

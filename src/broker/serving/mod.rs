@@ -1,0 +1,272 @@
+//! The serving master at work: sessions, destinations in memory, what is on its way through the log.
+//!
+//! All of it is forgotten when the mastership ends. The files beside this one are its verbs.
+
+mod acknowledge;
+mod applied;
+mod browse;
+mod dead_letter;
+mod directory;
+mod dispatch;
+mod reading;
+mod send;
+mod sessions;
+mod settle;
+mod subscribe;
+mod view;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use crate::model::{DestinationId, DestinationKind, Record};
+use crate::state::State;
+
+use super::destination::{Pattern, Queue, Topic};
+use super::output::{Output, ReadId, ReadRequest};
+use super::subscription::{SubscriberId, Subscription};
+use super::table::Table;
+use super::{BrokerOptions, Command, Refusal, SessionEvent, SessionId, SessionInfo, Submission};
+
+use acknowledge::Acknowledgements;
+use applied::Pending;
+use reading::Purpose;
+pub(super) use sessions::Waiter;
+use sessions::{Client, Clients};
+
+/// How often dispatch marks are written, at most.
+const MARK_EVERY: Duration = Duration::from_millis(100);
+/// How often windows are searched for expired messages.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// Ids from here on are temporary destinations, which the log never sees.
+const TEMPORARY_FIRST: u32 = 1 << 31;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Serving {
+    options: BrokerOptions,
+    now: Duration,
+    wall: i64,
+    allowed: bool,
+    clients: Clients,
+    subscriptions: Table<SubscriberId, Subscription>,
+    subscriptions_made: u64,
+    /// A destination as a message's field names it -> its number. Ahead of the state by what is in the log's pipeline.
+    names: HashMap<Box<[u8]>, DestinationId>,
+    queues: Table<DestinationId, Queue>,
+    topics: Table<DestinationId, Topic>,
+    wildcards: Vec<(DestinationKind, Pattern, SubscriberId)>,
+    /// The number of the next destination, and of the next temporary one.
+    next_destination: u32,
+    next_temporary: u32,
+    /// What the groups in the log's pipeline are for, in order.
+    pending: VecDeque<Pending>,
+    proposals: Vec<Vec<Record>>,
+    acknowledgements: Acknowledgements,
+    /// Queues that may have something to deliver.
+    dirty: Vec<DestinationId>,
+    /// Subscriptions that got credit.
+    refilled: Vec<SubscriberId>,
+    /// Sessions whose commands wait, in the order in which they began to.
+    held: VecDeque<SessionId>,
+    /// Whether there may be room for them.
+    freed: bool,
+    reads: Table<ReadId, Purpose>,
+    reads_asked: u64,
+    requests: Vec<(ReadId, ReadRequest)>,
+    /// Bytes of non-persistent messages, and of topics' messages that wait.
+    memory: usize,
+    /// Bytes in the windows of all queues.
+    window_bytes: usize,
+    /// Whether idle windows may be searched for room; once per tick, as it costs a pass over all queues.
+    may_reclaim: bool,
+    marked_at: Duration,
+    swept_at: Duration,
+    damages: Vec<String>,
+}
+
+impl Serving {
+    pub(super) fn new(options: BrokerOptions, state: &State, reads_asked: u64) -> Serving {
+        let mut serving = Serving {
+            options,
+            now: Duration::ZERO,
+            wall: 0,
+            allowed: false,
+            clients: Clients::default(),
+            subscriptions: Table::default(),
+            subscriptions_made: 0,
+            names: HashMap::new(),
+            queues: Table::default(),
+            topics: Table::default(),
+            wildcards: Vec::new(),
+            next_destination: state.next_destination().0,
+            next_temporary: TEMPORARY_FIRST,
+            pending: VecDeque::new(),
+            proposals: Vec::new(),
+            acknowledgements: Acknowledgements::default(),
+            dirty: Vec::new(),
+            refilled: Vec::new(),
+            held: VecDeque::new(),
+            freed: false,
+            reads: Table::default(),
+            reads_asked,
+            requests: Vec::new(),
+            memory: 0,
+            window_bytes: 0,
+            may_reclaim: true,
+            marked_at: Duration::ZERO,
+            swept_at: Duration::ZERO,
+            damages: Vec::new(),
+        };
+        for (id, destination) in state.destinations() {
+            serving.install(id, destination.destination().clone(), Some(destination));
+        }
+        serving
+    }
+
+    pub(super) fn set_time(&mut self, now: Duration, wall: i64) {
+        self.now = now;
+        self.wall = wall;
+    }
+
+    pub(super) fn reads_asked(&self) -> u64 {
+        self.reads_asked
+    }
+
+    pub(super) fn into_farewells(self, reason: &str) -> Vec<(SessionId, Vec<SessionEvent>)> {
+        self.clients.into_farewells(reason)
+    }
+
+    pub(super) fn allow(&mut self, allowed: bool) {
+        if allowed && !self.allowed {
+            let ids: Vec<_> = self.queues.keys().copied().collect();
+            ids.into_iter().for_each(|id| self.touch(id));
+            self.refilled.extend(self.subscriptions.keys());
+        }
+        self.allowed = allowed;
+    }
+
+    pub(super) fn open(&mut self, session: SessionId, info: SessionInfo) {
+        self.clients.insert(session, Client::new(info));
+    }
+
+    pub(super) fn close(&mut self, session: SessionId) {
+        let Some(client) = self.clients.get(session) else { return };
+        let subscribers: Vec<_> = client.subscriptions.values().copied().collect();
+        let temporary = client.temporary.clone();
+        subscribers.into_iter().for_each(|subscriber| self.end_subscription(subscriber));
+        temporary.into_iter().for_each(|id| self.remove(id));
+        self.clients.remove(session);
+        self.held.retain(|it| *it != session);
+    }
+
+    /// Carries out commands in order; from the first one without room on they wait.
+    pub(super) fn submit(&mut self, state: &State, id: SessionId, submission: Submission) {
+        let Submission { commands, mut turn } = submission;
+        let mut commands = commands.into_iter();
+        while let Some(command) = commands.next() {
+            let Some(client) = self.clients.get(id) else { return };
+            let turn = if commands.len() == 0 { turn.take() } else { None };
+            if (client.waiting.is_empty() || client.may_overtake(&command)) && self.has_room(id, &command) {
+                self.execute(state, id, command);
+            } else if let Some(client) = self.clients.get_mut(id) {
+                if client.waiting.is_empty() {
+                    self.held.push_back(id);
+                }
+                client.wait(command, turn);
+            }
+        }
+    }
+
+    /// Carries out the waiting commands of one session as far as there is room; returns whether any are left.
+    fn resume(&mut self, state: &State, id: SessionId) -> bool {
+        loop {
+            let Some(command) = self.clients.get(id).and_then(|client| client.waiting.front()) else {
+                return false;
+            };
+            if !self.has_room(id, &command.0) {
+                return true;
+            }
+            let Some((command, turn)) = self.clients.get_mut(id).and_then(Client::take_waiting) else {
+                return false;
+            };
+            self.execute(state, id, command);
+            drop(turn);
+        }
+    }
+
+    fn execute(&mut self, state: &State, id: SessionId, command: Command) {
+        let waiter = |correlation| Waiter { session: id, correlation };
+        match command {
+            Command::Send { message, transaction: None, correlation } => {
+                self.send(message, waiter(correlation));
+            }
+            Command::Settle { deliveries, verdict, transaction: None, correlation } => {
+                self.settle(&deliveries, verdict, waiter(correlation));
+            }
+            Command::Subscribe { subscription, destination, options, correlation } => {
+                let result = self.subscribe(state, id, subscription, destination, options);
+                self.clients.answer(waiter(correlation), result);
+            }
+            Command::Unsubscribe { subscription, correlation } => {
+                let found = self.clients.get(id).and_then(|it| it.subscriptions.get(&subscription).copied());
+                let unknown = || Refusal::Invalid("there is no such subscription".into());
+                let result = found.ok_or_else(unknown).map(|it| self.end_subscription(it));
+                self.clients.answer(waiter(correlation), result);
+            }
+            Command::Credit { subscription, prefetch } => self.credit(id, subscription, prefetch),
+            Command::Create { destination, correlation } => {
+                self.create_by(waiter(correlation), destination);
+            }
+            Command::Delete { destination, correlation } => {
+                self.delete_by(waiter(correlation), &destination);
+            }
+            Command::Begin { transaction, correlation } => self.begin(waiter(correlation), transaction),
+            Command::Finish { transaction, commit, correlation } => {
+                self.finish(waiter(correlation), transaction, commit);
+            }
+            Command::Send { transaction: Some(_), .. } | Command::Settle { transaction: Some(_), .. } => {
+                self.keep(id, command);
+            }
+        }
+    }
+
+    /// Asks for a group in the log.
+    fn propose(&mut self, group: Vec<Record>, pending: Pending) {
+        debug_assert!(!group.is_empty());
+        self.proposals.push(group);
+        self.pending.push_back(pending);
+    }
+
+    /// A queue may have something to deliver.
+    fn touch(&mut self, id: DestinationId) {
+        if let Some(queue) = self.queues.get_mut(&id)
+            && !queue.dirty
+        {
+            queue.dirty = true;
+            self.dirty.push(id);
+        }
+    }
+
+    pub(super) fn tick(&mut self, state: &State) {
+        self.may_reclaim = true;
+        if self.now.saturating_sub(self.marked_at) >= MARK_EVERY {
+            self.marked_at = self.now;
+            self.mark(state);
+        }
+        if self.now.saturating_sub(self.swept_at) >= SWEEP_EVERY {
+            self.swept_at = self.now;
+            self.sweep();
+        }
+    }
+
+    pub(super) fn take_output(&mut self, state: &State) -> Output {
+        self.dispatch(state);
+        self.propose_acknowledgements();
+        Output {
+            proposals: std::mem::take(&mut self.proposals),
+            reads: std::mem::take(&mut self.requests),
+            events: self.clients.take_events(),
+            damages: std::mem::take(&mut self.damages),
+        }
+    }
+}

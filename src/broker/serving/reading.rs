@@ -1,0 +1,219 @@
+//! Reading back: the next window of a queue, and bodies of messages that leave it for the dead-letter queue.
+
+use crate::broker::destination::{Queue, Reading};
+use crate::broker::output::{Loaded, ReadId, ReadRequest};
+use crate::broker::subscription::SubscriberId;
+use crate::model::DestinationId;
+use crate::state::{DestinationState, State};
+
+use super::Serving;
+
+/// Ranges in one read; more come with the next one.
+const RANGES_MAX: usize = 256;
+/// Bodies for the dead-letter queue in one read.
+const DEAD_MAX: usize = 64;
+/// Bytes of bodies for the dead-letter queue in one read, which no window's budget counts.
+const DEAD_BYTES_MAX: usize = 1 << 20;
+
+/// What a read is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Window(DestinationId),
+    Dead(DestinationId),
+    Browse(SubscriberId),
+}
+
+impl Serving {
+    /// Bytes that windows may still grow by, all together.
+    pub(super) fn room(&self) -> usize {
+        self.options.windows_bytes_max.saturating_sub(self.window_bytes)
+    }
+
+    pub(super) fn ask(&mut self, purpose: Purpose, request: ReadRequest) -> ReadId {
+        self.reads_asked += 1;
+        let read = ReadId(self.reads_asked);
+        self.reads.insert(read, purpose);
+        self.requests.push((read, request));
+        read
+    }
+
+    /// Asks for the next messages of a queue when its window runs low and somebody may want them.
+    pub(super) fn read_ahead(&mut self, state: &DestinationState, id: DestinationId) {
+        let entries_max = self.options.window_entries_max;
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let wanted = self.allowed && !queue.damaged && !queue.consumers.is_empty() && queue.reading.is_none();
+        if !wanted || queue.window.len() > entries_max / 2 {
+            return;
+        }
+        queue.skip_settled(state);
+        if !queue.has_unloaded(state) {
+            return;
+        }
+        if self.options.windows_bytes_max <= self.window_bytes {
+            self.reclaim();
+        }
+        let room = self.room();
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let room = room.min(self.options.window_bytes_max.saturating_sub(queue.window_bytes));
+        if room == 0 && !queue.window.is_empty() {
+            return;
+        }
+        // Half of what is free: the other half takes in what is sent while the read is under way.
+        let entries_max = ((entries_max - queue.window.len()) / 2).max(1);
+        let (ranges, complete) = unloaded(queue, state);
+        if ranges.is_empty() {
+            return;
+        }
+        let count: u64 = ranges.iter().map(|(first, last)| last - first + 1).sum();
+        let ahead = (complete && count <= entries_max as u64).then_some(state.next());
+        let request = ReadRequest {
+            destination: id,
+            ranges: ranges.clone(),
+            entries_max,
+            bytes_max: (room / 2).max(1),
+        };
+        let read = self.ask(Purpose::Window(id), request);
+        if let Some(queue) = self.queues.get_mut(&id) {
+            queue.reading = Some(Reading { read, ranges, entries_max, ahead });
+        }
+    }
+
+    /// Takes the windows of queues that nobody consumes from, so that others have room.
+    fn reclaim(&mut self) {
+        if !std::mem::take(&mut self.may_reclaim) {
+            return;
+        }
+        let mut freed = 0;
+        for queue in self.queues.values_mut() {
+            if queue.consumers.is_empty() && queue.window_bytes > 0 && queue.outstanding == 0 {
+                freed += queue.unload();
+            }
+        }
+        self.window_bytes -= freed;
+    }
+
+    /// The answer to a read.
+    pub(in crate::broker) fn loaded(
+        &mut self,
+        state: &State,
+        read: ReadId,
+        result: Result<Vec<Loaded>, String>,
+    ) {
+        match self.reads.remove(&read) {
+            Some(Purpose::Window(id)) => self.loaded_window(state, id, read, result),
+            Some(Purpose::Dead(id)) => self.loaded_dead(state, id, result),
+            Some(Purpose::Browse(subscriber)) => self.loaded_browse(state, subscriber, result),
+            None => {}
+        }
+    }
+
+    fn loaded_window(
+        &mut self,
+        state: &State,
+        id: DestinationId,
+        read: ReadId,
+        result: Result<Vec<Loaded>, String>,
+    ) {
+        let (Some(queue), Some(found)) = (self.queues.get_mut(&id), state.destination(id)) else { return };
+        let Some(reading) = queue.reading.take_if(|it| it.read == read) else { return };
+        let before = queue.window_bytes;
+        let outcome = result.and_then(|loaded| take_in(queue, found, &reading, loaded));
+        self.window_bytes += queue.window_bytes;
+        self.window_bytes -= before;
+        match outcome {
+            Ok(()) => self.touch(id),
+            Err(reason) => self.damage(id, &reason),
+        }
+    }
+
+    /// A queue stands still rather than to skip a message.
+    pub(super) fn damage(&mut self, id: DestinationId, reason: &str) {
+        if let Some(queue) = self.queues.get_mut(&id) {
+            queue.damaged = true;
+            self.damages.push(format!("{}: {reason}", queue.destination));
+        }
+    }
+
+    /// Asks for the bodies of messages that are to be buried.
+    pub(super) fn read_dead(&mut self, id: DestinationId) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        if queue.dead.is_empty() || queue.dead_reading || queue.damaged {
+            return;
+        }
+        queue.dead_reading = true;
+        let ranges = ranges_of(queue.dead.keys().take(DEAD_MAX).copied());
+        let request =
+            ReadRequest { destination: id, ranges, entries_max: DEAD_MAX, bytes_max: DEAD_BYTES_MAX };
+        self.ask(Purpose::Dead(id), request);
+    }
+}
+
+/// Touching sequences as ranges; the sequences ascend.
+fn ranges_of(sequences: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for sequence in sequences {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == sequence => *last = sequence,
+            _ => ranges.push((sequence, sequence)),
+        }
+    }
+    ranges
+}
+
+/// The ranges that only the log has, lowest first, and whether these are all.
+fn unloaded(queue: &Queue, state: &DestinationState) -> (Vec<(u64, u64)>, bool) {
+    let mut ranges = ranges_of(queue.returned.iter().take(queue.returned.len().min(RANGES_MAX)).copied());
+    let all_returned = queue.returned.len() <= RANGES_MAX;
+    if !all_returned {
+        return (ranges, false);
+    }
+    let fresh = state.unsettled(queue.cursor, RANGES_MAX);
+    let complete = fresh.len() < RANGES_MAX;
+    ranges.extend(fresh);
+    (ranges, complete)
+}
+
+/// Takes what was read into the window.
+fn take_in(
+    queue: &mut Queue,
+    state: &DestinationState,
+    reading: &Reading,
+    loaded: Vec<Loaded>,
+) -> Result<(), String> {
+    let last_loaded = loaded.last().map(|it| it.sequence.0);
+    let mut loaded = loaded.into_iter().peekable();
+    let wanted = reading.ranges.iter().flat_map(|(first, last)| *first..=*last);
+    let mut reached = None;
+    let mut complete = true;
+    let mut fresh = Vec::new();
+    for sequence in wanted {
+        let here = loaded.next_if(|it| it.sequence.0 == sequence);
+        let settled = state.is_settled(sequence);
+        match here {
+            _ if settled => {}
+            Some(it) => fresh.push(it),
+            None if last_loaded.is_some_and(|last| sequence < last) || last_loaded.is_none() => {
+                return Err(format!("message {sequence} is not in the log"));
+            }
+            None => {
+                complete = false;
+                break;
+            }
+        }
+        reached = Some(sequence);
+    }
+    let Some(reached) = reached else { return Ok(()) };
+    let cursor = queue.cursor.max(reached + 1);
+    queue.cursor = match reading.ahead {
+        Some(ahead) if complete => ahead.max(cursor),
+        _ => {
+            queue.drop_from(cursor.max(queue.cursor));
+            cursor
+        }
+    };
+    for it in fresh {
+        queue.returned.remove(&it.sequence.0);
+        queue.put_loaded(it.sequence.0, it.message);
+    }
+    Ok(())
+}

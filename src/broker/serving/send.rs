@@ -1,0 +1,327 @@
+//! Sending: where a message goes, whether there is room for it, and transactions.
+
+use crate::broker::deliveries::{Held, Transient};
+use crate::broker::subscription::{Source, Subscription};
+use crate::broker::{Command, Correlation, DeliveryId, Refusal, SessionId, TransactionKey, Verdict};
+use crate::model::{Destination, DestinationId, DestinationKind, Field, Message, Outcome, Record, Sequence};
+
+use super::Serving;
+use super::acknowledge::settle_records;
+use super::applied::{Late, Pending};
+use super::directory::is_temporary;
+use super::sessions::{Waiter, field_kind};
+
+/// An open transaction: nothing of it has happened.
+#[derive(Debug, Default)]
+pub(super) struct Transaction {
+    sends: Vec<Message>,
+    settles: Vec<(Vec<DeliveryId>, Verdict)>,
+    bytes: usize,
+    overflow: bool,
+}
+
+/// The records of one command or transaction, while they are collected.
+#[derive(Default)]
+struct Collected {
+    group: Vec<Record>,
+    late: Vec<Late>,
+    bytes: usize,
+}
+
+impl Serving {
+    /// Whether a command can be carried out now. What it waits for: its session's groups in the pipeline, memory for
+    /// non-persistent messages, or a topic's slowest subscription.
+    pub(super) fn has_room(&self, id: SessionId, command: &Command) -> bool {
+        let Some(client) = self.clients.get(id) else { return true };
+        let options = &self.options;
+        if client.pending >= options.pending_max || client.pending_bytes >= options.pending_bytes_max {
+            return false;
+        }
+        match command {
+            Command::Send { message, transaction: None, .. } => {
+                (message.persistent() || self.memory < options.memory_limit) && self.topics_have_room(message)
+            }
+            Command::Finish { transaction, commit: true, .. } => {
+                let sends = client.transactions.get(transaction).map_or(&[][..], |open| &open.sends);
+                self.memory < options.memory_limit || sends.iter().all(Message::persistent)
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether every subscription of the message's topics can take one more.
+    fn topics_have_room(&self, message: &Message) -> bool {
+        let has_room = |subscription: &Subscription| match &subscription.source {
+            Source::Topics(_, backlog) => {
+                backlog.messages.len() < self.options.backlog_entries_max
+                    && backlog.bytes < self.options.backlog_bytes_max
+            }
+            _ => true,
+        };
+        destination_fields(message)
+            .filter(|field| field_kind(field).is_some_and(|kind| !kind.is_queue()))
+            .all(|field| {
+                let topic = self.names.get(field).and_then(|id| self.topics.get(id));
+                topic.is_none_or(|topic| {
+                    topic.subscribers.iter().filter_map(|it| self.subscriptions.get(it)).all(has_room)
+                })
+            })
+    }
+
+    /// Sends a message to all its destinations, or to none of them.
+    pub(super) fn send(&mut self, message: Message, waiter: Waiter) {
+        let targets = match self.targets(&message) {
+            Ok(targets) => targets,
+            Err(refusal) => return self.clients.answer(waiter, Err(refusal)),
+        };
+        let mut collected = Collected::default();
+        self.collect(&message, &targets, waiter.session, false, &mut collected);
+        let Collected { group, bytes, .. } = collected;
+        if group.is_empty() {
+            return self.clients.answer(waiter, Ok(()));
+        }
+        self.clients.begin_pending(waiter, bytes);
+        self.propose(group, Pending::One { waiter, bytes });
+    }
+
+    /// The numbers of a message's destinations; makes those that are new, once it is clear that none is refused.
+    fn targets(&mut self, message: &Message) -> Result<Targets, Refusal> {
+        let mut targets = Targets::default();
+        for field in destination_fields(message) {
+            if let Some(id) = self.names.get(field) {
+                targets.push(*id);
+                continue;
+            }
+            let destination = read_destination(field)?;
+            self.may_create(&destination)?;
+            targets.missing.push(destination);
+        }
+        for destination in std::mem::take(&mut targets.missing) {
+            let id = self.find_or_create(&destination)?;
+            targets.push(id);
+        }
+        if targets.is_empty() {
+            return Err(Refusal::Invalid("a message needs a destination".into()));
+        }
+        Ok(targets)
+    }
+
+    /// Gives a message to its destinations. What goes through the log is collected as records; the rest happens now, or
+    /// with the group's commit if it is `transacted`.
+    fn collect(
+        &mut self,
+        message: &Message,
+        targets: &Targets,
+        from: SessionId,
+        transacted: bool,
+        to: &mut Collected,
+    ) {
+        let expired = self.is_expired(message);
+        for id in targets.iter() {
+            let Some(queue) = self.queues.get_mut(&id) else {
+                match transacted {
+                    _ if expired => {}
+                    true => to.late.push(Late::Topic { topic: id, message: message.clone() }),
+                    false => self.publish(id, message, Some(from)),
+                }
+                continue;
+            };
+            let stored = message.persistent() && !is_temporary(id);
+            match (stored, expired) {
+                (true, false) => {
+                    let sequence = Sequence(queue.assign());
+                    to.bytes += message.encoded().len();
+                    to.group.push(Record::Message { destination: id, sequence, message: message.clone() });
+                }
+                (true, true) => {
+                    let origin = queue.destination.clone();
+                    to.bytes += message.encoded().len();
+                    to.group.extend(self.dead_copy(&origin, message, Outcome::Expired));
+                }
+                (false, true) => {}
+                (false, false) => {
+                    let (after, message) = (queue.assigned - 1, message.clone());
+                    match transacted {
+                        true => to.late.push(Late::Transient { queue: id, after, message }),
+                        false => self.enter_transient(id, after, message),
+                    }
+                }
+            }
+        }
+    }
+
+    /// A non-persistent message enters a queue, behind the sequence `after`.
+    pub(super) fn enter_transient(&mut self, id: DestinationId, after: u64, message: Message) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        self.memory += message.encoded().len();
+        queue.transient_next += 1;
+        queue.transient_enqueued += 1;
+        let number = queue.transient_next;
+        queue.put_back(Transient { after, number, message, redelivered: false, failures: 0 });
+        self.touch(id);
+    }
+
+    /// Gives a message to a topic's subscriptions: at once, or from their backlog when they have credit.
+    pub(super) fn publish(&mut self, id: DestinationId, message: &Message, from: Option<SessionId>) {
+        let Some(topic) = self.topics.get_mut(&id) else { return };
+        topic.enqueued += 1;
+        for subscriber in &topic.subscribers {
+            let Some(subscription) = self.subscriptions.get_mut(subscriber) else { continue };
+            if subscription.no_local && from == Some(subscription.session) {
+                continue;
+            }
+            let has_credit = subscription.credit() > 0;
+            let Source::Topics(_, backlog) = &mut subscription.source else { continue };
+            if self.allowed && has_credit && backlog.messages.is_empty() {
+                topic.dispatched += 1;
+                self.clients.deliver((*subscriber, subscription), Held::Copy, message.clone(), false);
+            } else {
+                let bytes = message.encoded().len();
+                backlog.bytes += bytes;
+                self.memory += bytes;
+                backlog.messages.push_back((id, message.clone()));
+            }
+        }
+    }
+
+    /// Opens a transaction.
+    pub(super) fn begin(&mut self, waiter: Waiter, key: TransactionKey) {
+        let Some(client) = self.clients.get_mut(waiter.session) else { return };
+        let result = match client.transactions.contains_key(&key) {
+            true => Err(Refusal::Invalid("the transaction is open already".into())),
+            false => {
+                client.transactions.insert(key, Transaction::default());
+                Ok(())
+            }
+        };
+        self.clients.answer(waiter, result);
+    }
+
+    /// Keeps an operation of an open transaction.
+    pub(super) fn keep(&mut self, id: SessionId, command: Command) {
+        let (key, correlation, kept) = match command {
+            Command::Send { message, transaction: Some(key), correlation } => {
+                (key, correlation, Kept::Send(message))
+            }
+            Command::Settle { deliveries, verdict, transaction: Some(key), correlation } => {
+                (key, correlation, Kept::Settle(deliveries, verdict))
+            }
+            _ => return,
+        };
+        let result = self.keep_in(id, key, kept);
+        self.clients.answer(Waiter { session: id, correlation }, result);
+    }
+
+    fn keep_in(&mut self, id: SessionId, key: TransactionKey, kept: Kept) -> Result<(), Refusal> {
+        let unknown = || Refusal::Invalid("the transaction is not open".into());
+        let client = self.clients.get_mut(id).ok_or_else(unknown)?;
+        let open = client.transactions.get_mut(&key).ok_or_else(unknown)?;
+        let bytes = match &kept {
+            Kept::Send(message) => message.encoded().len(),
+            Kept::Settle(deliveries, _) => size_of_val(&deliveries[..]),
+        };
+        let operations = open.sends.len() + open.settles.len();
+        if open.overflow
+            || operations >= self.options.transaction_operations_max
+            || open.bytes + bytes > self.options.transaction_bytes_max
+        {
+            *open = Transaction { overflow: true, ..Transaction::default() };
+            return Err(Refusal::Limit("the transaction is too large".into()));
+        }
+        open.bytes += bytes;
+        match kept {
+            Kept::Send(message) => open.sends.push(message),
+            Kept::Settle(deliveries, verdict) => open.settles.push((deliveries, verdict)),
+        }
+        Ok(())
+    }
+
+    /// Ends a transaction. All that a commit sends and consumes is one group of the log; deliveries that it gives back
+    /// or refuses are given back or refused after it, as no other order can be seen.
+    pub(super) fn finish(&mut self, waiter: Waiter, key: TransactionKey, commit: bool) {
+        let client = self.clients.get_mut(waiter.session);
+        let Some(open) = client.and_then(|it| it.transactions.remove(&key)) else {
+            let refusal = Refusal::Invalid("the transaction is not open".into());
+            return self.clients.answer(waiter, Err(refusal));
+        };
+        if !commit {
+            return self.clients.answer(waiter, Ok(()));
+        }
+        if open.overflow {
+            let refusal = Refusal::Limit("the transaction is too large".into());
+            return self.clients.answer(waiter, Err(refusal));
+        }
+        let targets: Result<Vec<Targets>, Refusal> = open.sends.iter().map(|it| self.targets(it)).collect();
+        let targets = match targets {
+            Ok(targets) => targets,
+            Err(refusal) => return self.clients.answer(waiter, Err(refusal)),
+        };
+        let mut collected = Collected::default();
+        for (message, targets) in open.sends.iter().zip(&targets) {
+            self.collect(message, targets, waiter.session, true, &mut collected);
+        }
+        let quiet = Waiter { session: waiter.session, correlation: None::<Correlation> };
+        let (consumed, others): (Vec<_>, Vec<_>) =
+            open.settles.into_iter().partition(|(_, verdict)| *verdict == Verdict::Consumed);
+        for (destination, sequences) in self.consume(waiter.session, consumed.iter().flat_map(|(ids, _)| ids))
+        {
+            settle_records(destination, Outcome::Consumed, sequences, &mut collected.group);
+        }
+        let Collected { group, late, bytes } = collected;
+        if group.is_empty() {
+            late.into_iter().for_each(|late| self.show(late));
+            self.clients.answer(waiter, Ok(()));
+        } else {
+            self.clients.begin_pending(waiter, bytes);
+            self.propose(group, Pending::Transaction { waiter, bytes, late });
+        }
+        others.into_iter().for_each(|(ids, verdict)| self.settle(&ids, verdict, quiet));
+    }
+}
+
+/// An operation to keep.
+enum Kept {
+    Send(Message),
+    Settle(Vec<DeliveryId>, Verdict),
+}
+
+/// Where a message goes; almost always to one destination, which takes no allocation.
+#[derive(Default)]
+struct Targets {
+    first: Option<DestinationId>,
+    more: Vec<DestinationId>,
+    missing: Vec<Destination>,
+}
+
+impl Targets {
+    fn push(&mut self, id: DestinationId) {
+        match self.first {
+            None => self.first = Some(id),
+            Some(first) if first == id || self.more.contains(&id) => {}
+            Some(_) => self.more.push(id),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = DestinationId> + '_ {
+        self.first.iter().chain(&self.more).copied()
+    }
+}
+
+/// The fields that name a message's destinations; they come first, as tags ascend.
+fn destination_fields(message: &Message) -> impl Iterator<Item = &[u8]> {
+    let is_destination = |(tag, _): &(u8, &[u8])| *tag == Field::Destination as u8;
+    message.fields().take_while(is_destination).map(|(_, value)| value)
+}
+
+fn read_destination(field: &[u8]) -> Result<Destination, Refusal> {
+    let invalid = |why: String| Refusal::Invalid(why);
+    let kind: DestinationKind =
+        field_kind(field).ok_or_else(|| invalid("an unknown kind of destination".into()))?;
+    let name =
+        std::str::from_utf8(&field[1..]).map_err(|_| invalid("a destination's name is UTF-8".into()))?;
+    Destination::new(kind, name).map_err(|error| invalid(error.to_string()))
+}

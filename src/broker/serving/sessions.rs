@@ -1,0 +1,197 @@
+//! Sessions as the master sees them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::broker::deliveries::{Deliveries, Delivery, Held};
+use crate::broker::subscription::{SubscriberId, Subscription};
+use crate::broker::table::Table;
+use crate::broker::{
+    Command, Correlation, Refusal, SessionEvent, SessionId, SessionInfo, SubscriptionKey, TransactionKey,
+    Turn,
+};
+use crate::model::{Destination, DestinationId, DestinationKind, Field, Message};
+
+use super::send::Transaction;
+
+/// Who is told when something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::broker) struct Waiter {
+    pub(in crate::broker) session: SessionId,
+    pub(in crate::broker) correlation: Option<Correlation>,
+}
+
+/// One session.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) info: SessionInfo,
+    pub(super) subscriptions: BTreeMap<SubscriptionKey, SubscriberId>,
+    pub(super) temporary: Vec<DestinationId>,
+    pub(super) transactions: BTreeMap<TransactionKey, Transaction>,
+    pub(super) deliveries: Deliveries,
+    /// Its commands in the log's pipeline, and the bytes of their messages.
+    pub(super) pending: usize,
+    pub(super) pending_bytes: usize,
+    /// Commands that wait for room.
+    pub(super) waiting: VecDeque<(Command, Option<Turn>)>,
+    /// How many of them nothing may overtake.
+    waiting_ordered: usize,
+    events: Vec<SessionEvent>,
+}
+
+/// Whether a send leaves nothing behind that lasts, so that its place among a session's settles does not matter.
+fn is_fleeting(command: &Command) -> bool {
+    let Command::Send { message, transaction: None, .. } = command else { return false };
+    !message.persistent() || message.destinations(Field::Destination).all(|it| !it.kind.is_queue())
+}
+
+impl Client {
+    pub(super) fn new(info: SessionInfo) -> Client {
+        Client {
+            info,
+            subscriptions: BTreeMap::new(),
+            temporary: Vec::new(),
+            transactions: BTreeMap::new(),
+            deliveries: Deliveries::default(),
+            pending: 0,
+            pending_bytes: 0,
+            waiting: VecDeque::new(),
+            waiting_ordered: 0,
+            events: Vec::new(),
+        }
+    }
+
+    /// Settles and credit go past sends that leave nothing in the log: they may be what makes room for those. They wait
+    /// behind anything else, because a client that sends on what it consumed relies on that order.
+    pub(super) fn may_overtake(&self, command: &Command) -> bool {
+        let light = matches!(command, Command::Settle { transaction: None, .. } | Command::Credit { .. });
+        light && self.waiting_ordered == 0
+    }
+
+    pub(super) fn wait(&mut self, command: Command, turn: Option<Turn>) {
+        self.waiting_ordered += usize::from(!is_fleeting(&command));
+        self.waiting.push_back((command, turn));
+    }
+
+    pub(super) fn take_waiting(&mut self) -> Option<(Command, Option<Turn>)> {
+        let taken = self.waiting.pop_front()?;
+        self.waiting_ordered -= usize::from(!is_fleeting(&taken.0));
+        Some(taken)
+    }
+}
+
+/// All sessions, and which of them have events to take.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    clients: Table<SessionId, Client>,
+    told: Vec<SessionId>,
+}
+
+impl Clients {
+    pub(super) fn insert(&mut self, id: SessionId, client: Client) {
+        self.clients.insert(id, client);
+    }
+
+    pub(super) fn remove(&mut self, id: SessionId) {
+        self.clients.remove(&id);
+    }
+
+    pub(super) fn get(&self, id: SessionId) -> Option<&Client> {
+        self.clients.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: SessionId) -> Option<&mut Client> {
+        self.clients.get_mut(&id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SessionId, &Client)> {
+        self.clients.iter().map(|(id, client)| (*id, client))
+    }
+
+    pub(super) fn tell(&mut self, id: SessionId, event: SessionEvent) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            if client.events.is_empty() {
+                self.told.push(id);
+            }
+            client.events.push(event);
+        }
+    }
+
+    /// Answers whoever wants an answer.
+    pub(super) fn answer(&mut self, waiter: Waiter, result: Result<(), Refusal>) {
+        if let Some(correlation) = waiter.correlation {
+            self.tell(waiter.session, SessionEvent::Done { correlation, result });
+        }
+    }
+
+    /// A command entered the log's pipeline.
+    pub(super) fn begin_pending(&mut self, waiter: Waiter, bytes: usize) {
+        if let Some(client) = self.clients.get_mut(&waiter.session) {
+            client.pending += 1;
+            client.pending_bytes += bytes;
+        }
+    }
+
+    /// It is applied.
+    pub(super) fn end_pending(&mut self, waiter: Waiter, bytes: usize) {
+        if let Some(client) = self.clients.get_mut(&waiter.session) {
+            client.pending -= 1;
+            client.pending_bytes -= bytes;
+            self.answer(waiter, Ok(()));
+        }
+    }
+
+    /// Delivers a message; the caller has seen that there is credit.
+    pub(super) fn deliver(
+        &mut self,
+        (subscriber, subscription): (SubscriberId, &mut Subscription),
+        held: Held,
+        message: Message,
+        redelivered: bool,
+    ) {
+        let Some(client) = self.clients.get_mut(&subscription.session) else { return };
+        let failures = match &held {
+            Held::Stored { failures, .. } => *failures,
+            Held::Transient { entry, .. } => entry.failures,
+            Held::Copy => 0,
+        };
+        let delivery = client.deliveries.insert(Delivery { subscriber, held });
+        subscription.outstanding += 1;
+        if client.events.is_empty() {
+            self.told.push(subscription.session);
+        }
+        let subscription = subscription.key;
+        client.events.push(SessionEvent::Delivery { subscription, delivery, message, redelivered, failures });
+    }
+
+    pub(super) fn take_events(&mut self) -> Vec<(SessionId, Vec<SessionEvent>)> {
+        let mut out = Vec::with_capacity(self.told.len());
+        for id in self.told.drain(..) {
+            if let Some(client) = self.clients.get_mut(&id) {
+                out.push((id, std::mem::take(&mut client.events)));
+            }
+        }
+        out
+    }
+
+    pub(super) fn into_farewells(self, reason: &str) -> Vec<(SessionId, Vec<SessionEvent>)> {
+        let mut out: Vec<_> = self.clients.into_iter().map(|(id, client)| (id, client.events)).collect();
+        out.sort_by_key(|(id, _)| *id);
+        for (_, events) in &mut out {
+            events.push(SessionEvent::Closed { reason: reason.to_owned() });
+        }
+        out
+    }
+}
+
+/// A destination as a message's field names it.
+pub(super) fn field_name(destination: &Destination) -> Box<[u8]> {
+    let mut name = Vec::with_capacity(1 + destination.name.len());
+    name.push(destination.kind as u8);
+    name.extend_from_slice(destination.name.as_bytes());
+    name.into_boxed_slice()
+}
+
+/// The kind in a message's field.
+pub(super) fn field_kind(field: &[u8]) -> Option<DestinationKind> {
+    DestinationKind::from_code(*field.first()?)
+}

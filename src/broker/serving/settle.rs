@@ -1,0 +1,146 @@
+//! Settling: what becomes of deliveries.
+
+use std::collections::BTreeMap;
+
+use crate::broker::deliveries::{Delivery, Held};
+use crate::broker::destination::Dead;
+use crate::broker::{DeliveryId, SessionId, Verdict};
+use crate::model::{DestinationId, Outcome};
+
+use super::Serving;
+use super::sessions::Waiter;
+
+impl Serving {
+    /// Settles deliveries; the waiter is answered when the outcome is committed, if it goes through the log.
+    pub(super) fn settle(&mut self, deliveries: &[DeliveryId], verdict: Verdict, waiter: Waiter) {
+        let mut logged = false;
+        let mut dead = Vec::new();
+        for id in deliveries {
+            let Some(delivery) = self.take_delivery(waiter.session, *id) else { continue };
+            match (verdict, delivery.held) {
+                (_, Held::Copy) => {}
+                (Verdict::Consumed, Held::Stored { queue, sequence, .. }) => {
+                    self.landed(queue, 1);
+                    self.acknowledgements.consume(queue, sequence);
+                    logged = true;
+                }
+                (Verdict::Released { counted }, held) => logged |= self.release(held, counted),
+                (Verdict::Rejected, Held::Stored { queue, sequence, .. }) => {
+                    dead.push((queue, sequence, Outcome::Rejected));
+                }
+                (Verdict::Expired, Held::Stored { queue, sequence, .. }) => {
+                    dead.push((queue, sequence, Outcome::Expired));
+                }
+                // Nobody keeps non-persistent messages that could not be consumed.
+                (_, Held::Transient { queue, entry }) => {
+                    self.landed(queue, 1);
+                    self.forget_transient(queue, entry.message.encoded().len());
+                }
+            }
+        }
+        self.settle_end(dead, logged, waiter);
+    }
+
+    /// Sends the dead ones on their way, and sees that the waiter is answered once.
+    fn settle_end(&mut self, mut dead: Vec<(DestinationId, u64, Outcome)>, logged: bool, waiter: Waiter) {
+        let quiet = Waiter { correlation: None, ..waiter };
+        let last = dead.pop();
+        for (queue, sequence, outcome) in dead {
+            self.landed(queue, 1);
+            self.doom(queue, sequence, Dead { outcome, waiter: quiet });
+        }
+        match last {
+            Some((queue, sequence, outcome)) => {
+                self.landed(queue, 1);
+                self.doom(queue, sequence, Dead { outcome, waiter });
+            }
+            None if logged => {
+                self.clients.begin_pending(waiter, 0);
+                self.acknowledgements.wait(waiter);
+            }
+            None => self.clients.answer(waiter, Ok(())),
+        }
+    }
+
+    /// Takes deliveries as consumed without a record; returns the sequences that one has to be written for.
+    pub(super) fn consume<'a>(
+        &mut self,
+        session: SessionId,
+        deliveries: impl Iterator<Item = &'a DeliveryId>,
+    ) -> BTreeMap<DestinationId, Vec<u64>> {
+        let mut consumed: BTreeMap<DestinationId, Vec<u64>> = BTreeMap::new();
+        for id in deliveries {
+            match self.take_delivery(session, *id).map(|it| it.held) {
+                Some(Held::Stored { queue, sequence, .. }) => {
+                    self.landed(queue, 1);
+                    consumed.entry(queue).or_default().push(sequence);
+                }
+                Some(Held::Transient { queue, entry }) => {
+                    self.landed(queue, 1);
+                    self.forget_transient(queue, entry.message.encoded().len());
+                }
+                Some(Held::Copy) | None => {}
+            }
+        }
+        consumed
+    }
+
+    /// Takes a delivery off its session and gives its subscription the credit back.
+    fn take_delivery(&mut self, session: SessionId, id: DeliveryId) -> Option<Delivery> {
+        let delivery = self.clients.get_mut(session)?.deliveries.remove(id)?;
+        if let Some(subscription) = self.subscriptions.get_mut(&delivery.subscriber) {
+            subscription.outstanding -= 1;
+            if self.refilled.last() != Some(&delivery.subscriber) {
+                self.refilled.push(delivery.subscriber);
+            }
+        }
+        Some(delivery)
+    }
+
+    /// Gives a message back to its queue, at its old place; returns whether the log is told.
+    pub(super) fn release(&mut self, held: Held, counted: bool) -> bool {
+        match held {
+            Held::Stored { queue: id, sequence, failures } => {
+                self.landed(id, 1);
+                let Some(queue) = self.queues.get_mut(&id) else { return false };
+                queue.outstanding -= 1;
+                queue.returned.insert(sequence);
+                if counted {
+                    let failures = failures.saturating_add(1);
+                    queue.failures.insert(sequence, failures);
+                    self.acknowledgements.count(id, sequence, failures);
+                }
+                self.touch(id);
+                counted
+            }
+            Held::Transient { queue: id, mut entry } => {
+                self.landed(id, 1);
+                let Some(queue) = self.queues.get_mut(&id) else {
+                    self.memory -= entry.message.encoded().len();
+                    return false;
+                };
+                entry.redelivered = true;
+                entry.failures = entry.failures.saturating_add(u32::from(counted));
+                queue.put_back(*entry);
+                self.touch(id);
+                false
+            }
+            Held::Copy => false,
+        }
+    }
+
+    fn landed(&mut self, queue: DestinationId, count: u64) {
+        if let Some(queue) = self.queues.get_mut(&queue) {
+            queue.in_flight -= count;
+        }
+    }
+
+    /// A non-persistent message is gone.
+    pub(super) fn forget_transient(&mut self, queue: DestinationId, bytes: usize) {
+        self.memory -= bytes;
+        self.freed = true;
+        if let Some(queue) = self.queues.get_mut(&queue) {
+            queue.transient_dequeued += 1;
+        }
+    }
+}

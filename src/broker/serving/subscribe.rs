@@ -1,0 +1,162 @@
+//! Subscriptions begin, change and end.
+
+use crate::broker::destination::Pattern;
+use crate::broker::options::PREFETCH_MAX;
+use crate::broker::subscription::{Backlog, Browse, Source, SubscriberId, Subscription};
+use crate::broker::{Refusal, SessionId, SubscribeOptions, SubscriptionKey};
+use crate::model::{Destination, DestinationId};
+use crate::state::State;
+
+use super::Serving;
+use super::directory::is_temporary;
+use super::sessions::field_name;
+
+impl Serving {
+    /// Begins a subscription.
+    pub(super) fn subscribe(
+        &mut self,
+        state: &State,
+        session: SessionId,
+        key: SubscriptionKey,
+        destination: Destination,
+        options: SubscribeOptions,
+    ) -> Result<(), Refusal> {
+        let Some(client) = self.clients.get(session) else { return Ok(()) };
+        if client.subscriptions.contains_key(&key) {
+            return Err(Refusal::Invalid("the subscription exists already".into()));
+        }
+        if client.subscriptions.len() >= self.options.subscriptions_max {
+            let max = self.options.subscriptions_max;
+            return Err(Refusal::Limit(format!("a connection has at most {max} subscriptions")));
+        }
+        if !options.selector.is_empty() {
+            return Err(Refusal::Unsupported("a selector"));
+        }
+        if options.durable_name.is_some() {
+            return Err(Refusal::Unsupported("a durable subscription"));
+        }
+        let pattern = Pattern::parse(&destination.name);
+        if options.browse && (pattern.is_some() || !destination.kind.is_queue()) {
+            return Err(Refusal::Invalid(format!("{destination} is no single queue to browse")));
+        }
+        let places = match &pattern {
+            Some(pattern) => self.matching(session, &destination, pattern),
+            None => vec![self.find_to_consume(session, &destination)?],
+        };
+        self.subscriptions_made += 1;
+        let subscriber = SubscriberId(self.subscriptions_made);
+        let source = match (options.browse, destination.kind.is_queue()) {
+            (true, _) => self.browse(state, places[0]),
+            (false, true) => Source::Queues(Vec::new()),
+            (false, false) => Source::Topics(Vec::new(), Backlog::default()),
+        };
+        let made = Subscription {
+            session,
+            key,
+            prefetch: options.prefetch.min(PREFETCH_MAX),
+            outstanding: 0,
+            priority: options.priority,
+            exclusive: options.exclusive,
+            no_local: options.no_local,
+            source,
+        };
+        self.subscriptions.insert(subscriber, made);
+        if let Some(client) = self.clients.get_mut(session) {
+            client.subscriptions.insert(key, subscriber);
+        }
+        places.into_iter().for_each(|id| self.attach(subscriber, id));
+        if let Some(pattern) = pattern {
+            self.wildcards.push((destination.kind, pattern, subscriber));
+        }
+        self.refilled.push(subscriber);
+        Ok(())
+    }
+
+    /// The one destination that is meant. A temporary one is consumed by its owner only.
+    fn find_to_consume(
+        &mut self,
+        session: SessionId,
+        destination: &Destination,
+    ) -> Result<DestinationId, Refusal> {
+        let id = self.find_or_create(destination)?;
+        if is_temporary(id) && !self.owns(session, id) {
+            return Err(Refusal::Denied(format!("{destination} belongs to another connection")));
+        }
+        Ok(id)
+    }
+
+    /// Every destination that a pattern means now, by number.
+    fn matching(&self, session: SessionId, wanted: &Destination, pattern: &Pattern) -> Vec<DestinationId> {
+        let queues = self.queues.iter().map(|(id, it)| (*id, &it.destination));
+        let topics = self.topics.iter().map(|(id, it)| (*id, &it.destination));
+        let mut found: Vec<_> = queues
+            .chain(topics)
+            .filter(|(_, it)| it.kind == wanted.kind && pattern.matches(&it.name))
+            .map(|(id, _)| id)
+            .filter(|id| !is_temporary(*id) || self.owns(session, *id))
+            .collect();
+        found.sort_unstable();
+        found
+    }
+
+    /// Changes how many unsettled deliveries a subscription may hold.
+    pub(super) fn credit(&mut self, session: SessionId, key: SubscriptionKey, prefetch: u32) {
+        let subscriber = self.clients.get(session).and_then(|client| client.subscriptions.get(&key)).copied();
+        if let Some(subscriber) = subscriber
+            && let Some(subscription) = self.subscriptions.get_mut(&subscriber)
+        {
+            subscription.prefetch = prefetch.min(PREFETCH_MAX);
+            self.refilled.push(subscriber);
+        }
+    }
+
+    /// Ends a subscription. What it holds goes back, not counted; its backlog is gone, as it was its own.
+    pub(super) fn end_subscription(&mut self, subscriber: SubscriberId) {
+        let Some(gone) = self.subscriptions.remove(&subscriber) else { return };
+        let held = match self.clients.get_mut(gone.session) {
+            Some(client) => {
+                client.subscriptions.remove(&gone.key);
+                client.deliveries.remove_of(subscriber)
+            }
+            None => Vec::new(),
+        };
+        for delivery in held {
+            self.release(delivery.held, false);
+        }
+        match &gone.source {
+            Source::Queues(queues) => {
+                for id in queues {
+                    if let Some(queue) = self.queues.get_mut(id) {
+                        queue.remove_consumer(subscriber);
+                    }
+                    self.touch(*id);
+                }
+            }
+            Source::Topics(topics, backlog) => {
+                for id in topics {
+                    if let Some(topic) = self.topics.get_mut(id) {
+                        topic.subscribers.retain(|it| *it != subscriber);
+                    }
+                }
+                self.memory -= backlog.bytes;
+                self.freed = true;
+            }
+            Source::Browse(_) => {}
+        }
+        self.wildcards.retain(|(_, _, it)| *it != subscriber);
+    }
+
+    /// What a browser sees: what is in the queue now.
+    fn browse(&self, state: &State, id: DestinationId) -> Source {
+        let queue = self.queues.get(&id);
+        let transient = queue.map_or_else(Default::default, |queue| queue.transient.clone());
+        let last = state.destination(id).map_or(0, |it| it.next() - 1);
+        let browse = Browse { queue: id, next: 1, last, transient, reading: false, asked: 0, ended: false };
+        Source::Browse(Box::new(browse))
+    }
+
+    /// The number of a destination, if it is known.
+    pub(super) fn known(&self, destination: &Destination) -> Option<DestinationId> {
+        self.names.get(&field_name(destination)[..]).copied()
+    }
+}

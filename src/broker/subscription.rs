@@ -1,0 +1,66 @@
+//! A subscription of a session, while it lasts.
+
+use std::collections::VecDeque;
+
+use crate::model::{DestinationId, Message};
+
+use super::deliveries::Transient;
+use super::{SessionId, SubscriptionKey};
+
+/// Names a subscription over all sessions; never given twice under one master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct SubscriberId(pub(super) u64);
+
+/// What a subscription takes its messages from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// It competes for the messages of these queues: one, or all that match its wildcards.
+    Queues(Vec<DestinationId>),
+    /// It gets every message of these topics.
+    Topics(Vec<DestinationId>, Backlog),
+    /// It looks at a queue as it was at its start.
+    Browse(Box<Browse>),
+}
+
+/// Messages of topics that wait for credit.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    pub(super) messages: VecDeque<(DestinationId, Message)>,
+    pub(super) bytes: usize,
+}
+
+/// Where a browser stands.
+#[derive(Debug)]
+pub(super) struct Browse {
+    pub(super) queue: DestinationId,
+    /// The next sequence to look at, and the last one.
+    pub(super) next: u64,
+    pub(super) last: u64,
+    /// Non-persistent messages of the queue at the start; shared, not copied.
+    pub(super) transient: VecDeque<Transient>,
+    pub(super) reading: bool,
+    /// The last sequence of the page that is being read.
+    pub(super) asked: u64,
+    pub(super) ended: bool,
+}
+
+/// One subscription.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub(super) session: SessionId,
+    pub(super) key: SubscriptionKey,
+    pub(super) prefetch: u32,
+    /// Deliveries that are not settled; may exceed `prefetch` after that was lowered.
+    pub(super) outstanding: u32,
+    pub(super) priority: i8,
+    pub(super) exclusive: bool,
+    pub(super) no_local: bool,
+    pub(super) source: Source,
+}
+
+impl Subscription {
+    /// How many more deliveries it takes now.
+    pub(super) fn credit(&self) -> u32 {
+        self.prefetch.saturating_sub(self.outstanding)
+    }
+}

@@ -1,0 +1,155 @@
+//! `quorate bench`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::super::exit::Failure;
+use super::super::table;
+use super::{BrokerArgs, Progress, destination, header};
+use crate::client::{Load, LoadProgress, LoadReport, run_load};
+use crate::config::{parse_duration, parse_size};
+
+/// Measure a broker: producers and consumers at full speed for a while
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BenchArgs {
+    #[command(flatten)]
+    broker: BrokerArgs,
+    /// Destinations; producer and consumer number n use the n-th, from the front again if there are fewer
+    #[arg(value_parser = destination, default_value = "queue/bench")]
+    destinations: Vec<String>,
+    /// Connections that send
+    #[arg(long, default_value_t = 8)]
+    producers: usize,
+    /// Connections that consume
+    #[arg(long, default_value_t = 8)]
+    consumers: usize,
+    /// Sends without an answer that each producer may have
+    #[arg(long, default_value_t = 100)]
+    outstanding: usize,
+    /// Unacknowledged messages that each consumer may have
+    #[arg(long, default_value_t = 1000)]
+    prefetch: u32,
+    /// Size of each body
+    #[arg(long, value_name = "SIZE", default_value = "1 KiB", value_parser = parse_size)]
+    size: u64,
+    /// Messages of each producer; as many as fit into the time if not given
+    #[arg(long)]
+    messages: Option<u64>,
+    /// Keep messages in the broker's memory only
+    #[arg(long)]
+    non_persistent: bool,
+    /// Do not ask for receipts
+    #[arg(long)]
+    no_receipts: bool,
+    /// A header of every send, name=value; may be repeated
+    #[arg(long, value_parser = header)]
+    header: Vec<(String, String)>,
+    /// Time before the measurement
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_duration)]
+    warm_up: Duration,
+    /// Time of the measurement
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    duration: Duration,
+    /// Longest time in which consumers may drain what is left
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    drain: Duration,
+}
+
+pub(in crate::cli) fn run(args: &BenchArgs, json: bool) -> Result<(), Failure> {
+    let load = Load {
+        addresses: args.broker.addresses(),
+        connect: args.broker.options()?,
+        destinations: args.destinations.clone(),
+        producers: args.producers,
+        outstanding: args.outstanding,
+        receipts: !args.no_receipts,
+        persistent: !args.non_persistent,
+        body_bytes: usize::try_from(args.size)?,
+        messages: args.messages,
+        consumers: args.consumers,
+        prefetch: args.prefetch,
+        send_headers: args.header.clone(),
+        warm_up: args.warm_up,
+        duration: args.duration,
+        drain: args.drain,
+        ..Load::default()
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let report = runtime.block_on(watched(load))?;
+    if json { table::json(&document(&report)) } else { table::print(&text(&report)) }
+}
+
+/// Runs the load with a progress line.
+async fn watched(load: Load) -> Result<LoadReport, Failure> {
+    let counts = Arc::new(LoadProgress::default());
+    let mut progress = Progress::new();
+    let mut tick = tokio::time::interval(Progress::EVERY);
+    let run = run_load(load, counts.clone());
+    tokio::pin!(run);
+    loop {
+        tokio::select! {
+            report = &mut run => return Ok(report?),
+            _ = tick.tick() => progress.show(|| {
+                let read = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
+                format!("{} confirmed, {} consumed", read(&counts.confirmed), read(&counts.consumed))
+            }),
+        }
+    }
+}
+
+const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999)];
+
+fn ms(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn document(report: &LoadReport) -> serde_json::Value {
+    let confirm: serde_json::Map<String, serde_json::Value> = QUANTILES
+        .into_iter()
+        .map(|(name, quantile)| (name.to_owned(), ms(report.confirm.quantile(quantile)).into()))
+        .chain([("max".to_owned(), ms(report.confirm.max()).into())])
+        .collect();
+    serde_json::json!({
+        "elapsed_s": report.elapsed.as_secs_f64(),
+        "produced_per_second": report.produced_per_second(),
+        "consumed_per_second": report.consumed_per_second(),
+        "confirmed": report.confirmed,
+        "consumed": report.consumed,
+        "confirm_ms": confirm,
+        "confirm_gap_max_ms": ms(report.confirm_gap_max),
+        "sent_total": report.sent_total,
+        "confirmed_total": report.confirmed_total,
+        "consumed_total": report.consumed_total,
+        "redelivered_total": report.redelivered_total,
+        "unknown_total": report.unknown_total,
+        "reconnects": report.reconnects,
+        "client_cpu_s": report.processor.as_secs_f64(),
+    })
+}
+
+fn text(report: &LoadReport) -> String {
+    let quantiles: Vec<String> =
+        QUANTILES.iter().map(|(name, q)| format!("{name} {} ms", ms(report.confirm.quantile(*q)))).collect();
+    table::pairs(&[
+        ("produced", format!("{:.0} messages/s", report.produced_per_second())),
+        ("consumed", format!("{:.0} messages/s", report.consumed_per_second())),
+        ("confirmation", format!("{}, max {} ms", quantiles.join(", "), ms(report.confirm.max()))),
+        ("longest gap", format!("{} ms without a confirmation", ms(report.confirm_gap_max))),
+        (
+            "in all",
+            format!(
+                "{} sent, {} confirmed, {} consumed, {} of them redelivered, {} of unknown outcome, {} reconnects",
+                report.sent_total,
+                report.confirmed_total,
+                report.consumed_total,
+                report.redelivered_total,
+                report.unknown_total,
+                report.reconnects
+            ),
+        ),
+        ("client", format!("{:.1} s of processor time", report.processor.as_secs_f64())),
+    ])
+}

@@ -1,0 +1,97 @@
+//! `quorate config`.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::exit::Failure;
+use super::{ConfigArgs, table};
+use crate::config::{Loaded, Place};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Say what is wrong with a configuration, without starting
+    Check {
+        /// The file
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Show every key with the value that counts, and where it comes from
+    Show {
+        /// The file
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+}
+
+pub(super) fn run(command: &ConfigCommand, json: bool) -> Result<(), Failure> {
+    let (ConfigCommand::Check { file, config } | ConfigCommand::Show { file, config }) = command;
+    let file = file.clone().or_else(|| config.config.clone());
+    let loaded = ConfigArgs { config: file.clone(), set: config.set.clone() }.load()?;
+    match command {
+        ConfigCommand::Check { .. } if json => {
+            table::json(&serde_json::json!({ "ok": true, "warnings": loaded.warnings }))
+        }
+        ConfigCommand::Check { .. } => {
+            let warnings: String =
+                loaded.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+            table::print(&format!("{warnings}the configuration is right\n"))
+        }
+        ConfigCommand::Show { .. } if json => {
+            let settings: Vec<_> = loaded
+                .settings
+                .iter()
+                .map(|s| {
+                    serde_json::json!({
+                        "section": s.section,
+                        "element": s.element,
+                        "key": s.key,
+                        "value": s.value,
+                        "from": origin(&s.place),
+                    })
+                })
+                .collect();
+            table::json(&settings)
+        }
+        ConfigCommand::Show { .. } => table::print(&show(&loaded)),
+    }
+}
+
+/// The configuration as a file that has every key.
+fn show(loaded: &Loaded) -> String {
+    let mut text = String::new();
+    let mut section = None;
+    for setting in &loaded.settings {
+        let here = (setting.section.as_str(), setting.element.as_str());
+        if section != Some(here) {
+            if section.is_some() {
+                text.push('\n');
+            }
+            let header =
+                if setting.element.is_empty() { format!("[{}]", here.0) } else { format!("[[{}]]", here.0) };
+            text.push_str(&header);
+            text.push('\n');
+            section = Some(here);
+        }
+        let line = match &setting.value {
+            Some(value) => format!("{} = {value}", setting.key),
+            None => format!("# {}", setting.key),
+        };
+        match &setting.place {
+            Place::Default => text.push_str(&format!("{line}\n")),
+            place => text.push_str(&format!("{line:60}  # {}\n", origin(place))),
+        }
+    }
+    text
+}
+
+fn origin(place: &Place) -> String {
+    match place {
+        Place::File { line, .. } => format!("line {line}"),
+        Place::Environment(name) => name.clone(),
+        Place::Argument(path) => format!("--set {path}"),
+        Place::Default => "default".to_owned(),
+    }
+}

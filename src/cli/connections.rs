@@ -1,0 +1,32 @@
+//! `quorate connections`.
+
+use super::console::ConsoleArgs;
+use super::exit::Failure;
+use super::{block_on, table};
+use crate::node::ConnectionStatus;
+
+pub(super) fn run(console: &ConsoleArgs, json: bool) -> Result<(), Failure> {
+    let list: Vec<ConnectionStatus> = block_on(console.get("/api/connections"))?.unwrap_or_default();
+    if json {
+        return table::json(&list);
+    }
+    let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+    let rows: Vec<Vec<String>> = list
+        .iter()
+        .map(|c| {
+            let (subscriptions, in_flight) = (c.subscriptions.to_string(), c.in_flight.to_string());
+            let (id, user) = (or_none(&c.client_id), or_none(&c.user));
+            vec![
+                c.session.to_string(),
+                c.remote.clone(),
+                c.connector.clone(),
+                id,
+                user,
+                subscriptions,
+                in_flight,
+            ]
+        })
+        .collect();
+    let header = ["session", "remote", "connector", "client id", "user", "subscriptions", "in flight"];
+    table::print(&table::columns(&header, &rows))
+}

@@ -1,0 +1,46 @@
+//! `quorate status`.
+
+use anyhow::anyhow;
+
+use super::console::ConsoleArgs;
+use super::exit::Failure;
+use super::{block_on, table};
+use crate::node::Status;
+
+pub(super) fn run(console: &ConsoleArgs, json: bool) -> Result<(), Failure> {
+    let status: Option<Status> = block_on(console.get("/api/status"))?;
+    let status = status.ok_or_else(|| anyhow!("the node tells no status"))?;
+    if json { table::json(&status) } else { table::print(&text(&status)) }
+}
+
+fn text(status: &Status) -> String {
+    let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+    let listening = if status.listening.is_empty() { "-".to_owned() } else { status.listening.join(", ") };
+    let mut lines = vec![
+        ("broker", status.broker.clone()),
+        ("node", status.node.clone()),
+        ("role", status.role.name().to_owned()),
+        ("serving", if status.serving { "yes" } else { "no" }.to_owned()),
+        ("master", or_none(&status.master)),
+        ("epoch", status.epoch.to_string()),
+        ("listening", listening),
+        ("log", format!("{} to {}", status.base, status.end)),
+        ("durable", status.durable.to_string()),
+        ("committed", status.committed.to_string()),
+        ("applied", format!("{} (digest {})", status.applied, status.digest)),
+        ("store", format!("{} {}", status.store, status.store_path)),
+        ("destinations", status.destination_count.to_string()),
+        ("connections", status.connection_count.to_string()),
+    ];
+    if let Some(reason) = &status.reason {
+        lines.insert(4, ("reason", reason.clone()));
+    }
+    if let Some(election) = &status.election {
+        let took = election.took_ms.map_or_else(|| "under way".to_owned(), |ms| format!("took {ms} ms"));
+        lines.push(("election", format!("epoch {}, {took}: {}", election.epoch, election.reason)));
+    }
+    for alarm in &status.alarms {
+        lines.push(("ALARM", format!("{}: {}", alarm.name, alarm.message)));
+    }
+    table::pairs(&lines)
+}

@@ -1,0 +1,249 @@
+//! What the node shows of itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::coordination::{GroupRecord, GroupState, Member};
+use crate::model::{Epoch, Position, StoreId, quorum};
+use crate::replication::ReplicaSettings;
+
+use super::core::Core;
+use super::{
+    Alarm, ConnectionStatus, DestinationStatus, ElectionStatus, GroupStatus, MemberStatus, Role, Snapshot,
+    Status,
+};
+
+/// A snapshot is made at most so often: it walks all destinations.
+const EVERY: Duration = Duration::from_millis(200);
+/// Damages that are remembered for the alarms.
+const DAMAGES_MAX: usize = 16;
+
+/// What is told and nowhere else kept.
+pub(super) struct StatusMaker {
+    settings: ReplicaSettings,
+    store: StoreId,
+    store_path: String,
+    zk_path: Option<String>,
+    started_ms: i64,
+    made_at: Option<Duration>,
+    master: Option<String>,
+    election: Option<ElectionStatus>,
+    damages: Vec<String>,
+}
+
+impl StatusMaker {
+    pub(super) fn new(
+        settings: ReplicaSettings,
+        store: StoreId,
+        store_path: String,
+        zk_path: Option<String>,
+        started_ms: i64,
+    ) -> StatusMaker {
+        let (made_at, master, election, damages) = (None, None, None, Vec::new());
+        StatusMaker { settings, store, store_path, zk_path, started_ms, made_at, master, election, damages }
+    }
+
+    pub(super) fn node(&self) -> &str {
+        &self.settings.node
+    }
+
+    /// Name of the master's node, as last seen.
+    pub(super) fn master(&self) -> Option<&str> {
+        self.master.as_deref()
+    }
+
+    pub(super) fn damage(&mut self, damage: String) {
+        if self.damages.len() < DAMAGES_MAX {
+            self.damages.push(damage);
+        }
+    }
+
+    /// Follows the elections as they show in the record.
+    fn see(&mut self, group: Option<&GroupRecord>, wall: i64) {
+        let Some(group) = group else { return };
+        self.master = group.master.as_ref().map(|m| m.node.clone());
+        if self.election.as_ref().is_none_or(|e| e.epoch != group.epoch) {
+            let (epoch, reason) = (group.epoch, group.cause.clone());
+            self.election =
+                Some(ElectionStatus { epoch, reason, winner: None, started_ms: wall, took_ms: None });
+        }
+        if let Some(election) = &mut self.election {
+            election.winner = self.master.clone();
+            if group.state == GroupState::Serving && election.took_ms.is_none() {
+                election.took_ms = Some((wall - election.started_ms).max(0) as u64);
+            }
+        }
+    }
+}
+
+impl Core {
+    /// Renews the snapshot when it is old enough.
+    pub(super) fn show_status(&mut self) {
+        let (now, wall) = self.time();
+        let serving = *self.outside.serving.borrow();
+        let shown = self.outside.snapshots.borrow().status.serving;
+        let fresh = self.status.made_at.is_some_and(|at| now.saturating_sub(at) < EVERY);
+        if fresh && serving == shown {
+            return;
+        }
+        self.status.made_at = Some(now);
+        let group = self.replica.view().and_then(|view| view.group.as_ref()).map(|(group, _)| group.clone());
+        self.status.see(group.as_ref(), wall);
+        let destinations: Vec<_> = self.broker.destinations().into_iter().map(destination).collect();
+        let connections: Vec<_> = self.broker.sessions().into_iter().map(connection).collect();
+        let group_status = self.status.zk_path.as_ref().map(|path| self.group_status(path, group.as_ref()));
+        let status = self.node_status(group.as_ref(), serving, destinations.len(), connections.len());
+        let snapshot = Snapshot { status, group: group_status, destinations, connections };
+        self.outside.snapshots.send_replace(Arc::new(snapshot));
+    }
+
+    fn role(&self) -> Role {
+        if self.replica.leads() {
+            Role::Master
+        } else if self.replica.follows() {
+            Role::Slave
+        } else if self.replica.promise().epoch > Epoch(0) {
+            Role::Electing
+        } else {
+            Role::Waiting
+        }
+    }
+
+    fn node_status(
+        &self,
+        group: Option<&GroupRecord>,
+        serving: bool,
+        destinations: usize,
+        clients: usize,
+    ) -> Status {
+        let (maker, log) = (&self.status, self.replica.log());
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            broker: maker.settings.broker.clone(),
+            node: maker.settings.node.clone(),
+            role: self.role(),
+            serving,
+            reason: self.replica.reason().map(str::to_owned),
+            epoch: group.map_or(self.replica.promise().epoch, |g| g.epoch),
+            master: maker.master.clone(),
+            listening: self.outside.listening.borrow().clone(),
+            promised: self.replica.promise(),
+            store: maker.store,
+            store_path: maker.store_path.clone(),
+            base: log.base.offset,
+            end: Position { epoch: log.history.position().epoch, offset: log.end },
+            durable: log.durable,
+            committed: self.replica.committed(),
+            applied: self.applied.offset,
+            digest: format!("{:016x}", self.broker.state().digest()),
+            election: maker.election.clone(),
+            alarms: self.alarms(group),
+            destination_count: destinations,
+            connection_count: clients,
+            started_ms: maker.started_ms,
+        }
+    }
+
+    fn alarms(&self, group: Option<&GroupRecord>) -> Vec<Alarm> {
+        let alarm = |name: &str, message: String| Alarm { name: name.to_owned(), message };
+        let mut alarms: Vec<_> =
+            self.status.damages.iter().map(|d| alarm("store-damaged", d.clone())).collect();
+        if let Some(error) = &self.coordinator_error {
+            alarms.push(alarm("zookeeper-unreachable", error.clone()));
+        }
+        if let Some(group) = group.filter(|_| self.replica.leads()) {
+            let own = |store: StoreId| store == self.status.store;
+            let attached = |store: StoreId| self.replica.slaves().any(|(_, s, _)| s == store);
+            let here = group.voters.iter().filter(|v| own(v.store) || attached(v.store)).count();
+            if here < quorum(group.voters.len()) {
+                alarms.push(alarm(
+                    "no-quorum",
+                    format!("{here} of {} voters are attached", group.voters.len()),
+                ));
+            } else if here < group.voters.len() {
+                let text = format!(
+                    "{here} of {} voters are attached; the next loss may stop service",
+                    group.voters.len()
+                );
+                alarms.push(alarm("reduced-redundancy", text));
+            }
+        }
+        alarms
+    }
+
+    fn group_status(&self, path: &str, group: Option<&GroupRecord>) -> GroupStatus {
+        let replicas = self.status.settings.replicas;
+        let mut status = GroupStatus {
+            zk_path: path.to_owned(),
+            zk_connected: self.coordinator_error.is_none() && self.replica.view().is_some(),
+            replicas,
+            quorum: quorum(replicas),
+            ..GroupStatus::default()
+        };
+        if let Some(group) = group {
+            status.group_id = Some(group.group_id);
+            status.state = if group.state == GroupState::Serving { "serving" } else { "electing" }.to_owned();
+            status.epoch = group.epoch;
+            status.claim = group.claim;
+            status.master = group.master.as_ref().map(|m| m.member.to_string());
+            status.config = group.config;
+            status.voters = group.voters.clone();
+            status.format = group.format;
+        }
+        let members = self.replica.view().map(|view| &view.members[..]).unwrap_or_default();
+        status.members = members.iter().map(|m| self.member_status(m, group)).collect();
+        status
+    }
+
+    fn member_status(&self, member: &Member, group: Option<&GroupRecord>) -> MemberStatus {
+        let record = &member.record;
+        let end = self.replica.log().end;
+        let attached =
+            self.replica.slaves().find(|(_, store, _)| *store == record.store).map(|(_, _, durable)| durable);
+        let own = record.store == self.status.store;
+        MemberStatus {
+            id: member.id.to_string(),
+            node: record.node.clone(),
+            store: record.store,
+            voter: group.is_some_and(|g| g.votes(record.store)),
+            role: match record.role.as_str() {
+                "master" | "starting" => Role::Master,
+                "slave" | "attaching" => Role::Slave,
+                "candidate" => Role::Electing,
+                _ => Role::Waiting,
+            },
+            position: record.log_position(),
+            lag_bytes: attached
+                .map(|durable| end.0.saturating_sub(durable.0))
+                .or((own && self.replica.leads()).then_some(0)),
+            attached: attached.is_some(),
+            address: record.address.clone(),
+            reason: record.reason.clone(),
+        }
+    }
+}
+
+fn destination(view: crate::broker::DestinationView) -> DestinationStatus {
+    DestinationStatus {
+        kind: view.destination.kind.scheme().to_owned(),
+        name: view.destination.name,
+        size: view.size,
+        consumers: view.consumers as u64,
+        enqueued: view.enqueued,
+        dequeued: view.dequeued,
+        dispatched: view.dispatched,
+        in_flight: view.in_flight,
+    }
+}
+
+fn connection(view: crate::broker::SessionView) -> ConnectionStatus {
+    ConnectionStatus {
+        session: view.session.0,
+        client_id: view.info.client_id,
+        user: view.info.user,
+        remote: view.info.remote,
+        connector: String::new(),
+        subscriptions: view.subscriptions as u64,
+        in_flight: view.in_flight as u64,
+    }
+}

@@ -1,0 +1,225 @@
+//! Who this store is and what it has promised. One small file, replaced as a whole: a promise that was told to anyone is
+//! on the disk before.
+
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crc_fast::{CrcAlgorithm, checksum};
+use serde::{Deserialize, Serialize};
+
+use super::StorageError;
+use crate::env::{Disk, random_u128};
+use crate::model::{Epoch, GroupId, Promise, StoreId, Voter};
+
+const FORMAT: u32 = 1;
+const NAME: &str = "identity.json";
+/// A longer file is no identity.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// What a store is and has promised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The store, drawn when it was formatted.
+    pub store: StoreId,
+    /// The node whose store it is.
+    pub node: String,
+    /// The highest promise that was given.
+    pub promise: Promise,
+    /// The highest group record that was seen; none in a blank store.
+    pub known: Option<GroupKnown>,
+}
+
+/// What a store remembers of its group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupKnown {
+    /// Identity of the group.
+    pub group_id: GroupId,
+    /// Epoch of the record.
+    pub epoch: Epoch,
+    /// Number of changes of the voters.
+    pub config: u64,
+    /// The stores that count.
+    pub voters: Vec<Voter>,
+    /// Nodes in the group.
+    pub replicas: usize,
+    /// Name of the broker.
+    pub name: String,
+    /// Highest record format that may be written.
+    pub format: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope {
+    format: u32,
+    #[serde(flatten)]
+    identity: Identity,
+}
+
+/// The file that holds an [`Identity`]: a line of JSON and a line with its CRC-32C.
+pub struct IdentityFile {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+}
+
+impl IdentityFile {
+    /// Reads the identity in `dir`, or formats a new store there when there is none.
+    ///
+    /// # Errors
+    /// [`StorageError::File`]: the file is damaged, of a newer version or another node's; the text says what to do.
+    /// [`StorageError::Io`]: the disk.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        node: &str,
+    ) -> Result<(IdentityFile, Identity), StorageError> {
+        disk.create_dir_all(dir).map_err(StorageError::io("create", dir))?;
+        let file = IdentityFile { disk, dir: dir.to_owned() };
+        if let Some(identity) = file.read()? {
+            if identity.node != node {
+                let reason = format!(
+                    "the store belongs to node {}, but this is node {node}: correct the data directory or the node's name",
+                    identity.node
+                );
+                return Err(StorageError::File { path: dir.join(NAME), reason });
+            }
+            return Ok((file, identity));
+        }
+        let store = StoreId(random_u128());
+        let identity = Identity { store, node: node.to_owned(), promise: Promise::default(), known: None };
+        file.save(&identity)?;
+        Ok((file, identity))
+    }
+
+    /// Whether `dir` holds an identity, readable or not.
+    pub(super) fn exists(disk: &dyn Disk, dir: &Path) -> Result<bool, StorageError> {
+        let names = disk.list(dir).map_err(StorageError::io("list", dir))?;
+        Ok(names.iter().any(|name| name == NAME))
+    }
+
+    fn read(&self) -> Result<Option<Identity>, StorageError> {
+        let path = self.dir.join(NAME);
+        let read = || -> io::Result<Vec<u8>> {
+            let file = self.disk.open(&path)?;
+            let mut bytes = vec![0; file.len()?.min(BYTES_MAX) as usize];
+            let read = file.read_at(0, &mut bytes)?;
+            bytes.truncate(read);
+            Ok(bytes)
+        };
+        let bytes = match read() {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(StorageError::io("read", &path)(e)),
+        };
+        decode(&bytes).map(Some).map_err(|reason| StorageError::File { path, reason })
+    }
+
+    /// Durably replaces the identity. After an error it is unknown which one is on the disk: nothing may be promised
+    /// any more in this process.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`]: the disk.
+    pub fn save(&self, identity: &Identity) -> Result<(), StorageError> {
+        let (path, draft) = (self.dir.join(NAME), self.dir.join("identity.tmp"));
+        let envelope = Envelope { format: FORMAT, identity: identity.clone() };
+        let write = || {
+            let mut text = serde_json::to_string(&envelope)?;
+            text.push_str(&format!("\n{:08x}\n", crc(text.as_bytes())));
+            let file = self.disk.create(&draft)?;
+            file.write_at(0, &mut [IoSlice::new(text.as_bytes())])?;
+            file.sync_data()?;
+            self.disk.rename(&draft, &path)?;
+            self.disk.sync_dir(&self.dir)
+        };
+        write().map_err(StorageError::io("write", &path))
+    }
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    checksum(CrcAlgorithm::Crc32Iscsi, bytes) as u32
+}
+
+fn decode(bytes: &[u8]) -> Result<Identity, String> {
+    let damaged = "it is damaged, and with it what this store has promised. If the other nodes of the group are well, move \
+                   the whole data directory away and start: the node comes back with an empty store and is filled by them";
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let (json, sum) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    if sum != format!("{:08x}", crc(json)).as_bytes() || lines.next() != Some(b"") || lines.next().is_some() {
+        return Err(damaged.into());
+    }
+    #[derive(Deserialize)]
+    struct Version {
+        format: u32,
+    }
+    let Version { format } = serde_json::from_slice(json).map_err(|e| format!("{damaged} ({e})"))?;
+    if format != FORMAT {
+        return Err(format!(
+            "it is of format {format}, this program knows {FORMAT}: start the newer version"
+        ));
+    }
+    let envelope: Envelope = serde_json::from_slice(json).map_err(|e| format!("{damaged} ({e})"))?;
+    Ok(envelope.identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::env::SystemDisk;
+    use crate::model::Claim;
+
+    fn open(dir: &Path) -> Result<(IdentityFile, Identity), StorageError> {
+        IdentityFile::open(Arc::new(SystemDisk), dir, "n1")
+    }
+
+    #[test]
+    fn a_store_keeps_its_identity_and_its_promise() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, mut identity) = open(dir.path()).unwrap();
+        assert_eq!(open(dir.path()).unwrap().1, identity);
+        identity.promise = Promise { epoch: Epoch(u64::MAX), claim: Claim(7) };
+        identity.known = Some(GroupKnown {
+            group_id: GroupId(1 << 100),
+            epoch: Epoch(3),
+            config: 4,
+            voters: vec![Voter { node: "n1".into(), store: identity.store }],
+            replicas: 3,
+            name: "b\"roker\n".into(),
+            format: 1,
+        });
+        file.save(&identity).unwrap();
+        assert_eq!(open(dir.path()).unwrap().1, identity);
+        let other = tempfile::tempdir().unwrap();
+        assert_ne!(open(other.path()).unwrap().1.store, identity.store);
+    }
+
+    #[test]
+    fn a_damaged_identity_is_an_error_that_says_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path()).unwrap();
+        let path = dir.path().join(NAME);
+        let good = fs::read(&path).unwrap();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            fs::write(&path, &bad).unwrap();
+            assert!(matches!(open(dir.path()), Err(StorageError::File { .. })), "byte {at}");
+            fs::write(&path, &good[..at]).unwrap();
+            let Err(error) = open(dir.path()) else { panic!("cut at {at}") };
+            assert!(error.to_string().contains("move the whole data directory away"), "{error}");
+        }
+    }
+
+    #[test]
+    fn another_nodes_store_and_another_version_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path()).unwrap();
+        let Err(error) = IdentityFile::open(Arc::new(SystemDisk), dir.path(), "n2") else { panic!() };
+        assert!(error.to_string().contains("belongs to node n1"), "{error}");
+        let json = r#"{"format":2,"anything":"else"}"#;
+        fs::write(dir.path().join(NAME), format!("{json}\n{:08x}\n", crc(json.as_bytes()))).unwrap();
+        let Err(error) = open(dir.path()) else { panic!() };
+        assert!(error.to_string().contains("newer version"), "{error}");
+    }
+}

@@ -1,0 +1,219 @@
+//! What is known of a segment's messages while it is written or scanned: which messages are in it and where. A pure fold
+//! over its records; the same records always give the same entries, whoever folds them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::format::RecordView;
+use super::segment::Origin;
+use super::window::Window;
+use crate::model::{DestinationId, Epoch, Offset, RecordKind};
+
+/// `(epoch, end of its last record)`, ascending.
+pub(super) type History = Vec<(Epoch, Offset)>;
+
+/// Records that an epoch reaches to `end`.
+pub(super) fn extend_history(history: &mut History, epoch: Epoch, end: Offset) {
+    match history.last_mut() {
+        Some(last) if last.0 == epoch => last.1 = end,
+        _ => history.push((epoch, end)),
+    }
+}
+
+/// Where one message stands, and what a dispatcher wants to know without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Entry {
+    /// Its sequence within the destination.
+    pub(super) sequence: u64,
+    /// First byte: of its first chunk, or of its record when it has none.
+    pub(super) start: Offset,
+    /// Bytes from `start` to the end of its record.
+    pub(super) span: u64,
+    /// When it expires, in seconds since 1970, rounded up; 0 = never.
+    pub(super) expiry: u32,
+    /// When it is due, in seconds since 1970, rounded down; 0 = at once.
+    pub(super) due: u32,
+    /// Priority, 0 to 9.
+    pub(super) priority: u8,
+    /// Bit 0: the cleaner wrote it again. Bit 1: its body is in chunks.
+    pub(super) flags: u8,
+}
+
+impl Entry {
+    /// After the last byte of its record.
+    pub(super) fn end(&self) -> Offset {
+        Offset(self.start.0 + self.span)
+    }
+}
+
+const MOVED: u8 = 1;
+const CHUNKED: u8 = 2;
+
+/// Entries by destination, then sequence, then place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Entries {
+    by_destination: HashMap<DestinationId, BTreeMap<(u64, Offset), Entry>>,
+}
+
+impl Entries {
+    fn insert(&mut self, destination: DestinationId, entry: Entry) {
+        let of = self.by_destination.entry(destination).or_default();
+        of.insert((entry.sequence, entry.start), entry);
+    }
+
+    /// Adds to `window` what it wants of these entries.
+    pub(super) fn collect(&self, destination: DestinationId, window: &mut Window<'_>) {
+        let Some(entries) = self.by_destination.get(&destination) else { return };
+        for &(first, last) in window.ranges {
+            for entry in entries.range((first, Offset(0))..=(last, Offset(u64::MAX))).map(|(_, entry)| entry)
+            {
+                if !window.offer(*entry) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Lowest and highest sequence of a destination.
+    pub(super) fn bounds(&self, destination: DestinationId) -> Option<(u64, u64)> {
+        let entries = self.by_destination.get(&destination)?;
+        Some((entries.first_key_value()?.0.0, entries.last_key_value()?.0.0))
+    }
+
+    /// Everything, sorted.
+    pub(super) fn sorted(&self) -> Vec<(DestinationId, Entry)> {
+        let mut destinations: Vec<_> = self.by_destination.iter().collect();
+        destinations.sort_by_key(|(id, _)| **id);
+        destinations
+            .into_iter()
+            .flat_map(|(id, entries)| entries.values().map(|entry| (*id, *entry)))
+            .collect()
+    }
+}
+
+/// A finished segment's summary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Summary {
+    /// Where the segment begins.
+    pub(super) origin: Origin,
+    /// Where it ends.
+    pub(super) end: Offset,
+    /// Checksum of its last record.
+    pub(super) last: u32,
+    /// Epochs of its records.
+    pub(super) history: History,
+    /// Messages of the groups that end in it.
+    pub(super) entries: Entries,
+}
+
+/// The fold over the records of the segment that is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Live {
+    /// The segment so far.
+    pub(super) summary: Summary,
+    /// Epoch of the last record.
+    pub(super) epoch: Epoch,
+    /// Where the open group began; the end when none is open.
+    group: Offset,
+    /// Where the chunks began that stand directly before the end.
+    chunks: Option<Offset>,
+    /// Messages of the open group: entries only when it is complete, for an epoch start may discard it.
+    pending: Vec<(DestinationId, Entry)>,
+}
+
+impl Live {
+    /// An empty segment. If a group is open at its base, that group's records from `origin.group` on come next, then
+    /// [`Live::begin`].
+    pub(super) fn new(origin: Origin) -> Live {
+        let summary = Summary {
+            origin,
+            end: origin.base,
+            last: origin.previous,
+            history: History::new(),
+            entries: Entries::default(),
+        };
+        Live { summary, epoch: origin.epoch, group: origin.group, chunks: None, pending: Vec::new() }
+    }
+
+    /// The records before the segment's base have been pushed: from here on they are its own.
+    pub(super) fn begin(&mut self) {
+        let Origin { base, previous, epoch, .. } = self.summary.origin;
+        (self.summary.end, self.summary.last, self.epoch) = (base, previous, epoch);
+        self.summary.history.clear();
+    }
+
+    /// After the last record.
+    pub(super) fn end(&self) -> Offset {
+        self.summary.end
+    }
+
+    /// Whether this record must begin a new segment.
+    pub(super) fn is_full(&self, record: &RecordView, segment_bytes: u64) -> bool {
+        let base = self.summary.origin.base;
+        self.end() > base && record.end.0 - base.0 > segment_bytes
+    }
+
+    /// Begins a new segment at the end of this one, which is returned.
+    pub(super) fn roll(&mut self) -> Summary {
+        let origin =
+            Origin { base: self.end(), previous: self.summary.last, epoch: self.epoch, group: self.group };
+        let next = Summary {
+            origin,
+            end: origin.base,
+            last: origin.previous,
+            history: History::new(),
+            entries: Entries::default(),
+        };
+        std::mem::replace(&mut self.summary, next)
+    }
+
+    /// Takes the next record.
+    pub(super) fn push(&mut self, record: &RecordView) {
+        let kind = RecordKind::from_code(record.kind);
+        if kind == Some(RecordKind::EpochStart) {
+            self.pending.clear();
+            self.chunks = None;
+            self.group = record.offset;
+        }
+        match kind {
+            Some(RecordKind::Chunk) => {
+                self.chunks.get_or_insert(record.offset);
+            }
+            Some(RecordKind::Message | RecordKind::Move) => {
+                let chunks = self.chunks.take();
+                self.pending.extend(entry(record, chunks, kind == Some(RecordKind::Move)));
+            }
+            _ => self.chunks = None,
+        }
+        if !record.more {
+            for (destination, entry) in self.pending.drain(..) {
+                self.summary.entries.insert(destination, entry);
+            }
+            self.chunks = None;
+            self.group = record.end;
+        }
+        (self.summary.end, self.summary.last, self.epoch) = (record.end, record.crc, record.epoch);
+        extend_history(&mut self.summary.history, record.epoch, record.end);
+    }
+}
+
+/// Reads destination, sequence and the message's fixed part at the front of the payload; none when it is too short to
+/// be a message, which the state's fold will refuse.
+fn entry(record: &RecordView, chunks: Option<Offset>, moved: bool) -> Option<(DestinationId, Entry)> {
+    let raw = &record.payload[..];
+    let destination = u32::from_le_bytes(*raw.first_chunk()?);
+    let i64_at = |at: usize| raw.get(at..)?.first_chunk().map(|raw| i64::from_le_bytes(*raw));
+    let message = 12;
+    let seconds = |ms: i64, up: i64| u32::try_from(ms.max(0).saturating_add(up) / 1000).unwrap_or(u32::MAX);
+    let start = chunks.unwrap_or(record.offset);
+    let flags = if moved { MOVED } else { 0 } | if chunks.is_some() { CHUNKED } else { 0 };
+    let entry = Entry {
+        sequence: i64_at(4)? as u64,
+        start,
+        span: record.end.0 - start.0,
+        expiry: seconds(i64_at(message + 16)?, 999),
+        due: seconds(i64_at(message + 24)?, 0),
+        priority: raw.get(message + 2).copied()?.min(9),
+        flags,
+    };
+    Some((DestinationId(destination), entry))
+}

@@ -1,0 +1,512 @@
+//! The handle of a log: what is appended goes to the writer thread; what is read comes from the bytes still in memory or
+//! from the files.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::StorageError;
+use super::format::{Batch, Header, RECORD_HEADER_BYTES, check, records};
+use super::live::{History, Live, extend_history};
+use super::recovery::{self, Damage, Opened};
+use super::segment::{Origin, Segment};
+use super::sidecar::Sealed;
+use super::writer::{Command, Notify, Shared, Writer, write_sidecars};
+use crate::env::{Disk, DiskLock};
+use crate::model::{Epoch, Offset, Position};
+
+/// Sizes of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogOptions {
+    /// Bytes of records in one segment file; a longer record gets a segment of its own.
+    pub segment_bytes: u64,
+    /// Bytes at the end of the log that stay in memory for readers that keep up.
+    pub tail_bytes: usize,
+}
+
+impl Default for LogOptions {
+    fn default() -> LogOptions {
+        LogOptions { segment_bytes: 100 * 1024 * 1024, tail_bytes: 16 * 1024 * 1024 }
+    }
+}
+
+/// What a log tells, from its writer's thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogEvent {
+    /// Everything below is on the disk. Ascending between two cuts of the log.
+    Durable(Offset),
+    /// A write or a sync failed, for this reason: nothing more is written in this process. Told once.
+    Failed(String),
+}
+
+/// What a log holds after it has been opened or cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// First offset of the log.
+    pub base: Offset,
+    /// Where it ends.
+    pub end: Position,
+    /// Checksum of the last record.
+    pub last: u32,
+    /// Every epoch that has a record in the log, and the one that was in force at its base, with the end of its last
+    /// record; ascending.
+    pub history: Vec<(Epoch, Offset)>,
+    /// Bytes of a torn tail that were cut off; nobody had been told that they were durable.
+    pub cut: u64,
+    /// Whether the log did not exist before.
+    pub created: bool,
+    /// Durable bytes that are not what was written. The log ends before them and takes no records until it is
+    /// truncated or reset.
+    pub damage: Option<Damage>,
+}
+
+/// A log. Clones are the same log; the files close with the last one, after all that was appended is written.
+#[derive(Clone)]
+pub struct Log {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) shared: Arc<Shared>,
+    front: Mutex<Front>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    _lock: DiskLock,
+}
+
+/// What an append changes at once, before anything is written.
+pub(super) struct Front {
+    /// None once the log closes.
+    sender: Option<Sender<Command>>,
+    /// Bases of finished segments, for the thread that writes sidecars.
+    sealer: Option<Sender<Offset>>,
+    pub(super) live: Live,
+    /// The last batches: all that is not durable, and before it what fits into `tail_bytes`.
+    tail: VecDeque<Batch>,
+    tail_bytes: usize,
+    /// Whether the log ends before damaged bytes.
+    damaged: bool,
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Log({} to {})", self.base(), self.end())
+    }
+}
+
+impl Log {
+    /// Opens the log in `dir`, or creates it there, and starts its writer. `notify` is called on the writer's thread
+    /// and must not block; it must not own a clone of the log.
+    ///
+    /// # Errors
+    /// [`StorageError::Locked`]: another process has it open. [`StorageError::Io`]: the directory or a file cannot be
+    /// read or written. Damage is no error, see [`Recovered::damage`].
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        options: LogOptions,
+        notify: Notify,
+    ) -> Result<(Log, Recovered), StorageError> {
+        Log::open_known(disk, dir, options, notify, false)
+    }
+
+    /// As [`Log::open`]; `expected`: there has been a log, so that an empty directory is damage.
+    pub(super) fn open_known(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        options: LogOptions,
+        notify: Notify,
+        expected: bool,
+    ) -> Result<(Log, Recovered), StorageError> {
+        disk.create_dir_all(dir).map_err(StorageError::io("create", dir))?;
+        let lock = disk.lock(dir).map_err(|e| match e.kind() {
+            std::io::ErrorKind::WouldBlock => StorageError::Locked(dir.to_owned()),
+            _ => StorageError::io("lock", dir)(e),
+        })?;
+        let Opened { segments, sealed, live, hint, cut, created, damage } =
+            recovery::open(disk.as_ref(), dir, options, expected)?;
+        let active = segments[segments.len() - 1].clone();
+        let written = live.end();
+        let shared = Arc::new(Shared {
+            disk,
+            dir: dir.to_owned(),
+            options,
+            segments: RwLock::new(segments),
+            durable: AtomicU64::new(written.0),
+            sealed: Mutex::new(sealed),
+            failure: OnceLock::new(),
+        });
+        let (sender, receiver) = channel();
+        let (sealer, finished) = channel();
+        let front = Front {
+            sender: Some(sender),
+            sealer: Some(sealer),
+            live,
+            tail: VecDeque::new(),
+            tail_bytes: 0,
+            damaged: damage.is_some(),
+        };
+        let writer = Writer {
+            shared: shared.clone(),
+            receiver,
+            notify,
+            hint,
+            active,
+            written,
+            hint_synced: Instant::now(),
+        };
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            thread::Builder::new()
+                .name(name.into())
+                .spawn(run)
+                .map_err(StorageError::io("start the threads of", dir))
+        };
+        let sidecars = shared.clone();
+        let threads = vec![
+            spawn("log-writer", Box::new(move || writer.run()))?,
+            spawn("log-sidecars", Box::new(move || write_sidecars(&sidecars, &finished)))?,
+        ];
+        let inner = Inner { shared, front: Mutex::new(front), threads: Mutex::new(threads), _lock: lock };
+        let log = Log { inner: Arc::new(inner) };
+        let recovered = log.recovered(&log.front());
+        Ok((log, Recovered { cut, created, damage, ..recovered }))
+    }
+
+    pub(super) fn front(&self) -> MutexGuard<'_, Front> {
+        self.inner.front.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recovered(&self, front: &Front) -> Recovered {
+        let sealed = self.inner.shared.sealed();
+        let live = &front.live.summary;
+        let first = sealed.values().next().map_or(live.origin, |sealed| sealed.origin);
+        let mut history = History::new();
+        if first.epoch > Epoch(0) {
+            history.push((first.epoch, first.base));
+        }
+        let epochs = sealed.values().flat_map(|sealed| &sealed.history).chain(&live.history);
+        epochs.for_each(|(epoch, end)| extend_history(&mut history, *epoch, *end));
+        Recovered {
+            base: first.base,
+            end: Position { epoch: front.live.epoch, offset: front.live.end() },
+            last: front.live.summary.last,
+            history,
+            cut: 0,
+            created: false,
+            damage: None,
+        }
+    }
+
+    /// Appends a batch behind all others, without waiting: [`LogEvent::Durable`] tells when it is on the disk. A log
+    /// that has failed takes nothing and says nothing.
+    ///
+    /// # Panics
+    /// When the batch does not begin at the log's end or does not continue its last record, or when the log is
+    /// damaged: writing it would destroy the log.
+    pub fn append(&self, batch: Batch) {
+        let mut front = self.front();
+        if batch.bytes.is_empty() || self.inner.shared.failure.get().is_some() {
+            return;
+        }
+        assert!(!front.damaged, "nothing is appended to a damaged log");
+        assert_eq!(batch.at, front.live.end(), "a batch begins where the log ends");
+        let previous = Header::parse(&batch.bytes).map(|header| header.previous);
+        assert_eq!(previous, Some(front.live.summary.last), "a batch continues the log's last record");
+        let segment_bytes = self.inner.shared.options.segment_bytes;
+        let mut rolls = Vec::new();
+        for record in records(batch.at, &batch.bytes) {
+            if front.live.is_full(&record, segment_bytes) {
+                let sealed = Arc::new(Sealed::new(front.live.roll()));
+                rolls.push(front.live.summary.origin);
+                front.seal(&self.inner.shared, sealed);
+            }
+            front.live.push(&record);
+        }
+        assert_eq!(front.live.end(), batch.end(), "a batch is whole records");
+        front.tail_bytes += batch.bytes.len();
+        front.tail.push_back(batch.clone());
+        front.trim(&self.inner.shared);
+        front.tell(Command::Write { batch, rolls });
+    }
+
+    /// Waits until everything appended so far is durable, and returns the end of it.
+    ///
+    /// # Errors
+    /// [`StorageError::Failed`] when the log has failed, before or meanwhile.
+    pub fn sync(&self) -> Result<Offset, StorageError> {
+        let (reply, answer) = sync_channel(1);
+        self.front().tell(Command::Sync(reply));
+        self.wait(&answer)
+    }
+
+    fn wait(
+        &self,
+        answer: &std::sync::mpsc::Receiver<Result<Offset, StorageError>>,
+    ) -> Result<Offset, StorageError> {
+        answer.recv().unwrap_or_else(|_| {
+            self.inner.shared.check()?;
+            Err(StorageError::Failed("the writer has ended".into()))
+        })
+    }
+
+    /// Durably cuts the log back to `to`, the end of a record. What is cut never looks valid again, whatever is written
+    /// in its place. Ends the state of damage when `to` is not above it.
+    ///
+    /// # Errors
+    /// [`StorageError::Range`]: `to` is not in the log or inside of a record; nothing has changed.
+    /// [`StorageError::Failed`]: the log has failed.
+    pub fn truncate(&self, to: Offset) -> Result<Recovered, StorageError> {
+        let mut front = self.front();
+        let (reply, answer) = sync_channel(1);
+        front.tell(Command::Sync(reply));
+        self.wait(&answer)?;
+        let segments = self.inner.shared.segments();
+        let range = || StorageError::Range { at: to, base: segments[0].origin.base, end: front.live.end() };
+        let at = segments.iter().rposition(|segment| segment.origin.base <= to).ok_or_else(range)?;
+        if to > front.live.end() {
+            return Err(range());
+        }
+        let (live, damage) = recovery::fold(&segments, at, to)?;
+        if damage.is_some() {
+            return Err(range());
+        }
+        let base = live.summary.origin.base;
+        self.change(&mut front, live, |reply| Command::Truncate { base, to, reply })
+    }
+
+    /// Durably empties the log and begins it anew behind `base`, whose record had the checksum `previous`: for a slave
+    /// whose log ends before its master's begins. Ends the state of damage.
+    ///
+    /// # Errors
+    /// [`StorageError::Failed`]: the log has failed.
+    pub fn reset(&self, base: Position, previous: u32) -> Result<Recovered, StorageError> {
+        let origin = Origin { base: base.offset, previous, epoch: base.epoch, group: base.offset };
+        self.change(&mut self.front(), Live::new(origin), |reply| Command::Reset { origin, reply })
+    }
+
+    /// Has the writer cut the files, then lets `live` be the end of the log.
+    fn change(
+        &self,
+        front: &mut Front,
+        live: Live,
+        command: impl FnOnce(SyncSender<Result<Offset, StorageError>>) -> Command,
+    ) -> Result<Recovered, StorageError> {
+        let (reply, answer) = sync_channel(1);
+        front.tell(command(reply));
+        self.wait(&answer)?;
+        let first = self.inner.shared.segments()[0].origin.base;
+        let kept = first..live.summary.origin.base;
+        self.inner.shared.sealed().retain(|base, _| kept.contains(base));
+        front.live = live;
+        front.tail.clear();
+        front.tail_bytes = 0;
+        front.damaged = false;
+        Ok(self.recovered(front))
+    }
+
+    /// Lets go of the whole segments below `base`, soon.
+    pub fn drop_below(&self, base: Offset) {
+        let front = self.front();
+        self.inner.shared.sealed().retain(|_, sealed| sealed.end > base);
+        front.tell(Command::Drop { base });
+    }
+
+    /// First offset of the log.
+    pub fn base(&self) -> Offset {
+        let segments = self.inner.shared.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments[0].origin.base
+    }
+
+    /// What stood before the first record: position and checksum, for [`Log::reset`] of another node.
+    pub fn origin(&self) -> (Position, u32) {
+        let segments = self.inner.shared.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let Origin { base, previous, epoch, .. } = segments[0].origin;
+        (Position { epoch, offset: base }, previous)
+    }
+
+    /// End of all that has been appended.
+    pub fn end(&self) -> Offset {
+        self.front().live.end()
+    }
+
+    /// End of all that is durable here.
+    pub fn durable(&self) -> Offset {
+        Offset(self.inner.shared.durable.load(Ordering::Acquire))
+    }
+
+    /// The same as [`Log::read`] if what is asked for is still in memory. Never blocks on a disk.
+    pub fn read_recent(&self, from: Offset, bytes_max: usize) -> Option<Bytes> {
+        let slices = self.front().tail_slices(from, bytes_max);
+        match &slices[..] {
+            [] => None,
+            [slice] => whole_records(from, slice.clone(), bytes_max).ok(),
+            slices => whole_records(from, slices.concat().into(), bytes_max).ok(),
+        }
+    }
+
+    /// Whole records from `from` on, at most `bytes_max` bytes of them, but at least one unless `from` is the end. Finds
+    /// what has not been written yet too. Blocking I/O, from any thread.
+    ///
+    /// # Errors
+    /// [`StorageError::Range`]: `from` is not in the log. [`StorageError::Corrupt`]: no valid record stands there.
+    pub fn read(&self, from: Offset, bytes_max: usize) -> Result<Bytes, StorageError> {
+        let (tail, until) = {
+            let front = self.front();
+            let (base, end) = (self.base(), front.live.end());
+            if from < base || from > end {
+                return Err(StorageError::Range { at: from, base, end });
+            }
+            let until = front.tail_at();
+            (front.tail_slices(from, bytes_max), until)
+        };
+        match &tail[..] {
+            [] if from >= until => Ok(Bytes::new()),
+            [] => self.read_file(from, until, bytes_max),
+            [slice] => whole_records(from, slice.clone(), bytes_max),
+            slices => whole_records(from, slices.concat().into(), bytes_max),
+        }
+    }
+
+    fn read_file(&self, from: Offset, until: Offset, bytes_max: usize) -> Result<Bytes, StorageError> {
+        let (segment, end) = self.segment_of(from)?;
+        let until = until.min(end);
+        let to = Offset(until.0.min(from.0.saturating_add(bytes_max.max(RECORD_HEADER_BYTES) as u64)));
+        let bytes = segment.bytes(from, to)?.freeze();
+        match Header::parse(&bytes) {
+            Some(header) if header.bytes() > bytes.len() && from.plus(header.bytes()) <= until => {
+                whole_records(from, segment.bytes(from, from.plus(header.bytes()))?.freeze(), bytes_max)
+            }
+            _ => whole_records(from, bytes, bytes_max),
+        }
+    }
+
+    /// The segment that holds `at`, and where the next one begins (the end of numbers for the last).
+    pub(super) fn segment_of(&self, at: Offset) -> Result<(Arc<Segment>, Offset), StorageError> {
+        let segments = self.inner.shared.segments();
+        let next = segments.partition_point(|segment| segment.origin.base <= at);
+        let Some(segment) = next.checked_sub(1).and_then(|index| segments.get(index)) else {
+            let (base, end) = (segments[0].origin.base, self.end());
+            return Err(StorageError::Range { at, base, end });
+        };
+        let end = segments.get(next).map_or(Offset(u64::MAX), |next| next.origin.base);
+        Ok((segment.clone(), end))
+    }
+}
+
+impl Log {
+    /// Reads a finished segment again whose sidecar is damaged, and has another one written.
+    pub(super) fn rebuild_sidecar(&self, damaged: &Sealed) -> Result<Arc<Sealed>, StorageError> {
+        let base = damaged.origin.base;
+        tracing::warn!("the sidecar of segment {base} is damaged and is rebuilt");
+        let segments = self.inner.shared.segments();
+        let at = segments.iter().position(|segment| segment.origin.base == base);
+        let at = at.filter(|at| at + 1 < segments.len()).ok_or_else(|| StorageError::Range {
+            at: base,
+            base: self.base(),
+            end: self.end(),
+        })?;
+        let sealed = recovery::read_sealed(&segments, at)?;
+        let sealed =
+            sealed.map_err(|damage| StorageError::Corrupt { at: damage.at, reason: damage.reason })?;
+        let (front, sealed) = (self.front(), Arc::new(sealed));
+        // The log may have been cut meanwhile; then this answer is the last use of what was read.
+        if self
+            .inner
+            .shared
+            .sealed()
+            .get(&base)
+            .is_some_and(|now| (now.end, now.last) == (sealed.end, sealed.last))
+        {
+            front.seal(&self.inner.shared, sealed.clone());
+        }
+        Ok(sealed)
+    }
+}
+
+/// Cuts `bytes` behind the last whole record within `bytes_max`, or behind the first, after checking each.
+fn whole_records(from: Offset, mut bytes: Bytes, bytes_max: usize) -> Result<Bytes, StorageError> {
+    let (mut at, mut done) = (from, 0);
+    while done < bytes.len() {
+        let rest = &bytes[done..];
+        if done > 0
+            && Header::parse(rest).is_none_or(|header| done + header.bytes() > bytes_max.min(bytes.len()))
+        {
+            break;
+        }
+        let header = check(at, rest).map_err(|e| StorageError::Corrupt { at, reason: e.to_string() })?;
+        done += header.bytes();
+        at = at.plus(header.bytes());
+    }
+    bytes.truncate(done);
+    Ok(bytes)
+}
+
+impl Front {
+    /// Keeps what is known of a finished segment, and has its sidecar written.
+    fn seal(&self, shared: &Shared, sealed: Arc<Sealed>) {
+        let base = sealed.origin.base;
+        shared.sealed().insert(base, sealed);
+        if let Some(sealer) = &self.sealer {
+            // Without that thread the entries stay in memory.
+            let _ = sealer.send(base);
+        }
+    }
+
+    fn tell(&self, command: Command) {
+        if let Some(sender) = &self.sender {
+            // Without a writer nothing is confirmed; whoever waits for an answer sees the channel close.
+            let _ = sender.send(command);
+        }
+    }
+
+    /// Forgets the oldest durable batches that are more than the tail's share of memory.
+    fn trim(&mut self, shared: &Shared) {
+        let durable = shared.durable.load(Ordering::Acquire);
+        while self.tail_bytes > shared.options.tail_bytes
+            && let Some(first) = self.tail.front()
+            && first.end().0 <= durable
+        {
+            self.tail_bytes -= first.bytes.len();
+            self.tail.pop_front();
+        }
+    }
+
+    /// Where the tail begins; everything below is in the files.
+    pub(super) fn tail_at(&self) -> Offset {
+        self.tail.front().map_or(self.live.end(), |batch| batch.at)
+    }
+
+    /// The tail's bytes from `from` on, no more batches than fill `bytes_max`; none when they are in the files.
+    pub(super) fn tail_slices(&self, from: Offset, bytes_max: usize) -> Vec<Bytes> {
+        let first = self.tail.partition_point(|batch| batch.end() <= from);
+        let (mut slices, mut bytes) = (Vec::new(), 0);
+        for batch in self.tail.range(first..) {
+            let skip = from.0.saturating_sub(batch.at.0) as usize;
+            if batch.at > from && slices.is_empty() || bytes >= bytes_max && bytes > 0 {
+                break;
+            }
+            slices.push(batch.bytes.slice(skip..));
+            bytes += batch.bytes.len() - skip;
+        }
+        slices
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let front = self.front.get_mut().unwrap_or_else(PoisonError::into_inner);
+        (front.sender, front.sealer) = (None, None);
+        for thread in self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            // A log let go of by `notify` itself ends without waiting for its own thread.
+            if thread.thread().id() != thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Reading the whole log to see whether it is what was written.
+
+use super::StorageError;
+use super::log::Log;
+use super::recovery::Damage;
+use super::segment::{RecordReader, Stop};
+use crate::model::Offset;
+
+/// What a full read of a log found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Segments read.
+    pub segments: usize,
+    /// Valid records.
+    pub records: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The first offset at which the log is not what was written.
+    pub damage: Option<Damage>,
+}
+
+impl Log {
+    /// Reads all of the log that is durable now, in order, and checks every record; `progress` hears the offset after
+    /// each mebibyte or so. Blocking I/O for as long as that takes; the log may be used meanwhile.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`]: a file cannot be read. Damage is in the report.
+    pub fn verify(&self, mut progress: impl FnMut(Offset)) -> Result<VerifyReport, StorageError> {
+        let mut report = VerifyReport::default();
+        let segments = self.inner.shared.segments();
+        let durable = self.durable();
+        let mut told = Offset(0);
+        for (number, segment) in segments.iter().enumerate() {
+            let next = segments.get(number + 1).map(|next| next.origin);
+            let to = next.map_or(durable, |next| next.base.min(durable));
+            let mut reader = RecordReader::new(segment, segment.origin.base, to);
+            let mut last = segment.origin.previous;
+            report.segments += 1;
+            let damage = loop {
+                match reader.next() {
+                    Ok(Some(record)) => {
+                        last = record.crc;
+                        report.records += 1;
+                        report.bytes += record.end.0 - record.offset.0;
+                        if record.end.0 - told.0 >= 1 << 20 {
+                            told = record.end;
+                            progress(told);
+                        }
+                    }
+                    Ok(None) if next.is_some_and(|next| next.previous != last) => {
+                        break Some("the next segment does not continue this one".into());
+                    }
+                    Ok(None) => break None,
+                    Err(Stop::Invalid(reason)) => break Some(reason),
+                    Err(Stop::Disk(e)) => return Err(e),
+                }
+            };
+            if let Some(reason) = damage {
+                report.damage = Some(Damage { at: reader.at, reason });
+                return Ok(report);
+            }
+        }
+        Ok(report)
+    }
+}

@@ -1,0 +1,226 @@
+//! Reading a window of a destination's messages: from the sidecars which and where, then the messages themselves with
+//! few large reads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use super::StorageError;
+use super::format::{check, join_body, records};
+use super::live::Entry;
+use super::log::Log;
+use super::segment::READ_BYTES;
+use super::sidecar::Sealed;
+use crate::model::{DestinationId, Message, Offset, Record, Sequence};
+
+/// Bytes of others between two wanted messages that are read rather than skipped.
+const GAP_BYTES_MAX: u64 = 32 * 1024;
+
+/// Which messages of a destination are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WindowRequest {
+    /// The destination.
+    pub destination: DestinationId,
+    /// Inclusive ranges of wanted sequences.
+    pub ranges: Vec<(u64, u64)>,
+    /// Only messages whose records end at or below this offset: what has been applied.
+    pub below: Offset,
+    /// Most messages in the answer.
+    pub entries_max: usize,
+    /// Most bytes in the answer; one message comes whatever its size.
+    pub bytes_max: usize,
+}
+
+/// A message from the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// Its place in the destination's order.
+    pub sequence: Sequence,
+    /// The message with its whole body, in memory of its own.
+    pub message: Message,
+}
+
+/// The lowest wanted entries found so far.
+pub(super) struct Window<'a> {
+    /// Wanted sequences: ascending and disjoint inclusive ranges.
+    pub(super) ranges: &'a [(u64, u64)],
+    below: Offset,
+    entries_max: usize,
+    found: BTreeMap<u64, Entry>,
+}
+
+impl Window<'_> {
+    /// Takes a wanted entry; entries of one source come in ascending order. False: no further one of this source can
+    /// be of use.
+    pub(super) fn offer(&mut self, entry: Entry) -> bool {
+        if entry.end() > self.below {
+            return true;
+        }
+        if self.is_full_below(entry.sequence) {
+            return false;
+        }
+        // A moved message stands in two places: the later one stays longer.
+        let kept = self.found.entry(entry.sequence).or_insert(entry);
+        if entry.start > kept.start {
+            *kept = entry;
+        }
+        if self.found.len() > self.entries_max {
+            self.found.pop_last();
+        }
+        true
+    }
+
+    /// Whether nothing from `sequence` on has a place any more.
+    fn is_full_below(&self, sequence: u64) -> bool {
+        let highest = self.found.last_key_value().map(|(highest, _)| *highest);
+        self.found.len() >= self.entries_max && highest.is_none_or(|highest| sequence > highest)
+    }
+}
+
+impl Log {
+    /// The first wanted messages, in order, each once. Fewer than `entries_max` of them, with less than `bytes_max`
+    /// bytes, mean that the log has no more. Blocking I/O, from any thread.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`]: a message's bytes are not what was written: the node must be repaired.
+    /// [`StorageError::Io`]: the disk.
+    pub fn scan(&self, request: &WindowRequest) -> Result<Vec<Loaded>, StorageError> {
+        let ranges = disjoint(&request.ranges);
+        let entries = self.find(request, &ranges)?;
+        let mut bytes = 0;
+        let fitting = entries.iter().take_while(|entry| {
+            let first = bytes == 0;
+            bytes += entry.span;
+            first || bytes <= request.bytes_max as u64
+        });
+        let fitting = fitting.count();
+        let mut loaded = Vec::with_capacity(fitting);
+        let mut rest = &entries[..fitting];
+        while let Some((first, _)) = rest.split_first() {
+            let (count, end) = run(rest);
+            let bytes = self.span(first.start, end)?;
+            for entry in &rest[..count] {
+                let from = (entry.start.0 - first.start.0) as usize;
+                let bytes = bytes.slice(from..from + entry.span as usize);
+                loaded.push(load(request.destination, entry, &bytes)?);
+            }
+            rest = &rest[count..];
+        }
+        Ok(loaded)
+    }
+
+    fn find(&self, request: &WindowRequest, ranges: &[(u64, u64)]) -> Result<Vec<Entry>, StorageError> {
+        let WindowRequest { destination, below, entries_max, .. } = *request;
+        let mut window = Window { ranges, below, entries_max, found: BTreeMap::new() };
+        let mut sources: Vec<(u64, Arc<Sealed>)> = {
+            // Both under the lock of the front: a segment is finished under it.
+            let front = self.front();
+            front.live.summary.entries.collect(destination, &mut window);
+            let first =
+                |sealed: &Arc<Sealed>| Some((sealed.first_wanted(destination, ranges)?, sealed.clone()));
+            self.inner.shared.sealed().values().filter_map(first).collect()
+        };
+        sources.sort_by_key(|(first, _)| *first);
+        for (first, sealed) in sources {
+            if window.is_full_below(first) {
+                break;
+            }
+            if sealed.collect(destination, &mut window).is_err() {
+                let rebuilt = self.rebuild_sidecar(&sealed)?;
+                if rebuilt.collect(destination, &mut window).is_err() {
+                    let reason = "its sidecar cannot be rebuilt".into();
+                    return Err(StorageError::Corrupt { at: sealed.origin.base, reason });
+                }
+            }
+        }
+        Ok(window.found.into_values().collect())
+    }
+
+    /// The bytes `from..to`, from the files and from what is still in memory.
+    fn span(&self, from: Offset, to: Offset) -> Result<Bytes, StorageError> {
+        let (until, tail) = {
+            let front = self.front();
+            let until = front.tail_at().min(to);
+            (until, front.tail_slices(from.max(until), (to.0 - from.0) as usize))
+        };
+        if from >= until
+            && let [slice] = &tail[..]
+            && slice.len() as u64 >= to.0 - from.0
+        {
+            return Ok(slice.slice(..(to.0 - from.0) as usize));
+        }
+        let mut bytes = BytesMut::with_capacity((to.0 - from.0) as usize);
+        let mut at = from;
+        while at < until {
+            let (segment, end) = self.segment_of(at)?;
+            let part = segment.bytes(at, end.min(until))?;
+            at = end.min(until);
+            if bytes.is_empty() { bytes = part } else { bytes.extend_from_slice(&part) }
+        }
+        tail.iter().filter(|_| to > until).for_each(|slice| bytes.extend_from_slice(slice));
+        if (bytes.len() as u64) < to.0 - from.0 {
+            return Err(StorageError::Corrupt {
+                at: from.plus(bytes.len()),
+                reason: "the log ends here".into(),
+            });
+        }
+        bytes.truncate((to.0 - from.0) as usize);
+        Ok(bytes.freeze())
+    }
+}
+
+/// How many of the entries are read at once, and where the last of these ends.
+fn run(entries: &[Entry]) -> (usize, Offset) {
+    let (first, mut end) = (entries[0], entries[0].end());
+    let mut count = 1;
+    for entry in &entries[1..] {
+        let near = entry.start >= end && entry.start.0 - end.0 <= GAP_BYTES_MAX;
+        if !near || entry.end().0 - first.start.0 > READ_BYTES as u64 {
+            break;
+        }
+        (count, end) = (count + 1, entry.end());
+    }
+    (count, end)
+}
+
+/// Decodes the message whose records are `bytes`, after checking them.
+fn load(destination: DestinationId, entry: &Entry, bytes: &Bytes) -> Result<Loaded, StorageError> {
+    let corrupt = |at: Offset, reason: String| StorageError::Corrupt { at, reason };
+    let (mut at, mut done) = (entry.start, 0);
+    while done < bytes.len() {
+        let header = check(at, &bytes[done..]).map_err(|e| corrupt(at, e.to_string()))?;
+        (at, done) = (at.plus(header.bytes()), done + header.bytes());
+    }
+    let mut chunks = Vec::new();
+    for view in records(entry.start, bytes) {
+        match Record::decode(view.kind, view.payload).map_err(|e| corrupt(view.offset, e.to_string()))? {
+            Record::Chunk(chunk) => chunks.push(chunk),
+            Record::Message { destination: of, sequence, message }
+            | Record::Move { destination: of, sequence, message }
+                if of == destination && sequence.0 == entry.sequence && view.end == entry.end() =>
+            {
+                let joined =
+                    if chunks.is_empty() { Ok(message.detached()) } else { join_body(&chunks, &message) };
+                let message = joined.map_err(|e| corrupt(view.offset, e.to_string()))?;
+                return Ok(Loaded { sequence, message });
+            }
+            _ => break,
+        }
+    }
+    Err(corrupt(entry.start, format!("message {} is not here", entry.sequence)))
+}
+
+/// The ranges in order, without overlaps.
+fn disjoint(ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    let mut sorted: Vec<_> = ranges.iter().copied().filter(|(first, last)| first <= last).collect();
+    sorted.sort_unstable();
+    let mut out: Vec<(u64, u64)> = Vec::with_capacity(sorted.len());
+    for (first, last) in sorted {
+        match out.last_mut() {
+            Some(before) if before.1 >= first => before.1 = before.1.max(last),
+            _ => out.push((first, last)),
+        }
+    }
+    out
+}

@@ -1,0 +1,291 @@
+//! The one thread that changes the log's files. It takes all batches that wait, writes them with one call and syncs once;
+//! whatever comes in meanwhile goes into the next round. After the first failure it writes nothing more: what a failed
+//! sync left behind is unknown, and a second one may report success for lost pages.
+
+use std::collections::BTreeMap;
+use std::io::{self, IoSlice};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::StorageError;
+use super::format::Batch;
+use super::hint::Hint;
+use super::log::{LogEvent, LogOptions};
+use super::segment::{Origin, Segment};
+use super::sidecar::{Sealed, Sidecar};
+use crate::env::Disk;
+use crate::model::Offset;
+
+/// Most bytes of one round, so that no confirmation waits for a long write.
+const ROUND_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How far behind the hint on the disk may be while the log is written.
+const HINT_SYNC_PERIOD: Duration = Duration::from_secs(1);
+
+/// What the writer and the readers of a log have in common.
+pub(super) struct Shared {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) dir: PathBuf,
+    pub(super) options: LogOptions,
+    /// Ascending; never empty. The writer changes it.
+    pub(super) segments: RwLock<Vec<Arc<Segment>>>,
+    /// What is in each finished segment, by base. Changed under the lock of the log's front, but for a sidecar that
+    /// takes the place of entries in memory.
+    pub(super) sealed: Mutex<BTreeMap<Offset, Arc<Sealed>>>,
+    /// Everything below is written and synced.
+    pub(super) durable: AtomicU64,
+    /// Why the log has failed; set once.
+    pub(super) failure: OnceLock<String>,
+}
+
+impl Shared {
+    /// The open segments, ascending.
+    pub(super) fn segments(&self) -> Vec<Arc<Segment>> {
+        self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is in each finished segment.
+    pub(super) fn sealed(&self) -> MutexGuard<'_, BTreeMap<Offset, Arc<Sealed>>> {
+        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fails when the log has.
+    pub(super) fn check(&self) -> Result<(), StorageError> {
+        self.failure.get().map_or(Ok(()), |reason| Err(StorageError::Failed(reason.clone())))
+    }
+}
+
+/// What the writer is told, in order.
+pub(super) enum Command {
+    /// Append; a segment begins at each of `rolls`.
+    Write { batch: Batch, rolls: Vec<Origin> },
+    /// Answer when everything before is durable.
+    Sync(SyncSender<Result<Offset, StorageError>>),
+    /// Durably cut the log: the segment with this base is the last one, and ends at `to`.
+    Truncate { base: Offset, to: Offset, reply: SyncSender<Result<Offset, StorageError>> },
+    /// Durably begin anew.
+    Reset { origin: Origin, reply: SyncSender<Result<Offset, StorageError>> },
+    /// Remove whole segments below.
+    Drop { base: Offset },
+}
+
+pub(super) type Notify = Box<dyn Fn(LogEvent) + Send + Sync>;
+
+pub(super) struct Writer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) receiver: Receiver<Command>,
+    pub(super) notify: Notify,
+    pub(super) hint: Hint,
+    /// The segment that is written, the last one.
+    pub(super) active: Arc<Segment>,
+    /// End of what is written.
+    pub(super) written: Offset,
+    pub(super) hint_synced: Instant,
+}
+
+impl Writer {
+    /// Runs until every handle of the log is gone and all it was told is done.
+    pub(super) fn run(mut self) {
+        let mut next = None;
+        while let Some(command) = next.take().or_else(|| self.receiver.recv().ok()) {
+            match self.shared.check().and_then(|()| self.execute(command)) {
+                Ok(command) => next = command,
+                Err(e) => self.fail(&e),
+            }
+        }
+        if self.shared.failure.get().is_none()
+            && let Err(e) = self.hint.sync()
+        {
+            tracing::warn!("{e}");
+        }
+    }
+
+    /// Does one command, or one round of writes; returns the command that ended the round.
+    fn execute(&mut self, command: Command) -> Result<Option<Command>, StorageError> {
+        let (result, reply) = match command {
+            Command::Write { batch, rolls } => return self.round(batch, rolls),
+            Command::Drop { base } => return self.drop_below(base).map(|()| None),
+            Command::Sync(reply) => (Ok(()), reply),
+            Command::Truncate { base, to, reply } => (self.truncate(base, to), reply),
+            Command::Reset { origin, reply } => (self.reset(origin), reply),
+        };
+        // A caller that has gone away needs no answer.
+        let _ = reply.send(match &result {
+            Ok(()) => Ok(self.written),
+            Err(e) => Err(StorageError::Failed(e.to_string())),
+        });
+        result.map(|()| None)
+    }
+
+    fn round(&mut self, batch: Batch, rolls: Vec<Origin>) -> Result<Option<Command>, StorageError> {
+        let (mut parts, mut bytes, mut next) = (Vec::new(), 0, Some(Command::Write { batch, rolls }));
+        while let Some(Command::Write { batch, rolls }) = next {
+            bytes += batch.bytes.len();
+            let (mut at, mut rest) = (batch.at, batch.bytes);
+            for origin in rolls {
+                parts.push(rest.split_to((origin.base.0 - at.0) as usize));
+                at = origin.base;
+                self.flush(&mut parts, true)?;
+                self.roll(origin)?;
+            }
+            parts.push(rest);
+            next = if bytes < ROUND_BYTES_MAX { self.receiver.try_recv().ok() } else { None };
+        }
+        self.flush(&mut parts, false)?;
+        if self.hint_synced.elapsed() >= HINT_SYNC_PERIOD {
+            self.hint.sync()?;
+            self.hint_synced = Instant::now();
+        }
+        Ok(next)
+    }
+
+    /// Writes `parts` to the end of the active segment, makes them durable and says so. `seal`: the segment gets nothing
+    /// more, and gives back what it has reserved.
+    fn flush(&mut self, parts: &mut Vec<Bytes>, seal: bool) -> Result<(), StorageError> {
+        let bytes: usize = parts.iter().map(Bytes::len).sum();
+        if bytes == 0 && !seal {
+            return Ok(());
+        }
+        let end = self.written.plus(bytes);
+        let mut slices: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        let file = &self.active.file;
+        let mut write = || {
+            file.write_at(self.active.place(self.written), &mut slices)?;
+            if seal {
+                file.set_len(self.active.place(end))?;
+            }
+            file.sync_data()
+        };
+        write().map_err(StorageError::io("write", &self.active.path))?;
+        parts.clear();
+        self.durable(end)
+    }
+
+    fn durable(&mut self, end: Offset) -> Result<(), StorageError> {
+        let news = end != self.written;
+        self.written = end;
+        self.shared.durable.store(end.0, Ordering::Release);
+        if news {
+            (self.notify)(LogEvent::Durable(end));
+            self.hint.write(end)?;
+        }
+        Ok(())
+    }
+
+    /// Begins a new segment at the end of the active one, which is durable.
+    fn roll(&mut self, origin: Origin) -> Result<(), StorageError> {
+        assert_eq!(origin.base, self.written, "a segment begins where the one before ends");
+        self.hint.sync()?;
+        self.create(origin)
+    }
+
+    fn create(&mut self, origin: Origin) -> Result<(), StorageError> {
+        let Shared { disk, dir, options, segments, .. } = &*self.shared;
+        let segment = Arc::new(Segment::create(disk.as_ref(), dir, origin, options.segment_bytes)?);
+        self.active = segment.clone();
+        segments.write().unwrap_or_else(PoisonError::into_inner).push(segment);
+        Ok(())
+    }
+
+    fn truncate(&mut self, base: Offset, to: Offset) -> Result<(), StorageError> {
+        // First the hint: with a higher one, what is cut now would look like damage after a crash in between.
+        self.hint.force(to)?;
+        self.remove_from(Offset(base.0 + 1))?;
+        let active = self.shared.segments().last().cloned();
+        let active = active.ok_or_else(|| StorageError::Failed("no segment is left".into()))?;
+        active.cut(to, self.shared.options.segment_bytes)?;
+        self.active = active;
+        self.written = to;
+        self.shared.durable.store(to.0, Ordering::Release);
+        Ok(())
+    }
+
+    fn reset(&mut self, origin: Origin) -> Result<(), StorageError> {
+        self.hint.force(Offset(0))?;
+        self.remove_from(Offset(0))?;
+        self.create(origin)?;
+        self.written = origin.base;
+        self.shared.durable.store(origin.base.0, Ordering::Release);
+        self.hint.write(origin.base)?;
+        self.hint.sync()
+    }
+
+    /// Removes the segments with a base of `base` or more, known or not, the last one first: what is left after a crash
+    /// is a whole log that ends earlier.
+    fn remove_from(&mut self, base: Offset) -> Result<(), StorageError> {
+        let Shared { disk, dir, segments, .. } = &*self.shared;
+        let mut bases = Segment::list(disk.as_ref(), dir)?;
+        bases.retain(|found| *found >= base);
+        for found in bases.into_iter().rev() {
+            self.shared.remove_segment(found)?;
+        }
+        segments.write().unwrap_or_else(PoisonError::into_inner).retain(|known| known.origin.base < base);
+        Ok(())
+    }
+
+    /// Removes the segments that end at or below `base`, the first one first.
+    fn drop_below(&mut self, base: Offset) -> Result<(), StorageError> {
+        loop {
+            let segments = self.shared.segments();
+            let [first, second, ..] = &segments[..] else { return Ok(()) };
+            if second.origin.base > base {
+                return Ok(());
+            }
+            self.shared.remove_segment(first.origin.base)?;
+            self.shared.segments.write().unwrap_or_else(PoisonError::into_inner).remove(0);
+        }
+    }
+
+    fn fail(&self, error: &StorageError) {
+        if self.shared.failure.set(error.to_string()).is_ok() {
+            (self.notify)(LogEvent::Failed(error.to_string()));
+        }
+    }
+}
+
+/// Writes the sidecars of finished segments, on a thread of its own: sorting and writing one takes longer than a
+/// confirmation may.
+pub(super) fn write_sidecars(shared: &Shared, bases: &Receiver<Offset>) {
+    for base in bases {
+        let Some(sealed) = shared.sealed().get(&base).cloned() else { continue };
+        match sealed.written(shared.disk.as_ref(), &shared.dir) {
+            Ok(Some(written)) => {
+                let mut all = shared.sealed();
+                // The log may have been cut meanwhile: then this sidecar fits no segment and is never opened.
+                if all.get(&base).is_some_and(|now| Arc::ptr_eq(now, &sealed)) {
+                    all.insert(base, Arc::new(written));
+                }
+            }
+            Ok(None) => {}
+            Err(e) => tracing::warn!("a sidecar stays in memory: {e}"),
+        }
+    }
+}
+
+impl Shared {
+    /// Durably removes one segment. Each removal is made durable before the next, so that no crash leaves a gap.
+    fn remove_segment(&self, base: Offset) -> Result<(), StorageError> {
+        let path = self.dir.join(Segment::name(base));
+        self.disk.remove(&path).map_err(StorageError::io("remove", &path))?;
+        let sidecar = self.dir.join(Sidecar::name(base));
+        match self.disk.remove(&sidecar) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!("cannot remove {}: {e}", sidecar.display())
+            }
+            _ => {}
+        }
+        self.disk.sync_dir(&self.dir).map_err(StorageError::io("sync", &self.dir))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.fail(&StorageError::Failed("the writer met a broken invariant".into()));
+        }
+    }
+}
