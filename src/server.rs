@@ -1,24 +1,26 @@
 //! Builds everything once, starts it, stops it.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::admin::Admin;
 use crate::broker::{BrokerOptions, Gate};
 use crate::config::{Config, Replicated, Store, TransportConnector, ZkAcl};
-use crate::coordination::{Coordinator, CoordinatorEvent, FixedCoordinator, ZooKeeperCoordinator, ZooKeeperOptions};
+use crate::coordination::{
+    Coordinator, CoordinatorEvent, FixedCoordinator, ZooKeeperCoordinator, ZooKeeperOptions,
+};
 use crate::env::{Clock, Disk, SystemClock, SystemDisk};
 use crate::model::StoreId;
-use crate::node::{Node, NodeError, NodeParts, Request};
+use crate::node::{Node, NodeError, NodeParts, Request, Snapshot};
 use crate::protocol::{Listener, ListenerError};
 use crate::replication::{PeerOptions, ReplicaSettings};
-use crate::storage::{LogEvent, LogOptions, StorageError};
 use crate::storage::Store as Disks;
+use crate::storage::{LogEvent, LogOptions, StorageError};
 
 /// How long a starting node waits for ZooKeeper. A running one waits for ever.
 const ZOOKEEPER_TIME_MAX: Duration = Duration::from_secs(15);
@@ -73,7 +75,9 @@ impl ServerError {
         match self {
             ServerError::System(_) => 1,
             ServerError::ZooKeeper { .. } => 4,
-            ServerError::Directory { .. } | ServerError::Damaged { .. } | ServerError::Node(NodeError::Group(_)) => 5,
+            ServerError::Directory { .. }
+            | ServerError::Damaged { .. }
+            | ServerError::Node(NodeError::Group(_)) => 5,
             ServerError::Port(_) => 6,
             ServerError::Node(NodeError::Store(_)) => 7,
         }
@@ -100,11 +104,15 @@ pub async fn run(config: Config) -> Result<(), ServerError> {
         Err(error) => {
             node.stop();
             node.ended().await?;
-            return Err(ServerError::Port(format!("the console cannot listen on {}: {error}", config.console.bind)));
+            return Err(ServerError::Port(format!(
+                "the console cannot listen on {}: {error}",
+                config.console.bind
+            )));
         }
     };
-    let waiting = zookeeper_answers(&node, &config);
+    let waiting = zookeeper_answers(node.snapshot.clone(), &config);
     tokio::pin!(waiting);
+    let mut serving = node.serving.clone();
     let mut doors = Doors { config: &config, gate, clock, open: Vec::new() };
     let mut answered = false;
     let result = loop {
@@ -121,11 +129,9 @@ pub async fn run(config: Config) -> Result<(), ServerError> {
                     break Err(error);
                 }
             }
-            changed = node.serving.changed() => {
-                if changed.is_err() {
-                    break node.ended().await.map_err(ServerError::from);
-                }
-                if let Err(error) = doors.follow(&node).await {
+            Ok(()) = serving.changed() => {
+                let serves = *serving.borrow_and_update();
+                if let Err(error) = doors.follow(&node, serves).await {
                     break Err(error);
                 }
             }
@@ -149,8 +155,7 @@ struct Doors<'a> {
 impl Doors<'_> {
     /// Opens or closes the client ports as the node serves or not. A lone broker whose port is taken cannot go on; a
     /// master gives way to another node.
-    async fn follow(&mut self, node: &Node) -> Result<(), ServerError> {
-        let serves = *node.serving.borrow();
+    async fn follow(&mut self, node: &Node, serves: bool) -> Result<(), ServerError> {
         if !serves {
             self.close().await;
             node.listening.send_replace(Vec::new());
@@ -195,9 +200,11 @@ async fn probe(connector: &TransportConnector) -> Result<(), ServerError> {
 }
 
 /// Waits until ZooKeeper has been heard once.
-async fn zookeeper_answers(node: &Node, config: &Config) -> Result<(), ServerError> {
+async fn zookeeper_answers(
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    config: &Config,
+) -> Result<(), ServerError> {
     let Store::Replicated(replicated) = &config.store else { return Ok(()) };
-    let mut snapshots = node.snapshot.clone();
     let heard = snapshots.wait_for(|s| s.group.as_ref().is_some_and(|g| g.zk_connected));
     match tokio::time::timeout(ZOOKEEPER_TIME_MAX, heard).await {
         // A node that has ended tells why by itself.
@@ -290,7 +297,8 @@ fn open_store(
         // The node has ended: nobody waits for it any more.
         let _ = notify.send(event);
     });
-    let store = Disks::open(Arc::clone(&kind.disk), &kind.directory, node, options, tell).map_err(unusable)?;
+    let store =
+        Disks::open(Arc::clone(&kind.disk), &kind.directory, node, options, tell).map_err(unusable)?;
     if store.recovered.cut > 0 {
         let bytes = store.recovered.cut;
         tracing::warn!(bytes, "a torn tail of the log was cut; nobody had been told that it was durable");
@@ -314,13 +322,16 @@ fn repair(kind: &Kind<'_>, mut store: Disks) -> Result<Disks, ServerError> {
     Ok(store)
 }
 
-fn coordinator(replicated: Option<&Replicated>, events: mpsc::UnboundedSender<CoordinatorEvent>) -> Coordinator {
+fn coordinator(
+    replicated: Option<&Replicated>,
+    events: mpsc::UnboundedSender<CoordinatorEvent>,
+) -> Coordinator {
     let Some(replicated) = replicated else { return FixedCoordinator::start(events) };
     let options = ZooKeeperOptions {
         address: replicated.zk_address.clone(),
         path: replicated.zk_path.clone(),
         session_timeout: replicated.zk_session_timeout,
-        auth: replicated.zk_auth.as_ref().map(|secret| secret.reveal().to_owned()),
+        auth: replicated.zk_auth.as_ref().map(|secret| secret.expose().to_owned()),
         acl: acl(&replicated.zk_acl),
     };
     ZooKeeperCoordinator::start(options, events)
@@ -328,7 +339,8 @@ fn coordinator(replicated: Option<&Replicated>, events: mpsc::UnboundedSender<Co
 
 /// ZooKeeper's bits for the letters of `rwcda`.
 fn acl(acl: &ZkAcl) -> Vec<(i32, String, String)> {
-    let bits = |letters: &str| letters.chars().filter_map(|c| "rwcda".find(c)).fold(0, |sum, bit| sum | 1 << bit);
+    let bits =
+        |letters: &str| letters.chars().filter_map(|c| "rwcda".find(c)).fold(0, |sum, bit| sum | 1 << bit);
     match acl {
         ZkAcl::Open => Vec::new(),
         ZkAcl::Creator => vec![(bits("rwcda"), "auth".to_owned(), String::new())],

@@ -239,8 +239,8 @@ fn destination(view: crate::broker::DestinationView) -> DestinationStatus {
 fn connection(view: crate::broker::SessionView) -> ConnectionStatus {
     ConnectionStatus {
         session: view.session.0,
-        client_id: view.info.client_id,
-        user: view.info.user,
+        client_id: Some(view.info.client_id).filter(|id| !id.is_empty()),
+        user: Some(view.info.user).filter(|user| !user.is_empty()),
         remote: view.info.remote,
         connector: String::new(),
         subscriptions: view.subscriptions as u64,

@@ -47,6 +47,13 @@ pub enum ListenerError {
     },
 }
 
+impl ListenerError {
+    fn bind(connector: &TransportConnector, source: io::Error) -> ListenerError {
+        let (name, address) = (connector.name.clone(), authority(&connector.host, connector.port));
+        ListenerError::Bind { name, address, source }
+    }
+}
+
 /// A running connector. [`Listener::stop`] ends it; dropping it does too, without waiting.
 #[derive(Debug)]
 pub struct Listener {
@@ -71,11 +78,7 @@ impl Listener {
             return Err(ListenerError::Unsupported { name, scheme: connector.scheme, tls: connector.tls });
         };
         let bound = bind(&connector.host, connector.port).await;
-        let (socket, address) = bound.map_err(|source| ListenerError::Bind {
-            name: name.clone(),
-            address: authority(&connector.host, connector.port),
-            source,
-        })?;
+        let (socket, address) = bound.map_err(|source| ListenerError::bind(connector, source))?;
         let shared = Shared { gate, clock, body_bytes_max: connector.frame_bytes_max };
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(accept(socket, protocol, shared, connector.maximum_connections, stopped));
@@ -83,6 +86,16 @@ impl Listener {
         info!("Listening for connections at: {}://{shown}", protocol.name());
         info!("Connector {name} started");
         Ok(Listener { name, address, stop, task })
+    }
+
+    /// Whether the connector's address could be bound now. A slave finds a taken port at its start, not when it is
+    /// promoted.
+    ///
+    /// # Errors
+    /// As [`Listener::start`].
+    pub async fn probe(connector: &TransportConnector) -> Result<(), ListenerError> {
+        let bound = bind(&connector.host, connector.port).await;
+        bound.map(|_| ()).map_err(|source| ListenerError::bind(connector, source))
     }
 
     /// The address that is bound: tells the port where the configuration says 0.

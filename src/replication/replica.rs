@@ -27,7 +27,7 @@ pub struct ReplicaSettings {
 }
 
 /// Highest record format that this version reads and writes.
-pub const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 /// How often a master shows life to its slaves.
 pub(super) const HEARTBEAT_EVERY: Duration = Duration::from_millis(100);
 /// How long a master may dispatch after it sent what a quorum of voters has answered.
@@ -200,7 +200,6 @@ impl Replica {
     pub fn serving(&self) -> bool {
         matches!(&self.role, Role::Leading(leading) if leading.serving())
     }
-
 
     /// The slaves that stream from this master: node, store and what is durable there.
     pub fn slaves(&self) -> impl Iterator<Item = (&str, StoreId, Offset)> {

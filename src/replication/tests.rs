@@ -6,9 +6,7 @@ use std::time::Duration;
 use crate::coordination::{GroupRecord, Member, MemberId, MemberRecord, View};
 use crate::model::{Epoch, Identity, Offset, Position, Promise, StoreId};
 
-use super::{
-    Action, Batch, ConnectionId, Event, History, LogState, Replica, ReplicaSettings, StreamId,
-};
+use super::{Action, Batch, ConnectionId, Event, History, LogState, Replica, ReplicaSettings, StreamId};
 
 /// Every record of the simulated log takes so many bytes.
 const RECORD: u64 = 10;
@@ -215,7 +213,8 @@ impl World {
         if !keep_unsynced {
             node.disk.log.truncate(node.disk.synced);
         }
-        let gone: Vec<_> = self.connections.iter().filter(|(_, c)| c.slave == n || c.master == n).map(|(c, _)| *c).collect();
+        let gone: Vec<_> =
+            self.connections.iter().filter(|(_, c)| c.slave == n || c.master == n).map(|(c, _)| *c).collect();
         gone.into_iter().for_each(|c| self.close(c, "the peer died"));
     }
 
@@ -232,7 +231,13 @@ impl World {
 
     /// Members of dead processes go.
     fn expire_dead(&mut self) {
-        let live: BTreeSet<_> = self.nodes.iter().filter(|n| n.replica.is_some()).filter_map(|n| n.session).map(|s| s.0).collect();
+        let live: BTreeSet<_> = self
+            .nodes
+            .iter()
+            .filter(|n| n.replica.is_some())
+            .filter_map(|n| n.session)
+            .map(|s| s.0)
+            .collect();
         let before = self.members.len();
         self.members.retain(|id, _| live.contains(id));
         if self.members.len() != before {
@@ -329,7 +334,8 @@ impl World {
             }
             Action::Truncate(to) => {
                 let keep = (to.0 / RECORD) as usize;
-                let voter = self.tree_group.as_ref().is_some_and(|g| g.votes(self.nodes[n].disk.identity.store));
+                let voter =
+                    self.tree_group.as_ref().is_some_and(|g| g.votes(self.nodes[n].disk.identity.store));
                 let log = &self.nodes[n].disk.log;
                 let agreed = log.iter().zip(&self.chosen).take_while(|(a, b)| a == b).count();
                 if voter && agreed > keep {
@@ -351,7 +357,11 @@ impl World {
             Action::Commit(to) => self.committed(n, to),
             Action::Dial(stream, address, hello) => self.dial(n, stream, &address, *hello),
             Action::HangUp(stream) => {
-                let found = self.connections.iter().find(|(_, c)| c.slave == n && c.stream == stream).map(|(c, _)| *c);
+                let found = self
+                    .connections
+                    .iter()
+                    .find(|(_, c)| c.slave == n && c.stream == stream)
+                    .map(|(c, _)| *c);
                 if let Some(connection) = found {
                     let c = self.connections.remove(&connection)?;
                     let (delay, life) = (self.rng.ms(3), self.nodes[c.master].life);
@@ -359,7 +369,11 @@ impl World {
                 }
             }
             Action::Ack(stream, ack) => {
-                let found = self.connections.iter().find(|(_, c)| c.slave == n && c.stream == stream).map(|(c, _)| *c);
+                let found = self
+                    .connections
+                    .iter()
+                    .find(|(_, c)| c.slave == n && c.stream == stream)
+                    .map(|(c, _)| *c);
                 if let Some(connection) = found {
                     self.to_master(connection, Event::Ack(connection, ack));
                 }
@@ -370,24 +384,34 @@ impl World {
             }
             Action::Unbind => {
                 self.nodes[n].bound = false;
-                let gone: Vec<_> = self.connections.iter().filter(|(_, c)| c.master == n).map(|(c, _)| *c).collect();
+                let gone: Vec<_> =
+                    self.connections.iter().filter(|(_, c)| c.master == n).map(|(c, _)| *c).collect();
                 gone.into_iter().for_each(|c| self.close(c, "unbound"));
             }
             Action::Welcome(connection, welcome) => {
                 if let Some(c) = self.connections.get_mut(&connection) {
                     c.next = Some(welcome.truncate_to);
                     let stream = c.stream;
-                    self.to_slave(connection, |n, life| What::Event(n, life, Event::Welcome(stream, welcome)));
+                    self.to_slave(connection, |n, life| {
+                        What::Event(n, life, Event::Welcome(stream, welcome))
+                    });
                     self.pump(n);
                 }
             }
             Action::Refuse(connection, reason) => self.close(connection, &reason),
             Action::Heartbeat(heartbeat) => {
-                let all: Vec<_> = self.connections.iter().filter(|(_, c)| c.master == n && c.next.is_some()).map(|(c, _)| *c).collect();
+                let all: Vec<_> = self
+                    .connections
+                    .iter()
+                    .filter(|(_, c)| c.master == n && c.next.is_some())
+                    .map(|(c, _)| *c)
+                    .collect();
                 for connection in all {
                     let stream = self.connections[&connection].stream;
                     let heartbeat = heartbeat.clone();
-                    self.to_slave(connection, |n, life| What::Event(n, life, Event::Heartbeat(stream, heartbeat)));
+                    self.to_slave(connection, |n, life| {
+                        What::Event(n, life, Event::Heartbeat(stream, heartbeat))
+                    });
                 }
                 self.pump(n);
             }
@@ -407,7 +431,8 @@ impl World {
             }
             Action::AllowDispatch(allowed) => {
                 self.nodes[n].dispatching = allowed;
-                let others = (0..NODES).filter(|o| *o != n && self.nodes[*o].replica.is_some() && !self.nodes[*o].paused);
+                let others = (0..NODES)
+                    .filter(|o| *o != n && self.nodes[*o].replica.is_some() && !self.nodes[*o].paused);
                 if allowed && others.clone().any(|o| self.nodes[o].dispatching) {
                     self.fail("M2: two masters dispatch");
                 }
@@ -426,7 +451,8 @@ impl World {
         }
         let known = to.min(self.chosen.len());
         if log[..known] != self.chosen[..known] {
-            let text = format!("L3: n{n} commits {:?}, chosen was {:?}", &log[..known], &self.chosen[..known]);
+            let text =
+                format!("L3: n{n} commits {:?}, chosen was {:?}", &log[..known], &self.chosen[..known]);
             self.fail(&text);
         }
         if to > self.chosen.len() {
@@ -449,7 +475,9 @@ impl World {
     fn dial(&mut self, n: usize, stream: StreamId, address: &str, hello: super::Hello) {
         let master: usize = address[1..].parse().unwrap();
         let (delay, life) = (self.rng.ms(4), self.nodes[n].life);
-        let reached = self.nodes[master].bound && self.nodes[master].replica.is_some() && !self.cut.contains(&(n, master));
+        let reached = self.nodes[master].bound
+            && self.nodes[master].replica.is_some()
+            && !self.cut.contains(&(n, master));
         if !reached {
             self.at(delay, What::Event(n, life, Event::MasterGone(stream, "refused".into())));
             return;
@@ -457,7 +485,8 @@ impl World {
         self.next_connection += 1;
         let connection = ConnectionId(self.next_connection);
         let (to_slave, to_master) = (self.now, self.now);
-        self.connections.insert(connection, Connection { slave: n, master, stream, next: None, to_slave, to_master });
+        self.connections
+            .insert(connection, Connection { slave: n, master, stream, next: None, to_slave, to_master });
         self.to_master(connection, Event::Hello(connection, Box::new(hello)));
     }
 
@@ -511,7 +540,12 @@ impl World {
     fn write_group(&mut self, n: usize, version: i32, record: GroupRecord) {
         self.nodes[n].answered += 1;
         if version == self.tree_version {
-            self.note(format!("n{n} writes epoch {} master {:?}: {}", record.epoch, record.master.as_ref().map(|m| &m.node), record.cause));
+            self.note(format!(
+                "n{n} writes epoch {} master {:?}: {}",
+                record.epoch,
+                record.master.as_ref().map(|m| &m.node),
+                record.cause
+            ));
             self.tree_version += 1;
             self.tree_group = Some(record);
         }
@@ -521,12 +555,17 @@ impl World {
     fn deliver(&mut self, what: What) {
         let paused = |w: &World, n: usize| w.nodes[n].paused;
         match what {
-            What::Event(n, life, _) | What::Records(n, life, ..) | What::Look(n, life) | What::Synced(n, life, ..)
+            What::Event(n, life, _)
+            | What::Records(n, life, ..)
+            | What::Look(n, life)
+            | What::Synced(n, life, ..)
                 if self.nodes[n].life != life =>
             {
                 // Messages for an earlier life of a process, or of its log.
             }
-            What::Event(n, ..) | What::Records(n, ..) | What::Look(n, _) | What::Synced(n, ..) if paused(self, n) => {
+            What::Event(n, ..) | What::Records(n, ..) | What::Look(n, _) | What::Synced(n, ..)
+                if paused(self, n) =>
+            {
                 self.at(Duration::from_millis(20), what);
             }
             What::Event(n, _, event) => self.step(n, event),
@@ -597,7 +636,12 @@ impl World {
             5 => {
                 self.cut.insert((n, other));
                 self.note(format!("the link from n{n} to n{other} is cut"));
-                let cut: Vec<_> = self.connections.iter().filter(|(_, c)| c.slave == n && c.master == other).map(|(c, _)| *c).collect();
+                let cut: Vec<_> = self
+                    .connections
+                    .iter()
+                    .filter(|(_, c)| c.slave == n && c.master == other)
+                    .map(|(c, _)| *c)
+                    .collect();
                 cut.into_iter().for_each(|c| self.close(c, "cut"));
             }
             6 => self.cut.clear(),

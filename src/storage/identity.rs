@@ -10,44 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::StorageError;
 use crate::env::{Disk, random_u128};
-use crate::model::{Epoch, GroupId, Promise, StoreId, Voter};
+use crate::model::{Identity, Promise, StoreId};
 
 const FORMAT: u32 = 1;
 const NAME: &str = "identity.json";
 /// A longer file is no identity.
 const BYTES_MAX: u64 = 1 << 20;
-
-/// What a store is and has promised.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    /// The store, drawn when it was formatted.
-    pub store: StoreId,
-    /// The node whose store it is.
-    pub node: String,
-    /// The highest promise that was given.
-    pub promise: Promise,
-    /// The highest group record that was seen; none in a blank store.
-    pub known: Option<GroupKnown>,
-}
-
-/// What a store remembers of its group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GroupKnown {
-    /// Identity of the group.
-    pub group_id: GroupId,
-    /// Epoch of the record.
-    pub epoch: Epoch,
-    /// Number of changes of the voters.
-    pub config: u64,
-    /// The stores that count.
-    pub voters: Vec<Voter>,
-    /// Nodes in the group.
-    pub replicas: usize,
-    /// Name of the broker.
-    pub name: String,
-    /// Highest record format that may be written.
-    pub format: u32,
-}
 
 #[derive(Serialize, Deserialize)]
 struct Envelope {
@@ -167,7 +135,7 @@ mod tests {
 
     use super::*;
     use crate::env::SystemDisk;
-    use crate::model::Claim;
+    use crate::model::{Claim, Epoch, GroupId, Known, Voter};
 
     fn open(dir: &Path) -> Result<(IdentityFile, Identity), StorageError> {
         IdentityFile::open(Arc::new(SystemDisk), dir, "n1")
@@ -179,14 +147,11 @@ mod tests {
         let (file, mut identity) = open(dir.path()).unwrap();
         assert_eq!(open(dir.path()).unwrap().1, identity);
         identity.promise = Promise { epoch: Epoch(u64::MAX), claim: Claim(7) };
-        identity.known = Some(GroupKnown {
+        identity.known = Some(Known {
             group_id: GroupId(1 << 100),
             epoch: Epoch(3),
             config: 4,
             voters: vec![Voter { node: "n1".into(), store: identity.store }],
-            replicas: 3,
-            name: "b\"roker\n".into(),
-            format: 1,
         });
         file.save(&identity).unwrap();
         assert_eq!(open(dir.path()).unwrap().1, identity);

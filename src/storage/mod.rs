@@ -23,7 +23,7 @@ pub use format::{
     Batch, BatchBuilder, CHUNK_BYTES, FormatError, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RecordView,
     cut_body, join_body, records, verify,
 };
-pub use identity::{GroupKnown, Identity, IdentityFile};
+pub use identity::IdentityFile;
 pub use index::{Checkpoint, Index, IndexError, IndexHandle, SledIndex};
 pub use log::{Log, LogEvent, LogOptions, Recovered};
 pub use recovery::Damage;

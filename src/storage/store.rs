@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::identity::{Identity, IdentityFile};
+use super::identity::IdentityFile;
 use super::log::{Log, LogEvent, LogOptions, Recovered};
 use super::{IndexHandle, StorageError};
 use crate::env::Disk;
+use crate::model::Identity;
 
 /// Everything a node has on its disk.
 pub struct Store {
