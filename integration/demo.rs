@@ -62,7 +62,8 @@ impl Counts {
 }
 
 fn cluster(script: &str, arguments: &[&str]) -> String {
-    let output = Command::new(script).args(arguments).output().unwrap_or_else(|error| panic!("{script}: {error}"));
+    let output =
+        Command::new(script).args(arguments).output().unwrap_or_else(|error| panic!("{script}: {error}"));
     assert!(output.status.success(), "{script} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
@@ -74,13 +75,17 @@ async fn main() -> ExitCode {
         eprintln!("demo SCRIPT ADDRESS,ADDRESS,.. MESSAGES");
         return ExitCode::from(2);
     };
-    let addresses: Vec<SocketAddr> = addresses.split(',').map(|text| text.parse().expect("an address")).collect();
+    let addresses: Vec<SocketAddr> =
+        addresses.split(',').map(|text| text.parse().expect("an address")).collect();
     let all: u64 = messages.parse().expect("a number of messages");
     let mut plan = Plan::new(addresses, "/queue/demo");
     plan.pace = Duration::ZERO;
     plan.messages = Some(all.div_ceil(u64::from(plan.producers)));
     let all = plan.messages.unwrap_or_default() * u64::from(plan.producers);
-    println!("sending {all} persistent messages with {} producers, each waiting for every receipt;", plan.producers);
+    println!(
+        "sending {all} persistent messages with {} producers, each waiting for every receipt;",
+        plan.producers
+    );
     println!("{} consumers acknowledge each one; the master is killed in the middle.", plan.consumers);
     story(script, plan, all).await
 }
@@ -124,5 +129,9 @@ async fn story(script: &str, plan: Plan, all: u64) -> ExitCode {
     }
     println!("{}", verdict.summary());
     println!("{} lost", verdict.lost.len());
-    if verdict.is_clean() && verdict.acknowledged == verdict.confirmed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if verdict.is_clean() && verdict.acknowledged == verdict.confirmed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -237,5 +237,6 @@ impl Drop for Cluster {
 
 /// The program under test: the one built with these tests, or `QUORATE_BIN`.
 pub(crate) fn binary() -> PathBuf {
-    std::env::var_os("QUORATE_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_quorate")), PathBuf::from)
+    std::env::var_os("QUORATE_BIN")
+        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_quorate")), PathBuf::from)
 }

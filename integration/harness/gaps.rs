@@ -8,7 +8,8 @@ use super::history::{Event, What};
 pub(crate) fn longest(events: &[Event], from: Duration, to: Duration) -> Duration {
     let mut longest = Duration::ZERO;
     let mut last: Option<Duration> = None;
-    let confirmed = events.iter().filter(|event| matches!(event.what, What::Confirmed(_))).map(|event| event.at);
+    let confirmed =
+        events.iter().filter(|event| matches!(event.what, What::Confirmed(_))).map(|event| event.at);
     for at in confirmed.chain([to]) {
         let before = last.replace(at);
         if at < from {
@@ -75,12 +76,15 @@ impl Gaps {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::history::MessageName;
+    use super::*;
 
     fn confirmations(times: &[u64]) -> Vec<Event> {
         let message = MessageName { producer: 1, sequence: 1 };
-        times.iter().map(|ms| Event { at: Duration::from_millis(*ms), what: What::Confirmed(message) }).collect()
+        times
+            .iter()
+            .map(|ms| Event { at: Duration::from_millis(*ms), what: What::Confirmed(message) })
+            .collect()
     }
 
     #[test]

@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::wait::eventually;
 use super::history::{ConnectionName, History, MessageName, What};
 use super::stomp::{Connection, Frame};
+use super::wait::eventually;
 
 /// How the load behaves.
 #[derive(Clone)]
@@ -120,7 +120,8 @@ impl Load {
     /// that was confirmed, or nothing has moved for `quiet`; ends them and gives the history.
     pub(crate) async fn finish(mut self, quiet: Duration) -> History {
         self.shared.sending.store(false, Ordering::Relaxed);
-        let ended = timeout(Duration::from_secs(60), async { while self.producers.join_next().await.is_some() {} });
+        let ended =
+            timeout(Duration::from_secs(60), async { while self.producers.join_next().await.is_some() {} });
         ended.await.expect("producers end");
         let history = self.shared.history.clone();
         let (mut place, mut moved) = (0, history.now());
@@ -130,7 +131,9 @@ impl Load {
             place += events.len();
             for event in &events {
                 match event.what {
-                    What::Confirmed(message) if !acknowledged.contains(&message) => drop(open.insert(message)),
+                    What::Confirmed(message) if !acknowledged.contains(&message) => {
+                        drop(open.insert(message))
+                    }
                     What::Acknowledged(message) => {
                         open.remove(&message);
                         acknowledged.insert(message);

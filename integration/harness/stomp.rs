@@ -93,7 +93,8 @@ fn decode(buffer: &mut BytesMut) -> Result<Option<Frame>> {
         buffer.advance(1);
     }
     let Some(head) = buffer.windows(2).position(|pair| pair == b"\n\n") else { return Ok(None) };
-    let text = std::str::from_utf8(&buffer[..head]).map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
+    let text =
+        std::str::from_utf8(&buffer[..head]).map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
     let mut lines = text.split('\n');
     let command = lines.next().unwrap_or_default().to_owned();
     let mut headers = Vec::new();
