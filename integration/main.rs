@@ -1,6 +1,11 @@
 //! Tests of the whole: one binary, a module per subject.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
-
+mod backlog;
 mod dependencies;
+mod failover;
+mod harness;
+mod hostile;
+mod misconfig;
+mod seeds;
+mod start;
 mod tidy;

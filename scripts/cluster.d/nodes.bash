@@ -29,9 +29,6 @@ uri = "stomp://$(client_address "$node"):$(port stomp "$node")"
 
 [console]
 bind = "$(client_address "$node"):$(port console "$node")"
-
-[log]
-level = "$log_filter"
 TOML
 }
 
@@ -41,9 +38,8 @@ node_start() {
     local dir
     dir=$(node_dir "$1")
     running "$dir" && return
-    # Variables named QUORATE_.. override keys of the configuration; those of this script are none.
-    launch "$dir" env -u QUORATE_RUN -u QUORATE_PORT_BASE -u QUORATE_BIN -u QUORATE_ZK_SESSION_TIMEOUT -u QUORATE_LOG \
-        "$binary" run --config "$dir/quorate.toml"
+    # Nobody's variables but this script's reach the nodes: QUORATE_STORE_.. would override keys of their configuration.
+    launch "$dir" env $(compgen -e QUORATE_ | sed 's/^/-u /') QUORATE_LOG="$log_filter" "$binary" run --config "$dir/quorate.toml"
 }
 
 node_serves() { listens "$(client_address "$1")" "$(port stomp "$1")"; }
@@ -118,8 +114,8 @@ cluster_introduction() {
 group$group serves STOMP on one of $addresses
   the election:  scripts/cluster zk ls $(zk_path "$group")
                  scripts/cluster zk get $(zk_path "$group")
-  send:          $binary produce --broker $addresses --body hello queue/SampleQueue
-  receive:       $binary consume --broker $addresses --count 1 queue/SampleQueue
+  send:          $binary produce --broker $addresses queue/SampleQueue --body hello
+  receive:       $binary consume --broker $addresses queue/SampleQueue --count 1
 TEXT
     done
     say ''

@@ -7,10 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use crate::broker::Gate;
-use crate::env::SystemClock;
 use crate::protocol::Listener;
-use crate::protocol::tests::{connector, listen, start_core};
+use crate::protocol::tests::{listen, restart, start_core};
 
 use super::{
     AckMode, BrowseOptions, Client, ClientError, ConnectOptions, ConsumeOptions, Event, Incoming, Load,
@@ -34,14 +32,6 @@ async fn message(subscription: &mut Subscription) -> Incoming {
         Some(Event::Message(message)) => message,
         other => panic!("no message but {other:?}"),
     }
-}
-
-/// Starts again where `listener` listened, once that has stopped.
-async fn restart(listener: Listener, gate: Gate) -> Listener {
-    let mut connector = connector(100);
-    connector.port = listener.address().port();
-    listener.stop().await;
-    Listener::start(&connector, gate, Arc::new(SystemClock::new())).await.unwrap()
 }
 
 #[tokio::test]

@@ -1,0 +1,118 @@
+//! A lone broker for one test, or a start that has to fail.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::cluster::binary;
+use super::ports::Ports;
+use super::wait::eventually;
+
+/// A process of `quorate run` with a configuration and a directory of its own; killed when dropped.
+pub(crate) struct Lone {
+    directory: TempDir,
+    ports: Ports,
+    child: Child,
+}
+
+impl Lone {
+    /// Starts it with an embedded store and waits until it serves.
+    pub(crate) async fn start() -> Lone {
+        let directory = TempDir::new().unwrap();
+        let ports = Ports::take();
+        let config = configuration(directory.path(), ports.base());
+        let child = spawn(directory.path(), &config);
+        let lone = Lone { directory, ports, child };
+        let address = lone.stomp();
+        eventually("a lone broker serves", Duration::from_secs(30), || async {
+            std::net::TcpStream::connect(address).ok()
+        })
+        .await;
+        lone
+    }
+
+    /// Where clients connect.
+    pub(crate) fn stomp(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports.base()))
+    }
+
+    /// A figure of the process from /proc, in KiB.
+    pub(crate) fn memory_kib(&self, field: &str) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = text.lines().find(|line| line.starts_with(field)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Lone {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if std::thread::panicking() {
+            eprintln!("{}", self.log());
+        }
+    }
+}
+
+/// A lone broker with an embedded store, STOMP on `port` and the console on the next one.
+pub(crate) fn configuration(directory: &Path, port: u16) -> String {
+    format!(
+        "[broker]\ndata_directory = \"{}\"\n[store]\nkind = \"local\"\n[[transport_connector]]\nname = \"stomp\"\n\
+         uri = \"stomp://127.0.0.1:{port}\"\n[console]\nbind = \"127.0.0.1:{}\"\n",
+        directory.join("data").display(),
+        port + 1
+    )
+}
+
+fn spawn(directory: &Path, config: &str) -> Child {
+    let path = directory.join("quorate.toml");
+    std::fs::write(&path, config).unwrap();
+    let log = std::fs::File::create(directory.join("log")).unwrap();
+    Command::new(binary())
+        .args(["run", "--config"])
+        .arg(path)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+/// How a start ended that had to end by itself.
+pub(crate) struct Ended {
+    /// Exit code.
+    pub(crate) code: Option<i32>,
+    /// All that it printed.
+    pub(crate) text: String,
+}
+
+/// Runs a configuration until it ends by itself.
+pub(crate) async fn ends(config: &str, limit: Duration) -> Ended {
+    let directory = TempDir::new().unwrap();
+    let mut child = spawn(directory.path(), config);
+    let deadline = Instant::now() + limit;
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        if Instant::now() > deadline {
+            child.kill().ok();
+            child.wait().ok();
+            panic!("it runs on: {}", text_of(directory.path().join("log")));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    Ended { code, text: text_of(directory.path().join("log")) }
+}
+
+fn text_of(path: PathBuf) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}

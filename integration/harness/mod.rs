@@ -1,0 +1,24 @@
+//! Real processes under load: clusters, clients, histories and what can be said against them.
+
+pub(crate) mod checker;
+pub(crate) mod cluster;
+pub(crate) mod gaps;
+pub(crate) mod history;
+pub(crate) mod http;
+pub(crate) mod load;
+pub(crate) mod lone;
+pub(crate) mod ports;
+pub(crate) mod python;
+pub(crate) mod stomp;
+pub(crate) mod stores;
+pub(crate) mod wait;
+
+pub(crate) use wait::eventually;
+
+/// A number from the environment: the long runs of `scripts/long` ask for more than `scripts/check`.
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
+        Err(_) => default,
+    }
+}
