@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::broker::tests::world::{World, message, prefetch, queue, topic};
+use crate::broker::tests::world::{CHUNK_BYTES, World, message, prefetch, queue, topic};
 use crate::broker::{BrokerOptions, Command, Refusal, SessionEvent, Verdict};
 use crate::model::{Destination, DestinationKind, Field, Record};
 
@@ -46,6 +46,23 @@ fn prefetch_bounds_what_a_consumer_holds_and_the_rest_is_read_back_in_order() {
         world.settle(1, &got[1..], Verdict::Consumed);
     }
     assert_eq!(seen, (0..50).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_body_in_chunks_is_delivered_whole_at_once_and_from_disk() {
+    let mut world = World::new();
+    world.open(1);
+    let body = "0123456789".repeat(CHUNK_BYTES);
+    world.send(1, "Q", &body);
+    world.send(1, "Q", "short");
+    world.subscribe(1, 1, queue("Q"), prefetch(9));
+    assert_eq!(world.bodies(1), [body.clone(), "short".into()]);
+    world.send(1, "Q", &body);
+    assert_eq!(world.bodies(1), [body.clone()]);
+    world.fail_over(0);
+    world.open(1);
+    world.subscribe(1, 1, queue("Q"), prefetch(9));
+    assert_eq!(world.bodies(1), [body.clone(), "short".into(), body]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::broker::{
     Broker, BrokerOptions, Command, Correlation, DeliveryId, DestinationView, Loaded, ReadId, ReadRequest,
@@ -16,10 +16,26 @@ use crate::model::{
 };
 use crate::state::State;
 
+/// Bodies longer than this become chunks in the log.
+pub(super) const CHUNK_BYTES: usize = 64;
+
+/// A record as the log has it: a long body stands before its message in parts.
+fn cut(record: &Record) -> Vec<Record> {
+    let Record::Message { destination, sequence, message } = record else { return vec![record.clone()] };
+    if message.body().len() <= CHUNK_BYTES {
+        return vec![record.clone()];
+    }
+    let parts = message.body();
+    let parts = parts.chunks(CHUNK_BYTES).map(|part| Record::Chunk(Bytes::copy_from_slice(part)));
+    let mut builder = MessageBuilder::from_message(message);
+    builder.body = Bytes::new();
+    let (destination, sequence, message) = (*destination, *sequence, builder.build().unwrap());
+    parts.chain([Record::Message { destination, sequence, message }]).collect()
+}
+
 /// One delivery as a client sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Got {
-    pub(super) subscription: u64,
     pub(super) delivery: DeliveryId,
     pub(super) message: Message,
     pub(super) redelivered: bool,
@@ -134,10 +150,13 @@ impl World {
             if let Record::Message { destination, sequence, message } = record {
                 self.store.insert((*destination, sequence.0), message.clone());
             }
-            let mut bytes = BytesMut::new();
-            record.encode(&mut bytes);
-            decoded.push((Offset(self.offset), Record::decode(record.kind() as u8, bytes.freeze()).unwrap()));
-            self.offset += 100;
+            for record in cut(record) {
+                let mut bytes = BytesMut::new();
+                record.encode(&mut bytes);
+                let record = Record::decode(record.kind() as u8, bytes.freeze()).unwrap();
+                decoded.push((Offset(self.offset), record));
+                self.offset += 100;
+            }
         }
         self.broker.apply(self.now, self.wall, &decoded);
         self.log.push(group);
@@ -298,9 +317,8 @@ impl World {
         let mut out = Vec::new();
         let Some(events) = self.events.get_mut(&session) else { return out };
         events.retain(|event| match event {
-            SessionEvent::Delivery { subscription, delivery, message, redelivered, failures } => {
+            SessionEvent::Delivery { delivery, message, redelivered, failures, .. } => {
                 out.push(Got {
-                    subscription: subscription.0,
                     delivery: *delivery,
                     message: message.clone(),
                     redelivered: *redelivered,
@@ -315,6 +333,20 @@ impl World {
 
     pub(super) fn bodies(&mut self, session: u64) -> Vec<String> {
         self.got(session).iter().map(Got::body).collect()
+    }
+
+    /// Takes the answers that have come.
+    pub(super) fn answers(&mut self, session: u64) -> Vec<(u64, Result<(), Refusal>)> {
+        let mut out = Vec::new();
+        let Some(events) = self.events.get_mut(&session) else { return out };
+        events.retain(|event| match event {
+            SessionEvent::Done { correlation, result } => {
+                out.push((correlation.0, result.clone()));
+                false
+            }
+            _ => true,
+        });
+        out
     }
 
     /// Whether an event other than deliveries has come; takes it.
