@@ -16,12 +16,23 @@ const FILE_BYTES_MAX: u64 = 1 << 32;
 /// What a crash keeps of what was not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// All of it: only the process died.
+    /// All of it: only the process died. It is as unsynced as it was.
     All,
     /// Nothing: the power failed before anything was written back.
     Nothing,
     /// Some writes, some parts of writes, in any order; names in the order of their changes. The seed decides which.
     Some(u64),
+}
+
+impl Keep {
+    /// What decides; none when the machine stays up.
+    fn chance(self) -> Option<Chance> {
+        match self {
+            Keep::All => None,
+            Keep::Nothing => Some(Chance { seed: 0, never: true }),
+            Keep::Some(seed) => Some(Chance { seed, never: false }),
+        }
+    }
 }
 
 /// The disk. Clones are the same disk.
@@ -86,33 +97,19 @@ impl SimDisk {
 
     /// The disk as the next start finds it.
     pub fn after_crash(&self, keep: Keep) -> SimDisk {
-        let mut state = self.state().clone();
-        let mut chance = Chance(if let Keep::Some(seed) = keep { seed } else { 0 });
-        let renames = match keep {
-            Keep::All => state.renames.len(),
-            Keep::Nothing => 0,
-            Keep::Some(_) => chance.below(state.renames.len() + 1),
-        };
-        let mut names = std::mem::take(&mut state.synced_names);
-        for (path, file) in state.renames.drain(..).take(renames) {
-            change_name(&mut names, path, file);
-        }
-        for file in &mut state.files {
-            let mut bytes = std::mem::take(&mut file.synced);
-            for change in file.changes.drain(..) {
-                match keep {
-                    Keep::All => change.apply(&mut bytes),
-                    Keep::Nothing => {}
-                    Keep::Some(_) => change.apply_some(&mut bytes, &mut chance),
+        let State { mut files, mut names, mut synced_names, mut renames, dirs, .. } = self.state().clone();
+        if let Some(mut chance) = keep.chance() {
+            let kept = chance.below(renames.len() + 1);
+            renames.drain(..).take(kept).for_each(|(path, file)| change_name(&mut synced_names, path, file));
+            names = synced_names.clone();
+            for file in &mut files {
+                for change in std::mem::take(&mut file.changes) {
+                    change.apply_some(&mut file.synced, &mut chance);
                 }
+                file.now = file.synced.clone();
             }
-            // A failed sync leaves in memory what is not on the disk, for as long as the machine is up.
-            let cached = std::mem::take(&mut file.now);
-            file.now = if keep == Keep::All { cached } else { bytes.clone() };
-            file.synced = bytes;
         }
-        let (dirs, files) = (state.dirs, state.files);
-        let state = State { files, synced_names: names.clone(), names, dirs, ..State::default() };
+        let state = State { files, names, synced_names, renames, dirs, ..State::default() };
         SimDisk { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -182,16 +179,19 @@ impl Change {
     }
 }
 
-/// Numbers that look random and are the same for the same seed (splitmix64).
-struct Chance(u64);
+/// Numbers that look random and are the same for the same seed (splitmix64), or always 0.
+struct Chance {
+    seed: u64,
+    never: bool,
+}
 
 impl Chance {
     fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.seed;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % n.max(1) as u64) as usize
+        if self.never { 0 } else { ((z ^ (z >> 31)) % n.max(1) as u64) as usize }
     }
 }
 
