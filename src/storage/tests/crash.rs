@@ -169,3 +169,47 @@ fn a_log_that_failed_does_nothing_more() {
     drop(log);
     assert_eq!((disk.calls(), events.iter().count()), (calls, 0));
 }
+
+/// Drops the log's old end and begins it anew elsewhere.
+fn drop_and_reset(disk: &SimDisk) -> Result<(), StorageError> {
+    let (log, _, _) = open(disk)?;
+    let base = Position { epoch: Epoch(1), offset: Offset(1 << 20) };
+    for (mut at, mut last) in [(Offset(0), 0), (base.offset, 7)] {
+        for n in 1..=12 {
+            let mut builder = BatchBuilder::new(at, last, Epoch(1));
+            builder.push(&record(1, n, 300), false);
+            let batch = builder.finish();
+            (at, last) = (batch.end(), batch.last);
+            log.append(batch);
+            log.sync()?;
+            if n == 8 {
+                log.drop_below(at);
+            }
+        }
+        if at < base.offset {
+            assert_eq!(log.reset(base, 7)?.end, base);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_power_cut_while_segments_are_dropped_or_the_log_is_reset_leaves_a_whole_log() {
+    let whole = SimDisk::new();
+    drop_and_reset(&whole).unwrap();
+    for call in 0..=whole.calls() {
+        let disk = SimDisk::new();
+        disk.power_until(call);
+        let cut = drop_and_reset(&disk).is_err();
+        for keep in keeps(call) {
+            let again = disk.after_crash(keep);
+            let (log, first, _) = open(&again).unwrap();
+            assert_eq!(first.damage, None, "call {call}, {keep:?}");
+            assert!(cut || first.end.offset > Offset(1 << 20), "call {call}, {keep:?}");
+            assert_eq!(log.verify(|_| ()).unwrap().damage, None);
+            drop(log);
+            let second = open(&again.after_crash(Keep::Nothing)).unwrap().1;
+            assert_eq!(second, Recovered { cut: 0, created: false, ..first }, "call {call}, {keep:?}");
+        }
+    }
+}
