@@ -213,7 +213,7 @@ impl World {
     pub(super) fn settle_down(&mut self) {
         self.collect();
         while self.automatic {
-            self.commit(usize::MAX.min(self.pipeline.len()));
+            self.commit(self.pipeline.len());
             self.answer_read();
             if !self.collect() && self.pipeline.is_empty() && self.reads.is_empty() {
                 break;
