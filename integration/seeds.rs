@@ -94,6 +94,7 @@ async fn t8_the_articles_script_sends_and_receives_through_the_group() {
         .args(["-u", "-c", "import article; article.receive_from_topic()"])
         .current_dir(article.parent().unwrap())
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -112,14 +112,23 @@ cluster_introduction() {
         cat <<TEXT
 
 group$group serves STOMP on one of $addresses
-  the election:  scripts/cluster zk ls $(zk_path "$group")
-                 scripts/cluster zk get $(zk_path "$group")
+  the election:  /usr/share/zookeeper/bin/zkCli.sh -server $(zk_connect_string) get $(zk_path "$group")
+                 /usr/share/zookeeper/bin/zkCli.sh -server $(zk_connect_string) ls $(zk_path "$group")
   send:          $binary produce --broker $addresses queue/SampleQueue --body hello
   receive:       $binary consume --broker $addresses queue/SampleQueue --count 1
 TEXT
     done
     say ''
     say "kill the master: scripts/cluster kill $(master_of 1 || echo N)      everything under load: scripts/cluster demo      end: scripts/cluster down"
+}
+
+# The first role, epoch and reason that a node tells; those of its last election come later.
+node_summary() {
+    local text key
+    text=$(http_get "$(client_address "$1")" "$(port console "$1")" /api/status | tr -d '\n')
+    for key in role epoch reason; do
+        grep -oE "\"$key\": *(\"[^\"]*\"|[0-9]+)" <<<"$text" | head -1 | tr -d '"' || true
+    done | paste -sd' ' -
 }
 
 cluster_status() {
@@ -134,8 +143,7 @@ cluster_status() {
         if running "$dir"; then
             state="pid $(pid_of "$dir")"
             grep -q '^State:.*T (stopped)' "/proc/$(pid_of "$dir")/status" 2>/dev/null && state+=' paused'
-            answer=$(http_get "$(client_address "$node")" "$(port console "$node")" /api/status | tr -d '\n' |
-                grep -oE '"(role|epoch|master|reason|state)": *("[^"]*"|[0-9]+|null)' | tr -d '"' | paste -sd' ' - || true)
+            answer=$(node_summary "$node")
         fi
         printf 'node%-2s group%s  stomp %s:%-5s console %-5s replication %s:%-5s %s %s\n' "$node" "$(group_of "$node")" \
             "$(client_address "$node")" "$(port stomp "$node")" "$(port console "$node")" \

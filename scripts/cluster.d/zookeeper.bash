@@ -64,5 +64,6 @@ zk_connect_string() {
 # ZooKeeper's own client, once (with a command) or interactively.
 zk_client() {
     need_zookeeper
-    CLIENT_JVMFLAGS='-Xmx64m -XX:TieredStopAtLevel=1' /usr/share/zookeeper/bin/zkCli.sh -server "$(zk_connect_string)" "$@"
+    CLIENT_JVMFLAGS='-Xmx64m -XX:TieredStopAtLevel=1' /usr/share/zookeeper/bin/zkCli.sh -server "$(zk_connect_string)" "$@" \
+        2> >(grep -v '^SLF4J' >&2)
 }
