@@ -178,6 +178,7 @@ async fn the_commands_layer_produces_browses_and_consumes() {
     };
     let consumed = consume(&client, &options, |message| {
         assert_eq!(message.header("colour").as_deref(), Some("red"));
+        true
     })
     .await
     .unwrap();

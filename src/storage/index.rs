@@ -299,6 +299,11 @@ impl IndexHandle {
         (IndexHandle { desk, thread: thread.ok() }, found)
     }
 
+    /// No index, for a store that does not outlive its process.
+    pub fn none() -> IndexHandle {
+        IndexHandle { desk: Arc::default(), thread: None }
+    }
+
     /// Has a checkpoint stored soon. At most one waits: a newer one takes its place.
     pub fn store(&self, checkpoint: Checkpoint) {
         self.desk.lock().checkpoint = Some(checkpoint);
