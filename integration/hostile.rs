@@ -36,23 +36,44 @@ fn cases() -> Vec<Case> {
         case("a frame before CONNECT", false, &format!("{send}\nx\0"), true),
         case("an unknown command before CONNECT", false, "HELLO\n\n\0", true),
         case("no common version", false, "CONNECT\naccept-version:9.9\nhost:x\n\n\0", true),
-        case("a body of 100 MiB before CONNECT", false, "CONNECT\naccept-version:1.2\ncontent-length:104857600\n\n", true),
+        case(
+            "a body of 100 MiB before CONNECT",
+            false,
+            "CONNECT\naccept-version:1.2\ncontent-length:104857600\n\n",
+            true,
+        ),
         case("an unknown command", true, "HELLO\n\n\0", true),
         case("a second CONNECT", true, "CONNECT\naccept-version:1.2\nhost:x\n\n\0", true),
         case("a header without a colon", true, "SEND\ndestination\n\nx\0", true),
         case("an undefined escape", true, "SEND\ndestination:/queue/a\\tb\n\nx\0", true),
         case("a negative content-length", true, &format!("{send}content-length:-1\n\nx\0"), true),
         case("a content-length in words", true, &format!("{send}content-length:two\n\nx\0"), true),
-        case("a content-length of 1 EB", true, &format!("{send}content-length:1000000000000000000\n\n"), true),
-        case("a content-length beyond 64 bits", true, &format!("{send}content-length:99999999999999999999999\n\n"), true),
-        case("a content-length just over the limit", true, &format!("{send}content-length:104857601\n\n"), true),
+        case(
+            "a content-length of 1 EB",
+            true,
+            &format!("{send}content-length:1000000000000000000\n\n"),
+            true,
+        ),
+        case(
+            "a content-length beyond 64 bits",
+            true,
+            &format!("{send}content-length:99999999999999999999999\n\n"),
+            true,
+        ),
+        case(
+            "a content-length just over the limit",
+            true,
+            &format!("{send}content-length:104857601\n\n"),
+            true,
+        ),
         case("no NUL after a counted body", true, &format!("{send}content-length:3\n\nabcdef\0"), true),
         case("a SEND without a destination", true, "SEND\n\nx\0", true),
         case("a SUBSCRIBE without a destination", true, "SUBSCRIBE\nid:1\n\n\0", true),
         case("a SUBSCRIBE without an id", true, "SUBSCRIBE\ndestination:/queue/a\n\n\0", true),
         case("a COMMIT of no transaction", true, "COMMIT\ntransaction:none\n\n\0", true),
     ];
-    let flood = |name, connected, start: &str, rest, error| Case { rest, ..case(name, connected, start, error) };
+    let flood =
+        |name, connected, start: &str, rest, error| Case { rest, ..case(name, connected, start, error) };
     cases.push(flood("a million headers", true, "SEND\n", (b"a:b\n", 1_000_000), false));
     cases.push(flood("a million headers before CONNECT", false, "CONNECT\n", (b"a:b\n", 1_000_000), false));
     cases.push(flood("an endless header", true, "SEND\ndestination:", (&[b'x'; 65536], 4096), false));
@@ -68,7 +89,7 @@ async fn misbehave(lone: &Lone, case: &Case) -> Option<Frame> {
     } else {
         Connection::silent(lone.stomp()).await.unwrap()
     };
-    let Connection { reader, writer, .. } = &mut connection;
+    let Connection { reader, writer } = &mut connection;
     let write = async {
         // The broker may close before all is written, which ends the writing.
         let mut going = writer.raw(&case.start).await.is_ok();
@@ -99,7 +120,8 @@ async fn misbehave(lone: &Lone, case: &Case) -> Option<Frame> {
 async fn bad_input_ends_its_own_connection_and_nothing_else() {
     let lone = Lone::start().await;
     let mut bystander = Connection::open(lone.stomp()).await.unwrap();
-    let subscribe = Frame::new("SUBSCRIBE", &[("id", "1"), ("destination", "/queue/bystander"), ("ack", "auto")]);
+    let subscribe =
+        Frame::new("SUBSCRIBE", &[("id", "1"), ("destination", "/queue/bystander"), ("ack", "auto")]);
     bystander.request(subscribe, "subscribed").await.unwrap();
     let before = lone.memory_kib("VmHWM:");
     for case in cases() {

@@ -1,6 +1,12 @@
 //! Tests of the whole: one binary, a module per subject.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, reason = "a test that cannot go on stops, and says what it measured")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that cannot go on stops, and says what it measured"
+)]
 
 mod backlog;
 mod dependencies;

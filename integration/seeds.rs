@@ -20,11 +20,15 @@ const NOW: &str = "stomp.py";
 /// A client's script with nothing changed but its lists of hosts, which name all nodes.
 fn script(cluster: &Cluster, name: &str) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/clients").join(name);
-    let hosts: Vec<String> =
-        cluster.stomp_all().iter().map(|address| format!("('{}', {})", address.ip(), address.port())).collect();
+    let hosts: Vec<String> = cluster
+        .stomp_all()
+        .iter()
+        .map(|address| format!("('{}', {})", address.ip(), address.port()))
+        .collect();
     let hosts = format!("[{}]", hosts.join(", "));
     let text = std::fs::read_to_string(source).unwrap();
-    let text = text.replace("[('192.168.0.231', 61613)]", &hosts).replace("[('192.168.0.241', 61613)]", &hosts);
+    let text =
+        text.replace("[('192.168.0.231', 61613)]", &hosts).replace("[('192.168.0.241', 61613)]", &hosts);
     let copy = cluster.directory(1).with_file_name(name);
     std::fs::write(&copy, text).unwrap();
     copy
@@ -154,5 +158,9 @@ async fn t15_persistent_messages_survive_a_killed_master_and_others_are_gone() {
     cluster.kill(master);
     cluster.master(LIMIT).await;
     assert_eq!(take_all(&cluster, "/queue/t15.persistent").await.len(), 100);
-    assert_eq!(take_all(&cluster, "/queue/t15.memory").await, Vec::<String>::new(), "they lived on the old master only");
+    assert_eq!(
+        take_all(&cluster, "/queue/t15.memory").await,
+        Vec::<String>::new(),
+        "they lived on the old master only"
+    );
 }

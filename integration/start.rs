@@ -8,7 +8,7 @@ use crate::harness::checker::judge;
 use crate::harness::cluster::{Cluster, NODES, Options};
 use crate::harness::load::{Load, Plan};
 use crate::harness::stomp::{Connection, Frame};
-use crate::harness::{eventually, setting};
+use crate::harness::{eventually, publish, setting};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -24,8 +24,10 @@ async fn send(cluster: &Cluster, text: &str) {
 
 async fn receive(cluster: &Cluster) -> String {
     let mut connection = Connection::any(&cluster.stomp_all()).await;
-    let subscribe =
-        Frame::new("SUBSCRIBE", &[("id", "1"), ("destination", "/queue/start"), ("ack", "client-individual")]);
+    let subscribe = Frame::new(
+        "SUBSCRIBE",
+        &[("id", "1"), ("destination", "/queue/start"), ("ack", "client-individual")],
+    );
     connection.writer.send(&subscribe).await.unwrap();
     let message = tokio::time::timeout(LIMIT, connection.reader.frame()).await.unwrap().unwrap();
     let ack = Frame::new("ACK", &[("id", message.header("ack").unwrap())]);
@@ -37,7 +39,11 @@ async fn receive(cluster: &Cluster) -> String {
 fn members(cluster: &Cluster) -> Vec<Value> {
     let names = cluster.zk(&["ls", cluster.zk_path()]);
     let names = names.trim_matches(['[', ']']).split(", ").filter(|name| !name.is_empty());
-    names.filter_map(|name| serde_json::from_str(&cluster.zk(&["get", &format!("{}/{name}", cluster.zk_path())])).ok()).collect()
+    names
+        .filter_map(|name| {
+            serde_json::from_str(&cluster.zk(&["get", &format!("{}/{name}", cluster.zk_path())])).ok()
+        })
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +115,12 @@ async fn a_wiped_node_comes_back_with_all_data_and_regains_its_vote() {
 }
 
 /// Load goes on while `away` lasts; not one send fails and no epoch passes.
-async fn nothing_happens(cluster: &Cluster, strike: impl Fn(&Cluster), mend: impl Fn(&Cluster), away: Duration) {
+async fn nothing_happens(
+    cluster: &Cluster,
+    strike: impl Fn(&Cluster),
+    mend: impl Fn(&Cluster),
+    away: Duration,
+) {
     let load = Load::start(Plan::new(cluster.stomp_all(), "/queue/steady"));
     load.confirmations(200, LIMIT).await;
     let epoch = cluster.epoch();
@@ -129,13 +140,14 @@ async fn nothing_happens(cluster: &Cluster, strike: impl Fn(&Cluster), mend: imp
     assert_eq!(load.failures(), failures, "a send failed");
     assert_eq!(cluster.epoch(), epoch, "an election");
     let verdict = judge(&load.finish(Duration::from_secs(10)).await.events());
-    println!("{}", verdict.summary());
+    publish(&verdict.summary());
     assert!(verdict.is_clean() && verdict.unknown == 0, "{verdict:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn zookeeper_away_under_load_costs_not_one_send_and_no_election() {
-    let cluster = Cluster::start("zookeeper-away", Options { session_timeout: "4s", ..Options::default() }).await;
+    let cluster =
+        Cluster::start("zookeeper-away", Options { session_timeout: "4s", ..Options::default() }).await;
     let away = Duration::from_secs(setting("QUORATE_ZOOKEEPER_AWAY_SECONDS", 15));
     let strike = |cluster: &Cluster| drop(cluster.verb(&["kill", "zk"]));
     nothing_happens(&cluster, strike, |cluster| drop(cluster.verb(&["start", "zk"])), away).await;
@@ -143,7 +155,8 @@ async fn zookeeper_away_under_load_costs_not_one_send_and_no_election() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_master_cut_from_zookeeper_alone_costs_not_one_send_and_no_election() {
-    let cluster = Cluster::start("zookeeper-cut", Options { session_timeout: "4s", ..Options::default() }).await;
+    let cluster =
+        Cluster::start("zookeeper-cut", Options { session_timeout: "4s", ..Options::default() }).await;
     let away = Duration::from_secs(setting("QUORATE_ZOOKEEPER_AWAY_SECONDS", 15));
     let master = cluster.master(LIMIT).await.to_string();
     let strike = |cluster: &Cluster| drop(cluster.verb(&["partition", &master, "--from", "zookeeper"]));
@@ -159,9 +172,13 @@ async fn a_master_without_a_quorum_closes_its_clients_says_so_and_serves_again_b
     for slave in &slaves {
         cluster.kill(*slave);
     }
-    let frame = Frame::new("SEND", &[("destination", "/queue/start"), ("persistent", "true")]).with_body(b"unknown");
+    let frame =
+        Frame::new("SEND", &[("destination", "/queue/start"), ("persistent", "true")]).with_body(b"unknown");
     let answer = waiting.request(frame, "never").await.expect_err("confirmed without a quorum");
-    assert!(!answer.to_string().contains("ERROR"), "an ERROR says \"not stored\", which nobody knows: {answer}");
+    assert!(
+        !answer.to_string().contains("ERROR"),
+        "an ERROR says \"not stored\", which nobody knows: {answer}"
+    );
     eventually("the client port is closed", LIMIT, || async {
         Connection::open(cluster.stomp(master)).await.is_err().then_some(())
     })

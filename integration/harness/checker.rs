@@ -35,7 +35,10 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// Whether nothing is wrong.
     pub(crate) fn is_clean(&self) -> bool {
-        self.lost.is_empty() && self.phantom.is_empty() && self.resurrected.is_empty() && self.inverted.is_empty()
+        self.lost.is_empty()
+            && self.phantom.is_empty()
+            && self.resurrected.is_empty()
+            && self.inverted.is_empty()
     }
 
     /// One line for people.
@@ -99,7 +102,8 @@ pub(crate) fn judge(events: &[Event]) -> Verdict {
     verdict.unknown = progress.attempted.difference(&progress.confirmed).count();
     verdict.delivered = progress.delivered.len();
     verdict.acknowledged = progress.acknowledged.len();
-    verdict.lost = progress.confirmed.iter().filter(|name| !progress.delivered.contains(name)).copied().collect();
+    verdict.lost =
+        progress.confirmed.iter().filter(|name| !progress.delivered.contains(name)).copied().collect();
     verdict
 }
 
@@ -142,8 +146,11 @@ mod tests {
     const TWO: ConnectionName = ConnectionName(2);
 
     fn verdict(whats: &[What]) -> Verdict {
-        let events: Vec<Event> =
-            whats.iter().enumerate().map(|(n, what)| Event { at: Duration::from_millis(n as u64), what: *what }).collect();
+        let events: Vec<Event> = whats
+            .iter()
+            .enumerate()
+            .map(|(n, what)| Event { at: Duration::from_millis(n as u64), what: *what })
+            .collect();
         judge(&events)
     }
 
@@ -210,7 +217,10 @@ mod tests {
             Opening(TWO),
             redelivered(A, TWO),
         ]);
-        assert_eq!((verdict.resurrected.as_slice(), verdict.stale.as_slice()), ([A].as_slice(), [].as_slice()));
+        assert_eq!(
+            (verdict.resurrected.as_slice(), verdict.stale.as_slice()),
+            ([A].as_slice(), [].as_slice())
+        );
     }
 
     #[test]

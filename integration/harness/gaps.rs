@@ -8,7 +8,8 @@ use super::history::{Event, What};
 pub(crate) fn longest(events: &[Event], from: Duration, to: Duration) -> Duration {
     let mut longest = Duration::ZERO;
     let mut last: Option<Duration> = None;
-    let confirmed = events.iter().filter(|event| matches!(event.what, What::Confirmed(_))).map(|event| event.at);
+    let confirmed =
+        events.iter().filter(|event| matches!(event.what, What::Confirmed(_))).map(|event| event.at);
     for at in confirmed.chain([to]) {
         let before = last.replace(at);
         if at < from {
@@ -60,27 +61,19 @@ impl Gaps {
             all.join(" ")
         )
     }
-
-    /// Prints the report and adds it to the file that `QUORATE_RESULTS` names, if it does.
-    pub(crate) fn publish(&self, what: &str) {
-        use std::io::Write;
-        let report = self.report(what);
-        println!("{report}");
-        if let Some(path) = std::env::var_os("QUORATE_RESULTS") {
-            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
-            writeln!(file, "- {report}").unwrap();
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::history::MessageName;
+    use super::*;
 
     fn confirmations(times: &[u64]) -> Vec<Event> {
         let message = MessageName { producer: 1, sequence: 1 };
-        times.iter().map(|ms| Event { at: Duration::from_millis(*ms), what: What::Confirmed(message) }).collect()
+        times
+            .iter()
+            .map(|ms| Event { at: Duration::from_millis(*ms), what: What::Confirmed(message) })
+            .collect()
     }
 
     #[test]

@@ -102,8 +102,11 @@ impl History {
 
     /// Writes it as lines of text, for a look at a failure.
     pub(crate) fn save(&self, path: &std::path::Path) {
-        let lines: Vec<String> =
-            self.events().iter().map(|event| format!("{:.6} {:?}", event.at.as_secs_f64(), event.what)).collect();
+        let lines: Vec<String> = self
+            .events()
+            .iter()
+            .map(|event| format!("{:.6} {:?}", event.at.as_secs_f64(), event.what))
+            .collect();
         std::fs::write(path, lines.join("\n")).ok();
     }
 }

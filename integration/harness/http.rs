@@ -10,7 +10,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) fn request(address: SocketAddr, method: &str, path: &str, headers: &str) -> Option<(u16, String)> {
     let mut socket = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
     socket.set_read_timeout(Some(PATIENCE)).ok()?;
-    write!(socket, "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n{headers}\r\n").ok()?;
+    write!(socket, "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n{headers}\r\n")
+        .ok()?;
     let mut answer = String::new();
     socket.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::wait::eventually;
 use super::history::{ConnectionName, History, MessageName, What};
 use super::stomp::{Connection, Frame};
+use super::wait::eventually;
 
 /// How the load behaves.
 #[derive(Clone)]
@@ -110,17 +110,12 @@ impl Load {
         .await;
     }
 
-    /// Whether every producer has sent all its messages.
-    pub(crate) fn sent_all(&mut self) -> bool {
-        while self.producers.try_join_next().is_some() {}
-        self.producers.is_empty()
-    }
-
     /// Ends the producers, each after the confirmation of its last message; waits until consumers have acknowledged all
     /// that was confirmed, or nothing has moved for `quiet`; ends them and gives the history.
     pub(crate) async fn finish(mut self, quiet: Duration) -> History {
         self.shared.sending.store(false, Ordering::Relaxed);
-        let ended = timeout(Duration::from_secs(60), async { while self.producers.join_next().await.is_some() {} });
+        let ended =
+            timeout(Duration::from_secs(60), async { while self.producers.join_next().await.is_some() {} });
         ended.await.expect("producers end");
         let history = self.shared.history.clone();
         let (mut place, mut moved) = (0, history.now());
@@ -130,7 +125,9 @@ impl Load {
             place += events.len();
             for event in &events {
                 match event.what {
-                    What::Confirmed(message) if !acknowledged.contains(&message) => drop(open.insert(message)),
+                    What::Confirmed(message) if !acknowledged.contains(&message) => {
+                        open.insert(message);
+                    }
                     What::Acknowledged(message) => {
                         open.remove(&message);
                         acknowledged.insert(message);

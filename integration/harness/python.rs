@@ -14,7 +14,14 @@ pub(crate) fn with(requirement: &str) -> PathBuf {
     let done = directory.join("done");
     if !done.exists() {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&directory));
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]));
+        run(Command::new(&python).args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            requirement,
+        ]));
         std::fs::write(done, "").unwrap();
     }
     python

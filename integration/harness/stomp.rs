@@ -93,7 +93,8 @@ fn decode(buffer: &mut BytesMut) -> Result<Option<Frame>> {
         buffer.advance(1);
     }
     let Some(head) = buffer.windows(2).position(|pair| pair == b"\n\n") else { return Ok(None) };
-    let text = std::str::from_utf8(&buffer[..head]).map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
+    let text =
+        std::str::from_utf8(&buffer[..head]).map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
     let mut lines = text.split('\n');
     let command = lines.next().unwrap_or_default().to_owned();
     let mut headers = Vec::new();
@@ -174,8 +175,6 @@ pub(crate) struct Connection {
     pub(crate) reader: Reader,
     /// What goes.
     pub(crate) writer: Writer,
-    /// The node.
-    pub(crate) peer: SocketAddr,
 }
 
 impl Connection {
@@ -188,7 +187,7 @@ impl Connection {
         socket.set_nodelay(true)?;
         let (read, write) = socket.into_split();
         let reader = Reader { socket: read, buffer: BytesMut::with_capacity(64 * 1024) };
-        Ok(Connection { reader, writer: Writer(write), peer: address })
+        Ok(Connection { reader, writer: Writer(write) })
     }
 
     /// Connects to one address.
