@@ -10,7 +10,7 @@ const FOLDER_ENTRIES_MAX: usize = 16;
 const ROOTS: [&str; 3] = ["src", "integration", "proto"];
 /// Pairs that the order of layers would allow: the first does not know the second.
 const STRANGERS: [(&str, &str); 2] = [("coordination", "storage"), ("client", "broker")];
-/// Marks that mean "not finished"; in two parts, so that this file does not name itself.
+/// Marks that mean "not finished" or "not looked at"; in two parts, so that this file does not name itself.
 const MARKS: [(&str, &str); 7] = [
     ("TO", "DO"),
     ("FIX", "ME"),
@@ -70,7 +70,8 @@ fn breaches(tree: &Tree) -> Vec<String> {
 fn marks(path: &str, text: &str, out: &mut Vec<String>) {
     for (number, line) in text.lines().enumerate() {
         for (one, two) in MARKS {
-            if line.contains(&format!("{one}{two}")) {
+            // What a generator wrote cannot be mended here.
+            if line.contains(&format!("{one}{two}")) && !line.contains("reason = \"generated code\"") {
                 out.push(format!("{path}:{}: {one}{two}", number + 1));
             }
         }
@@ -119,6 +120,8 @@ fn arrows(tree: &Tree, path: &str, text: &str, out: &mut Vec<String>) {
         return;
     };
     let Some(rank) = layers.iter().position(|layer| layer == own) else { return };
+    // Tests may put strangers together.
+    let tests = path.contains("/tests");
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
         for (at, _) in line.match_indices("crate::") {
             let target = &line[at + "crate::".len()..];
@@ -129,7 +132,7 @@ fn arrows(tree: &Tree, path: &str, text: &str, out: &mut Vec<String>) {
                 .split("::")
                 .collect();
             let Some(below) = layers.iter().position(|layer| layer == parts[0]) else { continue };
-            if below > rank || STRANGERS.contains(&(own, parts[0])) {
+            if below > rank || (!tests && STRANGERS.contains(&(own, parts[0]))) {
                 out.push(format!("{path}:{}: {own} must not know {}", number + 1, parts[0]));
             }
             if below == rank {

@@ -14,13 +14,13 @@ use crate::config::{Config, Replicated, Store, TransportConnector, ZkAcl};
 use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, ZooKeeperCoordinator, ZooKeeperOptions,
 };
-use crate::env::{Clock, Disk, SystemClock, SystemDisk};
+use crate::env::{Clock, Disk, SimDisk, SystemClock, SystemDisk};
 use crate::model::StoreId;
 use crate::node::{Node, NodeError, NodeParts, Request, Snapshot};
 use crate::protocol::{Listener, ListenerError};
 use crate::replication::{PeerOptions, ReplicaSettings};
 use crate::storage::Store as Disks;
-use crate::storage::{LogEvent, LogOptions, StorageError};
+use crate::storage::{IndexHandle, LogEvent, LogOptions, StorageError};
 
 /// How long a starting node waits for ZooKeeper. A running one waits for ever.
 const ZOOKEEPER_TIME_MAX: Duration = Duration::from_secs(15);
@@ -177,7 +177,8 @@ impl Doors<'_> {
             }
         }
         let shown = served(self.config).zip(&self.open);
-        let shown = shown.map(|(c, l)| format!("{}://{}:{}", c.scheme.name(), c.host, l.address().port()));
+        let shown = shown
+            .map(|(c, l)| format!("{}://{}:{}", c.scheme.name().to_lowercase(), c.host, l.address().port()));
         node.listening.send_replace(shown.collect());
         Ok(())
     }
@@ -237,8 +238,9 @@ fn kind(config: &Config) -> Kind<'_> {
             Kind { directory, log_size, replicated: None, disk: Arc::new(SystemDisk) }
         }
         Store::Memory => {
-            let directory = config.broker.data_directory.join("memory");
-            Kind { directory, log_size: 1 << 20, replicated: None, disk: Arc::new(SystemDisk) }
+            // Its log holds epochs and names of destinations only.
+            let directory = PathBuf::from("memory");
+            Kind { directory, log_size: 1 << 20, replicated: None, disk: Arc::new(SimDisk::default()) }
         }
     }
 }
@@ -252,9 +254,13 @@ fn parts(
     let settings = settings(config, kind.replicated);
     let (notify, log_events) = mpsc::unbounded_channel();
     let store = open_store(&kind, &settings.node, notify)?;
-    let (index, checkpoint) = Disks::open_index(&kind.directory);
+    let (index, checkpoint) = match config.store {
+        Store::Memory => (IndexHandle::none(), None),
+        _ => Disks::open_index(&kind.directory),
+    };
     let (events, coordinator_events) = mpsc::unbounded_channel();
     let coordinator = coordinator(kind.replicated, events);
+    let volatile = matches!(config.store, Store::Memory);
     let total = usize::try_from(memory_limit(config)).unwrap_or(usize::MAX);
     let peers = PeerOptions {
         bind: kind.replicated.map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |r| r.bind),
@@ -271,7 +277,7 @@ fn parts(
         index: (index, checkpoint),
         coordinator: (coordinator, coordinator_events),
         peers,
-        broker: BrokerOptions { memory_limit: total, ..BrokerOptions::default() },
+        broker: BrokerOptions { memory_limit: total, volatile, ..BrokerOptions::default() },
         gate,
     })
 }

@@ -193,7 +193,10 @@ impl Cluster {
             let all: Option<Vec<(u64, Value)>> = (1..=NODES)
                 .map(|node| {
                     let status = self.status(node)?;
-                    Some((status.get("applied")?.as_u64()?, status.get("digest")?.clone()))
+                    let applied = status.get("applied")?.as_u64()?;
+                    (status.get("digest_at")?.as_u64()? == applied)
+                        .then(|| status.get("digest").cloned())?
+                        .map(|digest| (applied, digest))
                 })
                 .collect();
             let all = all?;

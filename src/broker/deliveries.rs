@@ -53,6 +53,11 @@ impl Deliveries {
         self.live
     }
 
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Delivery> {
+        self.entries.iter().filter_map(|(_, delivery)| delivery.as_ref())
+    }
+
     pub(super) fn insert(&mut self, delivery: Delivery) -> DeliveryId {
         self.last += 1;
         let id = DeliveryId(self.last);

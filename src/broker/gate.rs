@@ -19,6 +19,9 @@ pub const GATE_COMMANDS: usize = 1024;
 /// Submissions of one session that are not carried out: enough to keep the core busy while the adapter reads on.
 pub const SESSION_SUBMISSIONS: usize = 8;
 
+/// Open transactions of one session; a client has one for each of its sessions, and rarely more than some dozens.
+const TRANSACTIONS_MAX: usize = 1_000;
+
 /// The core task is gone, or it ended this session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the broker closed the session")]
@@ -182,6 +185,9 @@ impl Session {
             Command::Begin { transaction, correlation } => {
                 let result = match self.position(transaction) {
                     Some(_) => Err(Refusal::Invalid("the transaction is open already".into())),
+                    None if self.transactions.len() >= TRANSACTIONS_MAX => Err(Refusal::Limit(format!(
+                        "a connection has at most {TRANSACTIONS_MAX} open transactions"
+                    ))),
                     None => {
                         let operations = Vec::new();
                         self.transactions.push(Open {
@@ -229,12 +235,15 @@ impl Session {
 
     fn keep(&mut self, key: TransactionKey, command: Command, bytes: usize) -> Result<(), Refusal> {
         let at = self.position(key).ok_or_else(|| Refusal::Invalid("the transaction is not open".into()))?;
+        // The bytes of all open transactions count: it is one connection's memory.
+        let held: usize = self.transactions.iter().map(|open| open.bytes).sum();
         let open = &mut self.transactions[at];
         let full =
-            open.operations.len() >= TRANSACTION_OPERATIONS_MAX || open.bytes + bytes > TRANSACTION_BYTES_MAX;
+            open.operations.len() >= TRANSACTION_OPERATIONS_MAX || held + bytes > TRANSACTION_BYTES_MAX;
         if full || open.overflow {
             open.overflow = true;
             open.operations = Vec::new();
+            open.bytes = 0;
             return Err(too_large());
         }
         open.bytes += bytes;

@@ -29,6 +29,8 @@ pub struct BrokerOptions {
     pub backlog_bytes_max: usize,
     /// Name of the queue for messages that nobody could consume.
     pub dead_letter_queue: String,
+    /// Nothing is stored: persistent messages live in memory like the others.
+    pub volatile: bool,
 }
 
 impl Default for BrokerOptions {
@@ -47,6 +49,7 @@ impl Default for BrokerOptions {
             backlog_entries_max: 1_000,
             backlog_bytes_max: 4 << 20,
             dead_letter_queue: "ActiveMQ.DLQ".to_owned(),
+            volatile: false,
         }
     }
 }

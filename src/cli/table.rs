@@ -25,13 +25,26 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 /// Tells what went wrong, on stderr.
 pub(super) fn complain(json: bool, failure: &Failure) {
     let text = if json {
-        let value = serde_json::json!({ "error": format!("{:#}", failure.error), "exit_code": failure.exit });
+        let value = serde_json::json!({ "error": told(&failure.error), "exit_code": failure.exit });
         format!("{value}\n")
     } else {
-        format!("quorate: {:#}\n", failure.error)
+        format!("quorate: {}\n", told(&failure.error))
     };
     // Nobody is left to tell if this fails.
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// The error and what caused it, each once: many errors have their cause in their own text.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Columns, as wide as their widest cell; numbers stand at the right.
@@ -68,6 +81,12 @@ pub(super) fn pairs(pairs: &[(&str, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_that_the_error_has_in_its_own_text_is_told_once() {
+        let error = anyhow::anyhow!("in use").context("cannot open: in use").context("no start");
+        assert_eq!(told(&error), "no start: cannot open: in use");
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell_and_numbers_stand_right() {

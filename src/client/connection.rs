@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use crate::protocol::stomp::{Frame, FrameWriter, Verb, Version};
@@ -154,7 +153,7 @@ impl Connection {
             }
         }
         let mut taken = Vec::new();
-        let deadline = self.wire.deadline();
+        let beats = self.wire.deadline().is_some();
         let reads = self.stalled.is_none();
         let writes = !self.wire.output.is_empty();
         let room = async {
@@ -165,19 +164,12 @@ impl Connection {
         };
         let count = tokio::select! {
             count = self.requests.recv_many(&mut taken, REQUESTS_TAKEN_MAX), if !writes => Some(count),
-            stepped = self.wire.step(reads), if reads || writes => {
+            stepped = self.wire.step(reads), if reads || writes || beats => {
                 stepped?;
                 None
             }
             () = room => {
                 self.unstall();
-                None
-            }
-            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                if !reads {
-                    self.wire.excuse();
-                }
-                self.wire.beat()?;
                 None
             }
         };

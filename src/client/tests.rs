@@ -7,10 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use crate::broker::Gate;
-use crate::env::SystemClock;
 use crate::protocol::Listener;
-use crate::protocol::tests::{connector, listen, start_core};
+use crate::protocol::tests::{listen, restart, start_core};
 
 use super::{
     AckMode, BrowseOptions, Client, ClientError, ConnectOptions, ConsumeOptions, Event, Incoming, Load,
@@ -34,14 +32,6 @@ async fn message(subscription: &mut Subscription) -> Incoming {
         Some(Event::Message(message)) => message,
         other => panic!("no message but {other:?}"),
     }
-}
-
-/// Starts again where `listener` listened, once that has stopped.
-async fn restart(listener: Listener, gate: Gate) -> Listener {
-    let mut connector = connector(100);
-    connector.port = listener.address().port();
-    listener.stop().await;
-    Listener::start(&connector, gate, Arc::new(SystemClock::new())).await.unwrap()
 }
 
 #[tokio::test]
@@ -188,6 +178,7 @@ async fn the_commands_layer_produces_browses_and_consumes() {
     };
     let consumed = consume(&client, &options, |message| {
         assert_eq!(message.header("colour").as_deref(), Some("red"));
+        true
     })
     .await
     .unwrap();
@@ -245,5 +236,35 @@ async fn a_load_goes_on_after_its_broker_was_away() {
     assert_eq!(report.sent_total, report.confirmed_total + report.unknown_total);
     assert!(report.consumed_total >= report.confirmed_total, "{report:?}");
     assert!(report.confirm_gap_max > Duration::ZERO);
+    listener.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_falls_silent_is_left_for_the_next_one() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    // Accepts, promises heart-beats, and freezes.
+    let frozen = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addresses = vec![frozen.local_addr().unwrap().to_string()];
+    let silence = tokio::spawn(async move {
+        let (mut stream, _) = frozen.accept().await.unwrap();
+        drop(frozen);
+        let mut connect = [0; 8];
+        stream.read_exact(&mut connect).await.unwrap();
+        stream.write_all(b"CONNECTED\nversion:1.2\nheart-beat:100,100\n\n\0").await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    let (gate, _core) = start_core();
+    let listener = listen(gate).await;
+    let addresses = [addresses, vec![listener.address().to_string()]].concat();
+    let heart_beat = Duration::from_millis(100);
+    let options = ConnectOptions { heart_beat, ..ConnectOptions::default() };
+    let client = Client::connect(&addresses, options).await.unwrap();
+    let receipt = client.send(Outgoing::persistent("/queue/h", "1")).await.unwrap();
+    assert_eq!(timeout(PATIENCE, receipt).await.unwrap(), Err(ClientError::OutcomeUnknown));
+    client.send(Outgoing::persistent("/queue/h", "2")).await.unwrap().await.unwrap();
+    // A connection with heart-beats outlives many of their intervals without a word from its user.
+    let mut subscription = client.subscribe("/queue/i", individual()).await.unwrap();
+    assert!(timeout(heart_beat * 6, subscription.next()).await.is_err());
+    silence.abort();
     listener.stop().await;
 }

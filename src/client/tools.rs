@@ -104,14 +104,15 @@ pub struct Consumed {
     pub interruptions: u64,
 }
 
-/// Receives messages and acknowledges each after `show` has seen it.
+/// Receives messages and acknowledges each that `show` has taken. When it takes one no more, that one stays unacknowledged
+/// and this ends.
 ///
 /// # Errors
 /// The broker refuses the subscription, or cannot be reached any more.
 pub async fn consume(
     client: &Client,
     options: &ConsumeOptions,
-    mut show: impl FnMut(&Incoming),
+    mut show: impl FnMut(&Incoming) -> bool,
 ) -> Result<Consumed, ClientError> {
     let subscription = SubscriptionOptions {
         ack: AckMode::Individual,
@@ -130,7 +131,9 @@ pub async fn consume(
         match event {
             None => break,
             Some(Event::Message(message)) => {
-                show(&message);
+                if !show(&message) {
+                    break;
+                }
                 client.ack(&message).await?;
                 consumed.messages += 1;
                 consumed.redelivered += u64::from(message.redelivered());

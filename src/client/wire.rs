@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::protocol::stomp::{Decoder, Frame, Limits, Output, Verb, Version};
 
@@ -14,6 +14,8 @@ use super::options::{ClientError, ConnectOptions};
 
 /// Bytes that one read may take.
 const READ_BYTES: usize = 128 * 1024;
+/// A heart-beat may be late by its interval, or by this if that is longer.
+const GRACE: Duration = Duration::from_millis(500);
 /// Slices of one write.
 const SLICES_MAX: usize = 64;
 /// Largest body that is read from a broker.
@@ -143,8 +145,17 @@ impl Wire {
         Ok(self.decoder.decode(&mut self.input)?)
     }
 
-    /// Writes what it can, or reads what has come if `reads`; returns after either. Cancel-safe.
+    /// Writes what it can, or reads what has come if `reads`; returns after either. Keeps up the heart-beats, as long as
+    /// it is waited for. Cancel-safe.
+    ///
+    /// # Errors
+    /// The connection is lost, or the broker's heart-beat is overdue, which comes to the same.
     pub(super) async fn step(&mut self, reads: bool) -> Result<(), ClientError> {
+        if !reads {
+            // Nothing can be heard: silence counts from now on.
+            self.heard = Instant::now();
+        }
+        let deadline = self.deadline();
         let Wire { stream, output, input, .. } = self;
         let (reader, mut writer) = stream.split();
         let waits = !output.is_empty();
@@ -166,6 +177,7 @@ impl Wire {
         let (written, read) = tokio::select! {
             written = writes, if waits => (Some(written?), None),
             read = arrives, if reads => (None, Some(read?)),
+            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => (None, None),
             else => (None, None),
         };
         if let Some(count) = written {
@@ -178,26 +190,26 @@ impl Wire {
         if written == Some(0) || read == Some(0) {
             return Err(ClientError::Lost("closed by the broker".to_owned()));
         }
-        Ok(())
+        if deadline.is_some() { self.beat() } else { Ok(()) }
     }
 
-    /// When [`Wire::beat`] has to be called next, if ever.
+    /// When the heart-beats need a look, if ever.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let send = (!self.send_every.is_zero()).then(|| self.spoke + self.send_every / 2);
-        let receive = (!self.receive_every.is_zero()).then(|| self.heard + self.receive_every * 2);
+        let receive = (!self.receive_every.is_zero())
+            .then(|| self.heard + self.receive_every + self.receive_every.max(GRACE));
         match (send, receive) {
             (Some(send), Some(receive)) => Some(send.min(receive)),
             (one, other) => one.or(other),
         }
     }
 
-    /// Sends a heart-beat if it is time.
-    ///
-    /// # Errors
-    /// The broker's own heart-beat is overdue: the connection is as good as lost.
-    pub(super) fn beat(&mut self) -> Result<(), ClientError> {
+    /// Sends a heart-beat if it is time, and misses the broker's.
+    fn beat(&mut self) -> Result<(), ClientError> {
         let now = Instant::now();
-        if !self.receive_every.is_zero() && now >= self.heard + self.receive_every * 2 {
+        if !self.receive_every.is_zero()
+            && now >= self.heard + self.receive_every + self.receive_every.max(GRACE)
+        {
             return Err(ClientError::Lost("no heart-beat".to_owned()));
         }
         if !self.send_every.is_zero() && now >= self.spoke + self.send_every / 2 {
@@ -207,11 +219,6 @@ impl Wire {
             self.spoke = now;
         }
         Ok(())
-    }
-
-    /// The socket has been given no chance to be heard: silence counts from now on.
-    pub(super) fn excuse(&mut self) {
-        self.heard = Instant::now();
     }
 }
 

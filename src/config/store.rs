@@ -276,7 +276,10 @@ fn read_sync(section: &Section<'_>, replicas: usize, used: bool, warnings: &mut 
                 format!("{name:?} is weak: {risk}; write allow_weak_sync = true if that is meant, else \"quorum_disk\""),
             );
         } else if used {
-            warnings.push(format!("store.replicated.sync is {:?}: {risk}", sync.name()));
+            warnings.push(format!(
+                "store.replicated.sync is {:?}: {risk}. This version waits for the disks of a quorum all the same",
+                sync.name()
+            ));
         }
     }
     sync

@@ -3,6 +3,8 @@
 
 mod clock;
 mod disk;
+mod sim_disk;
 
 pub use clock::{Clock, SystemClock, random_u64, random_u128};
 pub use disk::{Disk, DiskFile, DiskLock, SystemDisk};
+pub use sim_disk::{Keep, SimDisk};

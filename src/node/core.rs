@@ -150,7 +150,11 @@ impl Core {
             let now = self.clock.now();
             if stopping.is_none() && *self.outside.stop.borrow() {
                 stopping = Some(now + HANDOVER_TIME_MAX);
-                self.step(Event::StepDown("the node is stopping".into())).await;
+                if self.status.replicas() > 1 {
+                    self.step(Event::StepDown("the node is stopping".into())).await;
+                } else {
+                    break;
+                }
             }
             let serving = *self.outside.serving.borrow();
             if stopping.is_some_and(|until| now >= until || !serving) {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::model::{Epoch, Offset, Position, Record, RecordKind};
 use crate::state::State;
-use crate::storage::{Batch, Checkpoint, Recovered, join_body, records};
+use crate::storage::{Batch, Checkpoint, Recovered, records};
 
 use super::NodeError;
 use super::core::{Core, blank_state};
@@ -107,37 +107,11 @@ impl Core {
                 }
             }
             if !more {
-                if self.open_group.len() > 1 {
-                    self.join_bodies();
-                }
                 self.broker.apply(now, wall, &self.open_group);
                 self.open_group.clear();
             }
             self.applied = applied;
         }
-    }
-
-    /// Puts bodies that were cut into chunks together again.
-    fn join_bodies(&mut self) {
-        let mut chunks: Vec<Bytes> = Vec::new();
-        let mut whole = Vec::with_capacity(self.open_group.len());
-        for (offset, mut record) in self.open_group.drain(..) {
-            match &mut record {
-                Record::Chunk(bytes) => {
-                    chunks.push(bytes.clone());
-                    continue;
-                }
-                Record::Message { message, .. } | Record::Move { message, .. } if !chunks.is_empty() => {
-                    if let Ok(joined) = join_body(&chunks, message) {
-                        *message = joined;
-                    }
-                    chunks.clear();
-                }
-                _ => {}
-            }
-            whole.push((offset, record));
-        }
-        self.open_group = whole;
     }
 
     /// Writes the index when enough has been applied since.

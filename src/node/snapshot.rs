@@ -83,8 +83,10 @@ pub struct Status {
     pub committed: Offset,
     /// Visible in its state.
     pub applied: Offset,
-    /// Digest of the state at `applied`, 16 hex digits; equal on all nodes at equal offsets.
+    /// Digest of the state, 16 hex digits; equal on all nodes at equal offsets.
     pub digest: String,
+    /// How much was applied when the digest was made: `applied`, once the node has been quiet for a moment.
+    pub digest_at: Offset,
     /// The last election that it saw.
     pub election: Option<ElectionStatus>,
     /// What needs an operator.

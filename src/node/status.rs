@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::coordination::{GroupRecord, GroupState, Member};
-use crate::model::{Epoch, Position, StoreId, quorum};
+use crate::model::{Epoch, Offset, Position, StoreId, quorum};
 use crate::replication::ReplicaSettings;
 
 use super::core::Core;
@@ -29,6 +29,10 @@ pub(super) struct StatusMaker {
     master: Option<String>,
     election: Option<ElectionStatus>,
     damages: Vec<String>,
+    /// Where the state was digested last, and the digest.
+    digest: (Offset, u64),
+    /// What was applied when the snapshot before was made.
+    applied: Offset,
 }
 
 impl StatusMaker {
@@ -39,12 +43,27 @@ impl StatusMaker {
         zk_path: Option<String>,
         started_ms: i64,
     ) -> StatusMaker {
-        let (made_at, master, election, damages) = (None, None, None, Vec::new());
-        StatusMaker { settings, store, store_path, zk_path, started_ms, made_at, master, election, damages }
+        StatusMaker {
+            settings,
+            store,
+            store_path,
+            zk_path,
+            started_ms,
+            made_at: None,
+            master: None,
+            election: None,
+            damages: Vec::new(),
+            digest: (Offset(u64::MAX), 0),
+            applied: Offset(0),
+        }
     }
 
     pub(super) fn node(&self) -> &str {
         &self.settings.node
+    }
+
+    pub(super) fn replicas(&self) -> usize {
+        self.settings.replicas
     }
 
     /// Name of the master's node, as last seen.
@@ -89,12 +108,22 @@ impl Core {
         self.status.made_at = Some(now);
         let group = self.replica.view().and_then(|view| view.group.as_ref()).map(|(group, _)| group.clone());
         self.status.see(group.as_ref(), wall);
+        self.digest_when_quiet();
         let destinations: Vec<_> = self.broker.destinations().into_iter().map(destination).collect();
         let connections: Vec<_> = self.broker.sessions().into_iter().map(connection).collect();
         let group_status = self.status.zk_path.as_ref().map(|path| self.group_status(path, group.as_ref()));
         let status = self.node_status(group.as_ref(), serving, destinations.len(), connections.len());
         let snapshot = Snapshot { status, group: group_status, destinations, connections };
         self.outside.snapshots.send_replace(Arc::new(snapshot));
+    }
+
+    /// The digest walks the whole state, so it is made only while nothing is applied.
+    fn digest_when_quiet(&mut self) {
+        let applied = self.applied.offset;
+        let quiet = std::mem::replace(&mut self.status.applied, applied) == applied;
+        if quiet && self.status.digest.0 != applied || self.status.digest.0 == Offset(u64::MAX) {
+            self.status.digest = (applied, self.broker.state().digest());
+        }
     }
 
     fn role(&self) -> Role {
@@ -135,7 +164,8 @@ impl Core {
             durable: log.durable,
             committed: self.replica.committed(),
             applied: self.applied.offset,
-            digest: format!("{:016x}", self.broker.state().digest()),
+            digest: format!("{:016x}", maker.digest.1),
+            digest_at: maker.digest.0,
             election: maker.election.clone(),
             alarms: self.alarms(group),
             destination_count: destinations,

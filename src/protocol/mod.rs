@@ -1,6 +1,6 @@
 //! Wire protocols: listeners, codecs, and adapters from frames to sessions.
 //!
-//! To add a protocol: one folder, one line in [`protocol`].
+//! To add a protocol: one folder, one line in `protocol()`.
 
 mod listener;
 pub mod stomp;

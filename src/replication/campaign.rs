@@ -122,7 +122,7 @@ impl Replica {
         self.warn_of_strangers(view);
         let replicas = self.settings.replicas;
         if let Some(differing) = self.differing_member(view) {
-            self.explain(Some(differing));
+            self.explain(differing);
         } else if let Some(lost) = view.lost_group(replicas) {
             if self.ready(view, Intent::Recreate, Duration::ZERO) {
                 tracing::warn!(
@@ -138,7 +138,7 @@ impl Replica {
             }
         } else {
             self.intent = None;
-            self.explain(Some(self.what_is_missing(view)));
+            self.explain(self.what_is_missing(view));
         }
     }
 
@@ -227,9 +227,9 @@ impl Replica {
     fn warn_of_strangers(&mut self, view: &View) {
         let (most, here) = (self.settings.replicas, view.newest().count());
         if here > most {
-            self.explain(Some(format!(
+            self.explain(format!(
                 "Too many cluster members are connected.  Expected at most {most} members but there are {here} connected."
-            )));
+            ));
         }
     }
 
@@ -252,7 +252,7 @@ impl Replica {
             let line = "Not enough cluster members have reported their update positions yet.";
             let promised = view.newest().filter(|m| group.votes(m.record.store));
             let promised = promised.filter(|m| m.record.promise() == group.promise()).count();
-            self.explain(Some(format!("{line} {promised} of the {} voters needed", quorum(group.replicas))));
+            self.explain(format!("{line} {promised} of the {} voters needed", quorum(group.replicas)));
             return;
         };
         let settle = if view.all_promised(group) { Duration::ZERO } else { SETTLE };

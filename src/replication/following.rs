@@ -143,8 +143,7 @@ impl Replica {
         following.standing = true;
         following.heard_at = now;
         tracing::info!(master = %following.master.node, from = %welcome.truncate_to, "Slave started: attached to the master");
-        self.explain(None);
-        self.reason = None;
+        self.content();
         self.learn_commit(welcome.commit);
         self.acknowledge();
     }

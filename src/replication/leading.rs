@@ -9,7 +9,7 @@ use crate::model::{Epoch, Offset, StoreId, Voter, quorum};
 use super::campaign::known;
 use super::quorum::{joint_offset, quorum_offset};
 use super::replica::{
-    FORMAT, HEARTBEAT_EVERY, LEASE, LEASE_DRIFT, QUORUM_SILENCE_MAX, Replica, Role, WINNER_TIME_MAX,
+    FORMAT, HEARTBEAT_EVERY, LEASE, LEASE_DRIFT, QUORUM_SILENCE_MAX, Reason, Replica, Role, WINNER_TIME_MAX,
 };
 use super::{Ack, Action, ConnectionId, Heartbeat, Hello, Welcome};
 
@@ -282,7 +282,7 @@ impl Replica {
     fn serve(&mut self) {
         let Some(leading) = self.leading() else { return };
         leading.stage = Stage::Serving;
-        self.reason = None;
+        self.content();
         self.show_position();
         self.act(Action::Serve);
         self.hold_lease();
@@ -351,7 +351,7 @@ impl Replica {
                     leading.stage = Stage::Suspended;
                 }
                 tracing::error!("{line}; client ports and connections are closed");
-                self.explain(Some(line.clone()));
+                self.reason = Some(Reason { text: line.clone(), unfit_until: None });
                 self.hold_lease();
                 self.act(Action::Suspend(line));
             }

@@ -38,6 +38,8 @@ pub(super) const LEASE_DRIFT: Duration = Duration::from_millis(50);
 pub(super) const QUORUM_SILENCE_MAX: Duration = Duration::from_secs(2);
 /// How long a winner may take until it serves.
 pub(super) const WINNER_TIME_MAX: Duration = Duration::from_secs(3);
+/// How long something is missing before that is said: elections pass through such moments.
+const LACK_TIME: Duration = Duration::from_millis(500);
 /// How long a winner that could not serve is no candidate.
 const UNFIT_TIME: Duration = Duration::from_secs(10);
 
@@ -101,6 +103,8 @@ pub struct Replica {
     /// Since when the record has named the current master.
     pub(super) chosen_since: Option<(Promise, Duration)>,
     pub(super) reason: Option<Reason>,
+    /// Since when something has been missing.
+    lacking_since: Option<Duration>,
     /// The log's end as told in the member record.
     shown: Position,
     published: Option<MemberRecord>,
@@ -127,6 +131,7 @@ impl Replica {
             stood_in: Epoch(0),
             chosen_since: None,
             reason: None,
+            lacking_since: None,
             shown,
             published: None,
             streams: 0,
@@ -297,18 +302,21 @@ impl Replica {
         self.reason = Some(Reason { text, unfit_until: Some(self.now + UNFIT_TIME) });
     }
 
-    /// Says why nothing happens, or that all is well; an unfitness stands until its time is over.
-    pub(super) fn explain(&mut self, text: Option<String>) {
-        if self.reason.as_ref().is_some_and(|r| r.unfit_until.is_some()) {
+    /// Says why nothing happens, once that has lasted for a moment; an unfitness stands until its time is over.
+    pub(super) fn explain(&mut self, text: String) {
+        let since = *self.lacking_since.get_or_insert(self.now);
+        let unfit = self.reason.as_ref().is_some_and(|r| r.unfit_until.is_some());
+        if unfit || self.now.saturating_sub(since) < LACK_TIME || self.reason() == Some(&text) {
             return;
         }
-        let reason = text.map(|text| Reason { text, unfit_until: None });
-        if self.reason != reason {
-            if let Some(reason) = &reason {
-                tracing::info!("{}", reason.text);
-            }
-            self.reason = reason;
-        }
+        tracing::info!("{text}");
+        self.reason = Some(Reason { text, unfit_until: None });
+    }
+
+    /// All is well again.
+    pub(super) fn content(&mut self) {
+        self.lacking_since = None;
+        self.reason = None;
     }
 
     fn durable(&mut self, to: Offset) {

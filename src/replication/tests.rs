@@ -355,13 +355,20 @@ impl World {
                 return Some(self.append(n, (epoch, 0)));
             }
             Action::Commit(to) => self.committed(n, to),
+            other => return self.act_on_streams(n, other),
+        }
+        None
+    }
+
+    fn connection_of(&self, n: usize, stream: StreamId) -> Option<ConnectionId> {
+        self.connections.iter().find(|(_, c)| c.slave == n && c.stream == stream).map(|(c, _)| *c)
+    }
+
+    fn act_on_streams(&mut self, n: usize, action: Action) -> Option<Event> {
+        match action {
             Action::Dial(stream, address, hello) => self.dial(n, stream, &address, *hello),
             Action::HangUp(stream) => {
-                let found = self
-                    .connections
-                    .iter()
-                    .find(|(_, c)| c.slave == n && c.stream == stream)
-                    .map(|(c, _)| *c);
+                let found = self.connection_of(n, stream);
                 if let Some(connection) = found {
                     let c = self.connections.remove(&connection)?;
                     let (delay, life) = (self.rng.ms(3), self.nodes[c.master].life);
@@ -369,13 +376,9 @@ impl World {
                 }
             }
             Action::Ack(stream, ack) => {
-                let found = self
-                    .connections
-                    .iter()
-                    .find(|(_, c)| c.slave == n && c.stream == stream)
-                    .map(|(c, _)| *c);
+                let found = self.connection_of(n, stream);
                 if let Some(connection) = found {
-                    self.to_master(connection, Event::Ack(connection, ack));
+                    self.send_to_master(connection, Event::Ack(connection, ack));
                 }
             }
             Action::Bind => {
@@ -392,7 +395,7 @@ impl World {
                 if let Some(c) = self.connections.get_mut(&connection) {
                     c.next = Some(welcome.truncate_to);
                     let stream = c.stream;
-                    self.to_slave(connection, |n, life| {
+                    self.send_to_slave(connection, |n, life| {
                         What::Event(n, life, Event::Welcome(stream, welcome))
                     });
                     self.pump(n);
@@ -409,12 +412,19 @@ impl World {
                 for connection in all {
                     let stream = self.connections[&connection].stream;
                     let heartbeat = heartbeat.clone();
-                    self.to_slave(connection, |n, life| {
+                    self.send_to_slave(connection, |n, life| {
                         What::Event(n, life, Event::Heartbeat(stream, heartbeat))
                     });
                 }
                 self.pump(n);
             }
+            other => self.act_on_roles(n, other),
+        }
+        None
+    }
+
+    fn act_on_roles(&mut self, n: usize, action: Action) {
+        match action {
             Action::SetMember(record) => self.set_member(n, *record),
             Action::WriteGroup(version, record) => self.write_group(n, version, *record),
             Action::Serve => {
@@ -438,9 +448,8 @@ impl World {
                 }
             }
             Action::Fatal(reason) => self.fail(&format!("n{n}: {reason}")),
-            Action::Reset(..) | Action::Append => self.fail("not in this simulation"),
+            _ => self.fail("not in this simulation"),
         }
-        None
     }
 
     fn committed(&mut self, n: usize, to: Offset) {
@@ -487,10 +496,10 @@ impl World {
         let (to_slave, to_master) = (self.now, self.now);
         self.connections
             .insert(connection, Connection { slave: n, master, stream, next: None, to_slave, to_master });
-        self.to_master(connection, Event::Hello(connection, Box::new(hello)));
+        self.send_to_master(connection, Event::Hello(connection, Box::new(hello)));
     }
 
-    fn to_master(&mut self, connection: ConnectionId, event: Event) {
+    fn send_to_master(&mut self, connection: ConnectionId, event: Event) {
         let delay = self.rng.ms(3);
         let Some(c) = self.connections.get_mut(&connection) else { return };
         c.to_master = c.to_master.max(self.now + delay);
@@ -499,7 +508,7 @@ impl World {
         self.at(due - self.now, What::Event(master, life, event));
     }
 
-    fn to_slave(&mut self, connection: ConnectionId, what: impl FnOnce(usize, u64) -> What) {
+    fn send_to_slave(&mut self, connection: ConnectionId, what: impl FnOnce(usize, u64) -> What) {
         let delay = self.rng.ms(3);
         let Some(c) = self.connections.get_mut(&connection) else { return };
         c.to_slave = c.to_slave.max(self.now + delay);
@@ -525,7 +534,7 @@ impl World {
             if let Some(c) = self.connections.get_mut(&connection) {
                 c.next = Some(Offset(to as u64 * RECORD));
             }
-            self.to_slave(connection, |n, life| What::Records(n, life, stream, next, entries, commit));
+            self.send_to_slave(connection, |n, life| What::Records(n, life, stream, next, entries, commit));
         }
     }
 

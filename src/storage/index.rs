@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crc_fast::{CrcAlgorithm, Digest, checksum};
 
@@ -15,6 +16,8 @@ use crate::model::{Epoch, Offset, Position};
 
 const VERSION: u8 = 1;
 const MARKER_BYTES: usize = 1 + 8 + 8 + 8 + 8 + 8 + 4;
+const LOCK_TRIES: usize = 200;
+const LOCK_PERIOD: Duration = Duration::from_millis(10);
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The state at a position.
@@ -73,6 +76,18 @@ struct Marker {
 
 impl Trees {
     fn open(path: &Path) -> Result<Trees, IndexError> {
+        let mut tries = 0;
+        loop {
+            match Trees::try_open(path) {
+                // sled's threads hold the folder's lock a little longer than its handle lives.
+                Err(e) if tries < LOCK_TRIES && e.0.contains("could not acquire lock") => tries += 1,
+                result => return result,
+            }
+            thread::sleep(LOCK_PERIOD);
+        }
+    }
+
+    fn try_open(path: &Path) -> Result<Trees, IndexError> {
         guarded(|| {
             let config = sled::Config::new().path(path).flush_every_ms(None).cache_capacity(CACHE_BYTES);
             let db = config.open()?;
@@ -282,6 +297,11 @@ impl IndexHandle {
         }
         let found = answer.recv().unwrap_or_default();
         (IndexHandle { desk, thread: thread.ok() }, found)
+    }
+
+    /// No index, for a store that does not outlive its process.
+    pub fn none() -> IndexHandle {
+        IndexHandle { desk: Arc::default(), thread: None }
     }
 
     /// Has a checkpoint stored soon. At most one waits: a newer one takes its place.

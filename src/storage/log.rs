@@ -357,7 +357,8 @@ impl Log {
     /// [`StorageError::Range`]: `from` is not in the log. [`StorageError::Corrupt`]: no valid record stands there.
     pub fn read(&self, from: Offset, bytes_max: usize) -> Result<Bytes, StorageError> {
         let (tail, until) = {
-            let front = self.front();
+            let mut front = self.front();
+            front.trim(&self.inner.shared);
             let (base, end) = (self.base(), front.live.end());
             if from < base || from > end {
                 return Err(StorageError::Range { at: from, base, end });

@@ -251,6 +251,24 @@ impl Queue {
         self.attached = self.attached.min(self.window.len());
     }
 
+    /// Whether a message whose body has to be read stands before the window.
+    pub(in crate::broker) fn is_blocked(&self) -> bool {
+        let front = self.window.front().map_or(u64::MAX, |it| it.sequence);
+        self.returned.first().is_some_and(|at| *at < front) && !self.window.is_empty()
+    }
+
+    /// Gives entries at the window's end back to be read again, until it is no larger than this.
+    pub(in crate::broker) fn shrink(&mut self, entries: usize, bytes: usize) {
+        let over = |it: &Queue| it.window.len() > entries || it.window_bytes > bytes;
+        while over(self)
+            && let Some(entry) = self.window.pop_back()
+        {
+            self.window_bytes -= entry.message.encoded().len();
+            self.returned.insert(entry.sequence);
+            self.attached = self.attached.saturating_sub(1);
+        }
+    }
+
     /// Takes the messages of the window that `gone` is true for.
     pub(in crate::broker) fn take_stored(&mut self, gone: impl Fn(&Message) -> bool) -> Vec<Entry> {
         if !self.window.iter().any(|it| gone(&it.message)) {

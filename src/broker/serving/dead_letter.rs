@@ -64,6 +64,11 @@ impl Serving {
                 for Loaded { sequence, message } in loaded {
                     let Some(queue) = self.queues.get_mut(&id) else { return };
                     let Some(dead) = queue.dead.remove(&sequence.0) else { continue };
+                    if state.destination(id).is_none_or(|it| it.is_settled(sequence.0)) {
+                        queue.outstanding -= 1;
+                        self.clients.end_pending(dead.waiter, 0);
+                        continue;
+                    }
                     let pending = Pending::One { waiter: dead.waiter, bytes: 0 };
                     self.bury(id, sequence.0, &message, dead.outcome, pending);
                 }
@@ -71,7 +76,6 @@ impl Serving {
             }
             Err(reason) => self.damage(id, &reason),
         }
-        let _ = state;
     }
 }
 

@@ -5,6 +5,8 @@
 mod acknowledge;
 mod applied;
 mod browse;
+#[cfg(test)]
+mod check;
 mod dead_letter;
 mod directory;
 mod dispatch;

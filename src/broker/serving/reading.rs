@@ -42,7 +42,8 @@ impl Serving {
         let entries_max = self.options.window_entries_max;
         let Some(queue) = self.queues.get_mut(&id) else { return };
         let wanted = self.allowed && !queue.damaged && !queue.consumers.is_empty() && queue.reading.is_none();
-        if !wanted || queue.window.len() > entries_max / 2 {
+        let blocked = queue.is_blocked();
+        if !wanted || (queue.window.len() > entries_max / 2 && !blocked) {
             return;
         }
         queue.skip_settled(state);
@@ -51,6 +52,9 @@ impl Serving {
         }
         if self.options.windows_bytes_max <= self.window_bytes {
             self.reclaim();
+        }
+        if blocked {
+            self.make_way(id);
         }
         let room = self.room();
         let Some(queue) = self.queues.get_mut(&id) else { return };
@@ -76,6 +80,16 @@ impl Serving {
         if let Some(queue) = self.queues.get_mut(&id) {
             queue.reading = Some(Reading { read, ranges, entries_max, ahead });
         }
+    }
+
+    /// What came back must go out before the window does: the window's end makes room for it.
+    fn make_way(&mut self, id: DestinationId) {
+        let full = self.room() == 0;
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let before = queue.window_bytes;
+        let entries = if full { queue.window.len() / 2 } else { self.options.window_entries_max / 2 };
+        queue.shrink(entries, self.options.window_bytes_max / 2);
+        self.window_bytes -= before - queue.window_bytes;
     }
 
     /// Takes the windows of queues that nobody consumes from, so that others have room.

@@ -39,14 +39,20 @@ impl Serving {
         }
         match command {
             Command::Send { message, transaction: None, .. } => {
-                (message.persistent() || self.memory < options.memory_limit) && self.topics_have_room(message)
+                (self.is_stored(message) || self.memory < options.memory_limit)
+                    && self.topics_have_room(message)
             }
             Command::Finish { transaction, commit: true, .. } => {
                 let sends = client.transactions.get(transaction).map_or(&[][..], |open| &open.sends);
-                self.memory < options.memory_limit || sends.iter().all(Message::persistent)
+                self.memory < options.memory_limit || sends.iter().all(|message| self.is_stored(message))
             }
             _ => true,
         }
+    }
+
+    /// Whether a message in a queue enters the log.
+    fn is_stored(&self, message: &Message) -> bool {
+        message.persistent() && !self.options.volatile
     }
 
     /// Whether every subscription of the message's topics can take one more.
@@ -117,6 +123,7 @@ impl Serving {
         to: &mut Collected,
     ) {
         let expired = self.is_expired(message);
+        let persistent = self.is_stored(message);
         for id in targets.iter() {
             let Some(queue) = self.queues.get_mut(&id) else {
                 match transacted {
@@ -126,7 +133,7 @@ impl Serving {
                 }
                 continue;
             };
-            let stored = message.persistent() && !is_temporary(id);
+            let stored = persistent && !is_temporary(id);
             match (stored, expired) {
                 (true, false) => {
                     let sequence = Sequence(queue.assign());

@@ -58,9 +58,8 @@ pub(in crate::cli) fn run(args: &ConsumeArgs, json: bool) -> Result<(), Failure>
         let client = args.broker.connect().await?;
         let mut failed = None;
         let consumed = consume(&client, &options, |message| {
-            if failed.is_none() {
-                failed = table::print(&line(message, json)).err();
-            }
+            failed = table::print(&line(message, json)).err();
+            failed.is_none()
         })
         .await?;
         let _ = client.disconnect().await;

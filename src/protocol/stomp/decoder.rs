@@ -22,12 +22,13 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What a connection may send before it has said who it is. With the read buffer's slack that is less than 32 KiB.
+    /// What a connection may send before it has said who it is. With the read buffer's slack and its
+    /// growth by doubling that is 16 KiB.
     pub const BEFORE_CONNECT: Limits = Limits {
         command_bytes_max: 1024,
         header_bytes_max: 8 * 1024,
         headers_max: 100,
-        head_bytes_max: 12 * 1024,
+        head_bytes_max: 8 * 1024,
         body_bytes_max: 1024,
     };
 

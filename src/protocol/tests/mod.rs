@@ -24,7 +24,7 @@ pub(crate) use self::core::start as start_core;
 /// Longer than anything here takes, shorter than a tester's patience.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(crate) fn connector(maximum_connections: usize) -> TransportConnector {
+fn connector(maximum_connections: usize) -> TransportConnector {
     TransportConnector {
         name: "stomp".to_owned(),
         uri: "stomp://127.0.0.1:0".to_owned(),
@@ -39,6 +39,14 @@ pub(crate) fn connector(maximum_connections: usize) -> TransportConnector {
 
 pub(crate) async fn listen(gate: Gate) -> Listener {
     Listener::start(&connector(100), gate, Arc::new(SystemClock::new())).await.unwrap()
+}
+
+/// Starts again where `listener` listened, once that has stopped.
+pub(crate) async fn restart(listener: Listener, gate: Gate) -> Listener {
+    let mut connector = connector(100);
+    connector.port = listener.address().port();
+    listener.stop().await;
+    Listener::start(&connector, gate, Arc::new(SystemClock::new())).await.unwrap()
 }
 
 /// A client that says exactly what it is told to.

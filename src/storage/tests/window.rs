@@ -203,7 +203,7 @@ fn everything(destination: u32) -> WindowRequest {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
     #[test]
     fn a_window_holds_what_the_model_holds(
         steps in prop::collection::vec(step(), 1..30),

@@ -1,0 +1,72 @@
+//! What must hold between any two calls; for tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::broker::deliveries::Held;
+use crate::broker::subscription::Source;
+use crate::state::State;
+
+use super::Serving;
+
+impl Serving {
+    /// Panics when a bound or a count is wrong, or a message is in two places.
+    pub(in crate::broker) fn check(&self, state: &State) {
+        let mut in_flight: BTreeMap<_, BTreeSet<u64>> = BTreeMap::new();
+        let (mut counts, mut outstanding, mut memory) = (BTreeMap::new(), BTreeMap::new(), 0);
+        for (_, client) in self.clients.iter() {
+            for delivery in client.deliveries.iter() {
+                *outstanding.entry(delivery.subscriber).or_insert(0) += 1;
+                match &delivery.held {
+                    Held::Stored { queue, sequence, .. } => {
+                        *counts.entry(*queue).or_insert(0) += 1;
+                        assert!(in_flight.entry(*queue).or_default().insert(*sequence), "in flight twice");
+                    }
+                    Held::Transient { queue, entry } => {
+                        *counts.entry(*queue).or_insert(0) += 1;
+                        memory += entry.message.encoded().len();
+                    }
+                    Held::Copy => {}
+                }
+            }
+        }
+        for (id, subscription) in &self.subscriptions {
+            assert_eq!(subscription.outstanding, outstanding.get(id).copied().unwrap_or(0), "credit");
+            if let Source::Topics(_, backlog) = &subscription.source {
+                let bytes: usize = backlog.messages.iter().map(|(_, it)| it.encoded().len()).sum();
+                assert_eq!(backlog.bytes, bytes);
+                memory += bytes;
+            }
+        }
+        let mut window_bytes = 0;
+        for (id, queue) in &self.queues {
+            let mut places = in_flight.remove(id).unwrap_or_default();
+            let held = places.len() as u64;
+            assert_eq!(queue.in_flight, counts.get(id).copied().unwrap_or(0), "deliveries in flight");
+            assert!(queue.outstanding >= held + queue.dead.len() as u64, "outstanding");
+            let mut put =
+                |at: u64, place| assert!(places.insert(at), "{at} is in two places, one is {place}");
+            queue.window.iter().for_each(|it| put(it.sequence, "the window"));
+            queue.returned.iter().for_each(|at| put(*at, "returned"));
+            queue.dead.keys().for_each(|at| put(*at, "dead"));
+            let ends: Vec<_> = queue.window.iter().map(|it| it.sequence).collect();
+            assert!(ends.is_sorted(), "the window's order");
+            assert!(queue.window.len() <= self.options.window_entries_max.max(1), "the window's length");
+            let bytes: usize = queue.window.iter().map(|it| it.message.encoded().len()).sum();
+            assert_eq!(queue.window_bytes, bytes);
+            assert!(bytes <= self.options.window_bytes_max || queue.window.len() == 1, "the window's bytes");
+            window_bytes += bytes;
+            memory += queue.transient.iter().map(|it| it.message.encoded().len()).sum::<usize>();
+            if let Some(found) = state.destination(*id) {
+                assert!(queue.cursor <= found.next() && found.next() <= queue.assigned, "the cursor");
+                let lost = found.unsettled(1, usize::MAX).into_iter().flat_map(|(a, b)| a..=b);
+                let lost = lost.filter(|at| *at < queue.cursor && !places.contains(at)).count() as u64;
+                assert!(
+                    lost + held + queue.dead.len() as u64 <= queue.outstanding,
+                    "{lost} messages are nowhere"
+                );
+            }
+        }
+        assert_eq!(self.window_bytes, window_bytes, "bytes of all windows");
+        assert_eq!(self.memory, memory, "bytes in memory");
+    }
+}

@@ -1,0 +1,155 @@
+//! Bounds: what waits, and that nothing waits for ever.
+
+use std::time::Duration;
+
+use crate::broker::tests::world::{World, prefetch, queue};
+use crate::broker::{Broker, BrokerOptions, SessionEvent, SessionId, SessionInfo, Verdict};
+use crate::model::Record;
+use crate::state::State;
+
+#[test]
+fn senders_of_non_persistent_messages_wait_for_memory_and_others_go_on() {
+    let mut world = World::with(BrokerOptions { memory_limit: 300, ..BrokerOptions::default() });
+    world.open(1);
+    world.open(2);
+    let fast: Vec<_> = (0..20).map(|n| world.send_fast(1, "Q", &n.to_string())).collect();
+    assert_eq!(world.answer(1, fast[0]), Some(Ok(())));
+    assert_eq!(world.answer(1, fast[19]), None);
+    let behind = world.send(1, "P", "behind");
+    assert_eq!(world.answer(1, behind), None, "a session's commands keep their order");
+    let other = world.send(2, "P", "other");
+    assert_eq!(world.answer(2, other), Some(Ok(())));
+    world.subscribe(2, 1, queue("Q"), prefetch(100));
+    let mut seen = Vec::new();
+    while seen.len() < 20 {
+        let got = world.got(2);
+        assert!(!got.is_empty(), "{} of 20", seen.len());
+        seen.extend(got.iter().map(|it| it.body()));
+        world.settle(2, &got, Verdict::Consumed);
+    }
+    assert_eq!(seen, (0..20).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!(world.answer(1, behind), Some(Ok(())));
+}
+
+#[test]
+fn a_session_has_only_so_much_in_the_pipeline() {
+    let mut world = World::with(BrokerOptions { pending_max: 4, ..BrokerOptions::default() });
+    world.automatic = false;
+    world.open(1);
+    let sent: Vec<_> = (0..10).map(|n| world.send(1, "Q", &n.to_string())).collect();
+    assert_eq!(world.pipeline.len(), 5, "the queue's creation and four messages");
+    for _ in 0..10 {
+        world.commit(2);
+    }
+    assert!(sent.iter().all(|it| world.answer(1, *it) == Some(Ok(()))));
+    assert_eq!(world.view(&queue("Q")).size, 10);
+}
+
+#[test]
+fn the_settles_of_one_round_are_one_record_for_each_destination() {
+    let mut world = World::new();
+    for session in 1..=3 {
+        world.open(session);
+        world.subscribe(session, 1, queue("Q"), prefetch(9));
+    }
+    for n in 0..9 {
+        world.send(1, "Q", &n.to_string());
+    }
+    let got: Vec<_> = (1..=3).map(|session| (session, world.got(session))).collect();
+    let before = world.log.len();
+    world.automatic = false;
+    let (now, wall) = (world.now, world.wall);
+    for (session, got) in got {
+        let deliveries = got.iter().map(|it| it.delivery).collect();
+        let verdict = Verdict::Consumed;
+        let settle =
+            crate::broker::Command::Settle { deliveries, verdict, transaction: None, correlation: None };
+        world.broker.command(now, wall, SessionId(session), settle);
+    }
+    world.automatic = true;
+    world.settle_down();
+    assert_eq!(world.log.len(), before + 1);
+    assert!(matches!(&world.log[before][..], [Record::Settle { ranges, .. }] if *ranges == [(1, 9)]));
+}
+
+#[test]
+fn without_the_lease_sends_go_on_and_nothing_is_delivered() {
+    let mut world = World::new();
+    world.open(1);
+    world.subscribe(1, 1, queue("Q"), prefetch(9));
+    world.broker.dispatch_allowed(false);
+    let sent = world.send(1, "Q", "a");
+    assert_eq!(world.answer(1, sent), Some(Ok(())));
+    world.send_fast(1, "Q", "b");
+    assert!(world.got(1).is_empty());
+    world.broker.dispatch_allowed(true);
+    world.settle_down();
+    assert_eq!(world.bodies(1), ["a", "b"]);
+}
+
+#[test]
+fn dispatch_marks_are_written_lazily_and_only_where_they_tell_something() {
+    let mut world = World::new();
+    world.open(1);
+    world.subscribe(1, 1, queue("Q"), prefetch(9));
+    let marks = |world: &World| {
+        world.log.iter().flatten().filter(|it| matches!(it, Record::Dispatched { .. })).count()
+    };
+    world.send(1, "Q", "a");
+    let got = world.got(1);
+    world.settle(1, &got, Verdict::Consumed);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(marks(&world), 0, "all that was seen is settled");
+    world.send(1, "Q", "b");
+    world.pass(Duration::from_secs(1));
+    world.pass(Duration::from_secs(1));
+    assert_eq!(marks(&world), 1);
+    world.send(1, "Q", "c");
+    world.fail_over(0);
+    world.open(2);
+    world.subscribe(2, 1, queue("Q"), prefetch(9));
+    let flags: Vec<_> = world.got(2).iter().map(|it| (it.body(), it.redelivered)).collect();
+    assert_eq!(flags, [("b".into(), true), ("c".into(), false)]);
+}
+
+#[test]
+fn the_windows_of_idle_queues_make_room_for_busy_ones() {
+    let one = 70;
+    let options = BrokerOptions { windows_bytes_max: 4 * one, ..BrokerOptions::default() };
+    let mut world = World::with(options);
+    world.open(1);
+    for n in 0..8 {
+        world.send(1, "IDLE", &n.to_string());
+    }
+    for n in 0..8 {
+        world.send(1, "BUSY", &n.to_string());
+    }
+    world.pass(Duration::from_millis(100));
+    world.subscribe(1, 1, queue("BUSY"), prefetch(99));
+    assert_eq!(world.got(1).len(), 8);
+    world.subscribe(1, 2, queue("IDLE"), prefetch(99));
+    assert_eq!(world.bodies(1), (0..8).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_deposed_master_closes_its_sessions_and_answers_nothing_that_is_open() {
+    let mut world = World::new();
+    world.open(1);
+    world.automatic = false;
+    let sent = world.send(1, "Q", "a");
+    world.broker.demote("deposed");
+    world.settle_down();
+    assert!(world.told(1, |event| matches!(event, SessionEvent::Closed { reason } if reason == "deposed")));
+    assert_eq!(world.answer(1, sent), None);
+    assert!(!world.broker.is_serving());
+}
+
+#[test]
+fn a_node_that_does_not_serve_closes_a_session_at_once() {
+    let mut broker = Broker::new(BrokerOptions::default(), State::new());
+    broker.open(SessionId(1), SessionInfo::default());
+    let output = broker.take_output();
+    assert!(
+        matches!(&output.events[..], [(SessionId(1), events)] if matches!(&events[..], [SessionEvent::Closed { .. }]))
+    );
+}

@@ -1,0 +1,84 @@
+//! The gate: back-pressure, transactions on the client's side, closing.
+
+use crate::broker::tests::world::{message, queue};
+use crate::broker::{
+    Command, Correlation, DeliveryId, GATE_COMMANDS, Gate, Inbound, SESSION_SUBMISSIONS, SessionEvent,
+    SessionInfo, TransactionKey, Verdict,
+};
+
+fn send(transaction: Option<TransactionKey>) -> Command {
+    let message = message(&[&queue("Q")], "x", true).build().unwrap();
+    Command::Send { message, transaction, correlation: Some(Correlation(1)) }
+}
+
+#[tokio::test]
+async fn a_session_whose_commands_wait_stops_itself_and_still_settles() {
+    let (gate, mut inbound) = Gate::new();
+    let mut session = gate.open(SessionInfo::default()).await.unwrap();
+    for _ in 0..SESSION_SUBMISSIONS {
+        session.ready().await;
+        session.submit(vec![send(None)]).await.unwrap();
+    }
+    let ready = session.ready();
+    tokio::pin!(ready);
+    assert!(futures::poll!(&mut ready).is_pending());
+    let settle = Command::Settle {
+        deliveries: vec![DeliveryId(1)],
+        verdict: Verdict::Consumed,
+        transaction: None,
+        correlation: None,
+    };
+    session.submit(vec![settle]).await.unwrap();
+    assert!(matches!(inbound.recv().await, Some(Inbound::Open { .. })));
+    let first = inbound.recv().await;
+    assert!(matches!(first, Some(Inbound::Commands { .. })));
+    assert!(futures::poll!(&mut ready).is_pending(), "received is not carried out");
+    drop(first);
+    ready.await;
+}
+
+#[tokio::test]
+async fn an_open_transaction_stays_with_its_connection_until_it_is_committed() {
+    let (gate, mut inbound) = Gate::new();
+    let mut session = gate.open(SessionInfo::default()).await.unwrap();
+    let key = TransactionKey(5);
+    let begin = || Command::Begin { transaction: key, correlation: None };
+    let finish = |commit| Command::Finish { transaction: key, commit, correlation: Some(Correlation(9)) };
+    session.submit(vec![begin(), send(Some(key)), finish(false)]).await.unwrap();
+    assert_eq!(session.events().await.unwrap().len(), 2, "the send and the rollback are answered here");
+    session.submit(vec![begin(), send(Some(key))]).await.unwrap();
+    session.submit(vec![send(Some(key)), finish(true)]).await.unwrap();
+    inbound.recv().await;
+    let Some(Inbound::Commands { submission, .. }) = inbound.recv().await else { panic!("no commands") };
+    assert_eq!(submission.commands.len(), 4, "begin, two sends, commit: {:?}", submission.commands);
+    drop(session);
+    assert!(matches!(inbound.recv().await, Some(Inbound::Close { .. })));
+}
+
+#[tokio::test]
+async fn a_session_closes_even_when_the_gate_is_full() {
+    let (gate, mut inbound) = Gate::new();
+    let mut sessions = Vec::new();
+    for _ in 0..GATE_COMMANDS {
+        sessions.push(gate.open(SessionInfo::default()).await.unwrap());
+    }
+    drop(sessions);
+    let mut closed = 0;
+    while closed < GATE_COMMANDS {
+        closed += usize::from(matches!(inbound.recv().await, Some(Inbound::Close { .. })));
+    }
+}
+
+#[tokio::test]
+async fn events_end_when_the_core_lets_go() {
+    let (gate, mut inbound) = Gate::new();
+    let mut session = gate.open(SessionInfo::default()).await.unwrap();
+    let Some(Inbound::Open { events, .. }) = inbound.recv().await else { panic!("not opened") };
+    events.send(vec![SessionEvent::Closed { reason: "over".into() }]).unwrap();
+    drop(events);
+    assert_eq!(session.events().await.unwrap().len(), 1);
+    assert!(session.events().await.is_none());
+    drop(inbound);
+    assert!(session.submit(vec![send(None)]).await.is_err());
+    assert!(gate.open(SessionInfo::default()).await.is_err());
+}

@@ -1,0 +1,363 @@
+//! A broker, a log in memory, and clients that speak in short words.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::broker::{
+    Broker, BrokerOptions, Command, Correlation, DeliveryId, DestinationView, Loaded, ReadId, ReadRequest,
+    Refusal, SessionEvent, SessionId, SessionInfo, SubscribeOptions, SubscriptionKey, TransactionKey,
+    Verdict,
+};
+use crate::model::{
+    Destination, DestinationId, DestinationKind, Encoding, Field, Message, MessageBuilder, Offset, Record,
+    Sequence,
+};
+use crate::state::State;
+
+/// Bodies longer than this become chunks in the log.
+pub(super) const CHUNK_BYTES: usize = 64;
+
+/// A record as the log has it: a long body stands before its message in parts.
+fn cut(record: &Record) -> Vec<Record> {
+    let Record::Message { destination, sequence, message } = record else { return vec![record.clone()] };
+    if message.body().len() <= CHUNK_BYTES {
+        return vec![record.clone()];
+    }
+    let parts = message.body();
+    let parts = parts.chunks(CHUNK_BYTES).map(|part| Record::Chunk(Bytes::copy_from_slice(part)));
+    let mut builder = MessageBuilder::from_message(message);
+    builder.body = Bytes::new();
+    let (destination, sequence, message) = (*destination, *sequence, builder.build().unwrap());
+    parts.chain([Record::Message { destination, sequence, message }]).collect()
+}
+
+/// One delivery as a client sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Got {
+    pub(super) delivery: DeliveryId,
+    pub(super) message: Message,
+    pub(super) redelivered: bool,
+    pub(super) failures: u32,
+}
+
+impl Got {
+    pub(super) fn body(&self) -> String {
+        String::from_utf8(self.message.body().to_vec()).unwrap()
+    }
+}
+
+/// See the module.
+pub(super) struct World {
+    pub(super) broker: Broker,
+    pub(super) options: BrokerOptions,
+    pub(super) log: Vec<Vec<Record>>,
+    /// Groups that are proposed and not committed.
+    pub(super) pipeline: VecDeque<Vec<Record>>,
+    pub(super) reads: VecDeque<(ReadId, ReadRequest)>,
+    /// Whether groups commit and reads are answered by themselves.
+    pub(super) automatic: bool,
+    pub(super) now: Duration,
+    pub(super) wall: i64,
+    pub(super) damages: Vec<String>,
+    events: BTreeMap<u64, Vec<SessionEvent>>,
+    store: BTreeMap<(DestinationId, u64), Message>,
+    offset: u64,
+    correlations: u64,
+}
+
+pub(super) fn queue(name: &str) -> Destination {
+    Destination::new(DestinationKind::Queue, name).unwrap()
+}
+
+pub(super) fn topic(name: &str) -> Destination {
+    Destination::new(DestinationKind::Topic, name).unwrap()
+}
+
+pub(super) fn message(to: &[&Destination], body: &str, persistent: bool) -> MessageBuilder {
+    let mut builder = MessageBuilder::new(Encoding::Native);
+    builder.persistent = persistent;
+    builder.body = body.to_owned().into();
+    to.iter().for_each(|it| {
+        builder.destination(Field::Destination, it);
+    });
+    builder
+}
+
+pub(super) fn prefetch(prefetch: u32) -> SubscribeOptions {
+    SubscribeOptions {
+        prefetch,
+        selector: String::new(),
+        exclusive: false,
+        priority: 0,
+        no_local: false,
+        browse: false,
+        durable_name: None,
+    }
+}
+
+impl World {
+    pub(super) fn new() -> World {
+        World::with(BrokerOptions::default())
+    }
+
+    pub(super) fn with(options: BrokerOptions) -> World {
+        let mut world = World {
+            broker: Broker::new(options.clone(), State::new()),
+            options,
+            log: Vec::new(),
+            pipeline: VecDeque::new(),
+            reads: VecDeque::new(),
+            automatic: true,
+            now: Duration::from_secs(1),
+            wall: 1_000_000,
+            damages: Vec::new(),
+            events: BTreeMap::new(),
+            store: BTreeMap::new(),
+            offset: 0,
+            correlations: 0,
+        };
+        let start = Record::EpochStart { epoch: Default::default(), master: "n1".into(), time: 0 };
+        world.commit_group(vec![start]);
+        world.serve();
+        world
+    }
+
+    fn serve(&mut self) {
+        self.broker.promote(self.now, self.wall);
+        self.broker.dispatch_allowed(true);
+    }
+
+    /// The master dies; of what it had proposed, the first `keep` groups survive. Another node, which folded the same
+    /// log, takes over.
+    pub(super) fn fail_over(&mut self, keep: usize) {
+        let mut slave = Broker::new(self.options.clone(), State::new());
+        self.collect();
+        let kept: Vec<_> = self.pipeline.drain(..).take(keep).collect();
+        self.reads.clear();
+        self.events.clear();
+        std::mem::swap(&mut self.broker, &mut slave);
+        let log = std::mem::take(&mut self.log);
+        self.offset = 0;
+        log.into_iter().chain(kept).for_each(|group| self.commit_group(group));
+        self.serve();
+    }
+
+    fn commit_group(&mut self, group: Vec<Record>) {
+        let mut decoded = Vec::new();
+        for record in &group {
+            if let Record::Message { destination, sequence, message } = record {
+                self.store.insert((*destination, sequence.0), message.clone());
+            }
+            for record in cut(record) {
+                let mut bytes = BytesMut::new();
+                record.encode(&mut bytes);
+                let record = Record::decode(record.kind() as u8, bytes.freeze()).unwrap();
+                decoded.push((Offset(self.offset), record));
+                self.offset += 100;
+            }
+        }
+        self.broker.apply(self.now, self.wall, &decoded);
+        self.log.push(group);
+    }
+
+    fn collect(&mut self) -> bool {
+        let output = self.broker.take_output();
+        let some = !output.is_empty();
+        self.pipeline.extend(output.proposals);
+        self.reads.extend(output.reads);
+        self.damages.extend(output.damages);
+        for (session, events) in output.events {
+            self.events.entry(session.0).or_default().extend(events);
+        }
+        if let Some(serving) = &self.broker.serving {
+            serving.check(&self.broker.state);
+        }
+        some
+    }
+
+    /// Commits so many groups.
+    pub(super) fn commit(&mut self, groups: usize) {
+        for _ in 0..groups {
+            let Some(group) = self.pipeline.pop_front() else { break };
+            self.commit_group(group);
+        }
+        self.collect();
+    }
+
+    /// Answers the oldest read.
+    pub(super) fn answer_read(&mut self) {
+        let Some((read, request)) = self.reads.pop_front() else { return };
+        let mut loaded = Vec::new();
+        let mut bytes = 0;
+        let wanted = request.ranges.iter().flat_map(|(first, last)| *first..=*last);
+        for at in wanted {
+            let Some(message) = self.store.get(&(request.destination, at)) else { continue };
+            bytes += message.encoded().len();
+            if !loaded.is_empty() && (loaded.len() == request.entries_max || bytes > request.bytes_max) {
+                break;
+            }
+            loaded.push(Loaded { sequence: Sequence(at), message: message.clone() });
+        }
+        self.broker.loaded(read, Ok(loaded));
+        self.collect();
+    }
+
+    /// Makes the stored message unreadable.
+    pub(super) fn damage(&mut self, body: &str) {
+        self.store.retain(|_, message| message.body() != body.as_bytes());
+    }
+
+    /// Lets everything happen that can, if that happens by itself.
+    pub(super) fn settle_down(&mut self) {
+        self.collect();
+        while self.automatic {
+            self.commit(self.pipeline.len());
+            self.answer_read();
+            if !self.collect() && self.pipeline.is_empty() && self.reads.is_empty() {
+                break;
+            }
+        }
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.wall += time.as_millis() as i64;
+        self.broker.tick(self.now, self.wall);
+        self.settle_down();
+    }
+
+    pub(super) fn open(&mut self, session: u64) {
+        self.broker.open(SessionId(session), SessionInfo::default());
+    }
+
+    pub(super) fn close(&mut self, session: u64) {
+        self.broker.close(SessionId(session));
+        self.events.remove(&session);
+        self.settle_down();
+    }
+
+    pub(super) fn ask(&mut self, session: u64, command: impl FnOnce(Option<Correlation>) -> Command) -> u64 {
+        self.correlations += 1;
+        let command = command(Some(Correlation(self.correlations)));
+        self.broker.command(self.now, self.wall, SessionId(session), command);
+        self.settle_down();
+        self.correlations
+    }
+
+    pub(super) fn send_message(&mut self, session: u64, message: Message) -> u64 {
+        self.ask(session, |correlation| Command::Send { message, transaction: None, correlation })
+    }
+
+    /// Sends a persistent message to a queue.
+    pub(super) fn send(&mut self, session: u64, to: &str, body: &str) -> u64 {
+        self.send_message(session, message(&[&queue(to)], body, true).build().unwrap())
+    }
+
+    /// Sends a non-persistent message to a queue.
+    pub(super) fn send_fast(&mut self, session: u64, to: &str, body: &str) -> u64 {
+        self.send_message(session, message(&[&queue(to)], body, false).build().unwrap())
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        session: u64,
+        key: u64,
+        to: Destination,
+        options: SubscribeOptions,
+    ) -> u64 {
+        self.ask(session, |correlation| Command::Subscribe {
+            subscription: SubscriptionKey(key),
+            destination: to,
+            options,
+            correlation,
+        })
+    }
+
+    pub(super) fn unsubscribe(&mut self, session: u64, key: u64) -> u64 {
+        self.ask(session, |correlation| Command::Unsubscribe {
+            subscription: SubscriptionKey(key),
+            correlation,
+        })
+    }
+
+    pub(super) fn settle(&mut self, session: u64, got: &[Got], verdict: Verdict) -> u64 {
+        let deliveries = got.iter().map(|it| it.delivery).collect();
+        self.ask(session, |correlation| Command::Settle {
+            deliveries,
+            verdict,
+            transaction: None,
+            correlation,
+        })
+    }
+
+    pub(super) fn begin(&mut self, session: u64, key: u64) -> u64 {
+        self.ask(session, |correlation| Command::Begin { transaction: TransactionKey(key), correlation })
+    }
+
+    pub(super) fn finish(&mut self, session: u64, key: u64, commit: bool) -> u64 {
+        let transaction = TransactionKey(key);
+        self.ask(session, |correlation| Command::Finish { transaction, commit, correlation })
+    }
+
+    /// The answer to a command, once.
+    pub(super) fn answer(&mut self, session: u64, wanted: u64) -> Option<Result<(), Refusal>> {
+        let events = self.events.get_mut(&session)?;
+        let is_it = |event: &SessionEvent| matches!(event, SessionEvent::Done { correlation, .. } if correlation.0 == wanted);
+        let at = events.iter().position(is_it)?;
+        match events.remove(at) {
+            SessionEvent::Done { result, .. } => Some(result),
+            _ => None,
+        }
+    }
+
+    /// Takes the deliveries that have come.
+    pub(super) fn got(&mut self, session: u64) -> Vec<Got> {
+        let mut out = Vec::new();
+        let Some(events) = self.events.get_mut(&session) else { return out };
+        events.retain(|event| match event {
+            SessionEvent::Delivery { delivery, message, redelivered, failures, .. } => {
+                out.push(Got {
+                    delivery: *delivery,
+                    message: message.clone(),
+                    redelivered: *redelivered,
+                    failures: *failures,
+                });
+                false
+            }
+            _ => true,
+        });
+        out
+    }
+
+    pub(super) fn bodies(&mut self, session: u64) -> Vec<String> {
+        self.got(session).iter().map(Got::body).collect()
+    }
+
+    /// Takes the answers that have come.
+    pub(super) fn answers(&mut self, session: u64) -> Vec<(u64, Result<(), Refusal>)> {
+        let mut out = Vec::new();
+        let Some(events) = self.events.get_mut(&session) else { return out };
+        events.retain(|event| match event {
+            SessionEvent::Done { correlation, result } => {
+                out.push((correlation.0, result.clone()));
+                false
+            }
+            _ => true,
+        });
+        out
+    }
+
+    /// Whether an event other than deliveries has come; takes it.
+    pub(super) fn told(&mut self, session: u64, is_it: impl Fn(&SessionEvent) -> bool) -> bool {
+        let events = self.events.entry(session).or_default();
+        let before = events.len();
+        events.retain(|event| !is_it(event));
+        events.len() < before
+    }
+
+    pub(super) fn view(&self, destination: &Destination) -> DestinationView {
+        self.broker.destinations().into_iter().find(|it| it.destination == *destination).unwrap()
+    }
+}

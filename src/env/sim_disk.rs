@@ -1,0 +1,394 @@
+//! A disk in memory that forgets: it knows what has been synced and what has not, and after a crash keeps as much of the
+//! rest as it is told to. It can also fail any one call, or lose power before it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Disk, DiskFile, DiskLock};
+
+/// Torn writes are cut at multiples of this.
+const SECTOR_BYTES: usize = 512;
+/// A longer file is a mistake of the caller's.
+const FILE_BYTES_MAX: u64 = 1 << 32;
+
+/// What a crash keeps of what was not synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// All of it: only the process died. It is as unsynced as it was.
+    All,
+    /// Nothing: the power failed before anything was written back.
+    Nothing,
+    /// Some writes, some parts of writes, in any order; names in the order of their changes. The seed decides which.
+    Some(u64),
+}
+
+impl Keep {
+    /// What decides; none when the machine stays up.
+    fn chance(self) -> Option<Chance> {
+        match self {
+            Keep::All => None,
+            Keep::Nothing => Some(Chance { seed: 0, never: true }),
+            Keep::Some(seed) => Some(Chance { seed, never: false }),
+        }
+    }
+}
+
+/// The disk. Clones are the same disk.
+#[derive(Clone, Default)]
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    files: Vec<File>,
+    names: BTreeMap<PathBuf, usize>,
+    synced_names: BTreeMap<PathBuf, usize>,
+    /// Changes of names that are not synced, in order.
+    renames: Vec<(PathBuf, Option<usize>)>,
+    dirs: BTreeSet<PathBuf>,
+    locks: BTreeSet<PathBuf>,
+    calls: u64,
+    fail_at: Option<u64>,
+    power_until: Option<u64>,
+    free_bytes: Option<u64>,
+}
+
+#[derive(Clone, Default)]
+struct File {
+    synced: Vec<u8>,
+    now: Vec<u8>,
+    changes: Vec<Change>,
+}
+
+#[derive(Clone)]
+enum Change {
+    Write(u64, Vec<u8>),
+    Length(u64),
+}
+
+impl SimDisk {
+    /// An empty disk.
+    pub fn new() -> SimDisk {
+        SimDisk::default()
+    }
+
+    /// How many calls that change something (writes, syncs, names, lengths) there have been.
+    pub fn calls(&self) -> u64 {
+        self.state().calls
+    }
+
+    /// Has the call with this number fail once; a failed sync loses what it should have made durable.
+    pub fn fail_at(&self, call: u64) {
+        self.state().fail_at = Some(call);
+    }
+
+    /// Has every call from this number on fail, without effect.
+    pub fn power_until(&self, call: u64) {
+        self.state().power_until = Some(call);
+    }
+
+    /// How many bytes [`Disk::free_bytes`] tells; plenty unless set.
+    pub fn set_free_bytes(&self, bytes: u64) {
+        self.state().free_bytes = Some(bytes);
+    }
+
+    /// The disk as the next start finds it.
+    pub fn after_crash(&self, keep: Keep) -> SimDisk {
+        let State { mut files, mut names, mut synced_names, mut renames, dirs, .. } = self.state().clone();
+        if let Some(mut chance) = keep.chance() {
+            let kept = chance.below(renames.len() + 1);
+            renames.drain(..).take(kept).for_each(|(path, file)| change_name(&mut synced_names, path, file));
+            names = synced_names.clone();
+            for file in &mut files {
+                for change in std::mem::take(&mut file.changes) {
+                    change.apply_some(&mut file.synced, &mut chance);
+                }
+                file.now = file.synced.clone();
+            }
+        }
+        let state = State { files, names, synced_names, renames, dirs, ..State::default() };
+        SimDisk { state: Arc::new(Mutex::new(state)) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a call that changes something; fails when it is to fail.
+    fn change(&self) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = self.state();
+        let call = state.calls;
+        if state.power_until.is_some_and(|until| call >= until) {
+            return Err(io::Error::other("the power is off"));
+        }
+        state.calls += 1;
+        if state.fail_at == Some(call) { Err(io::Error::other("injected")) } else { Ok(state) }
+    }
+}
+
+impl State {
+    fn name(&mut self, path: &Path, file: Option<usize>) {
+        change_name(&mut self.names, path.to_owned(), file);
+        self.renames.push((path.to_owned(), file));
+    }
+
+    fn find(&self, path: &Path) -> io::Result<usize> {
+        self.names.get(path).copied().ok_or_else(|| ErrorKind::NotFound.into())
+    }
+}
+
+fn change_name(names: &mut BTreeMap<PathBuf, usize>, path: PathBuf, file: Option<usize>) {
+    match file {
+        Some(file) => drop(names.insert(path, file)),
+        None => drop(names.remove(&path)),
+    }
+}
+
+impl Change {
+    fn apply(&self, to: &mut Vec<u8>) {
+        match self {
+            Change::Write(at, bytes) => {
+                let (at, end) = (*at as usize, *at as usize + bytes.len());
+                to.resize(to.len().max(end), 0);
+                to[at..end].copy_from_slice(bytes);
+            }
+            Change::Length(bytes) => to.resize(*bytes as usize, 0),
+        }
+    }
+
+    /// Nothing, all, or some of the sectors.
+    fn apply_some(&self, to: &mut Vec<u8>, chance: &mut Chance) {
+        match (self, chance.below(3)) {
+            (_, 0) => {}
+            (Change::Write(at, bytes), 1) => {
+                let mut done = 0;
+                while done < bytes.len() {
+                    let sector = SECTOR_BYTES - (*at as usize + done) % SECTOR_BYTES;
+                    let part = &bytes[done..bytes.len().min(done + sector)];
+                    if chance.below(2) == 0 {
+                        Change::Write(at + done as u64, part.to_vec()).apply(to);
+                    }
+                    done += part.len();
+                }
+            }
+            _ => self.apply(to),
+        }
+    }
+}
+
+/// Numbers that look random and are the same for the same seed (splitmix64), or always 0.
+struct Chance {
+    seed: u64,
+    never: bool,
+}
+
+impl Chance {
+    fn below(&mut self, n: usize) -> usize {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.seed;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        if self.never { 0 } else { ((z ^ (z >> 31)) % n.max(1) as u64) as usize }
+    }
+}
+
+struct SimFile {
+    disk: SimDisk,
+    number: usize,
+}
+
+struct SimLock {
+    disk: SimDisk,
+    dir: PathBuf,
+}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        self.disk.state().locks.remove(&self.dir);
+    }
+}
+
+impl Disk for SimDisk {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let number = self.state().find(path)?;
+        Ok(Box::new(SimFile { disk: self.clone(), number }))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut state = self.change()?;
+        let number = state.files.len();
+        state.files.push(File::default());
+        state.name(path, Some(number));
+        Ok(Box::new(SimFile { disk: self.clone(), number }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.change()?;
+        let file = state.find(from)?;
+        state.name(to, Some(file));
+        state.name(from, None);
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.change()?;
+        state.find(path)?;
+        state.name(path, None);
+        Ok(())
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let state = self.state();
+        let inside = state.names.keys().filter(|path| path.parent() == Some(dir));
+        Ok(inside.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
+    }
+
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        self.state().dirs.extend(dir.ancestors().map(Path::to_owned));
+        Ok(())
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        let mut state = self.change()?;
+        let State { renames, synced_names, .. } = &mut *state;
+        for (path, file) in std::mem::take(renames) {
+            if path.parent() == Some(dir) {
+                change_name(synced_names, path, file);
+            } else {
+                renames.push((path, file));
+            }
+        }
+        Ok(())
+    }
+
+    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
+        Ok(self.state().free_bytes.unwrap_or(1 << 40))
+    }
+
+    fn lock(&self, dir: &Path) -> io::Result<DiskLock> {
+        if !self.state().locks.insert(dir.to_owned()) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(SimLock { disk: self.clone(), dir: dir.to_owned() }))
+    }
+}
+
+impl SimFile {
+    fn alter(&self, change: Change) -> io::Result<()> {
+        let mut state = self.disk.change()?;
+        let file = &mut state.files[self.number];
+        change.apply(&mut file.now);
+        file.changes.push(change);
+        Ok(())
+    }
+}
+
+impl DiskFile for SimFile {
+    fn read_at(&self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let state = self.disk.state();
+        let bytes = usize::try_from(at).ok().and_then(|at| state.files[self.number].now.get(at..));
+        let bytes = bytes.unwrap_or_default();
+        let read = bytes.len().min(buffer.len());
+        buffer[..read].copy_from_slice(&bytes[..read]);
+        Ok(read)
+    }
+
+    fn write_at(&self, at: u64, slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+        if at.saturating_add(bytes.len() as u64) > FILE_BYTES_MAX {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        self.alter(Change::Write(at, bytes))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        match self.disk.change() {
+            Ok(mut state) => {
+                let file = &mut state.files[self.number];
+                for change in std::mem::take(&mut file.changes) {
+                    change.apply(&mut file.synced);
+                }
+                Ok(())
+            }
+            Err(e) => {
+                self.disk.state().files[self.number].changes.clear();
+                Err(e)
+            }
+        }
+    }
+
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        if bytes > FILE_BYTES_MAX {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        self.alter(Change::Length(bytes.max(self.len()?)))
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        if bytes > FILE_BYTES_MAX {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        self.alter(Change::Length(bytes))
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.disk.state().files[self.number].now.len() as u64)
+    }
+
+    fn drop_cache(&self, _: u64) -> io::Result<()> {
+        let mut state = self.disk.state();
+        let file = &mut state.files[self.number];
+        let length = file.now.len();
+        file.now = file.synced.clone();
+        let File { now, changes, .. } = file;
+        changes.iter().for_each(|change| change.apply(now));
+        // Lengths are not pages.
+        now.resize(length, 0);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(disk: &SimDisk, path: &str) -> Option<Vec<u8>> {
+        let file = disk.open(Path::new(path)).ok()?;
+        let mut bytes = vec![0; 100];
+        let read = file.read_at(0, &mut bytes).unwrap();
+        bytes.truncate(read);
+        Some(bytes)
+    }
+
+    #[test]
+    fn only_what_is_synced_survives_a_crash_that_keeps_nothing() {
+        let disk = SimDisk::new();
+        let file = disk.create(Path::new("d/a")).unwrap();
+        file.write_at(0, &mut [IoSlice::new(b"on"), IoSlice::new(b"e")]).unwrap();
+        file.sync_data().unwrap();
+        assert_eq!(read(&disk.after_crash(Keep::Nothing), "d/a"), None, "its name is not synced");
+        disk.sync_dir(Path::new("d")).unwrap();
+        file.write_at(3, &mut [IoSlice::new(b"two")]).unwrap();
+        assert_eq!(read(&disk.after_crash(Keep::Nothing), "d/a").unwrap(), b"one");
+        assert_eq!(read(&disk.after_crash(Keep::All), "d/a").unwrap(), b"onetwo");
+        disk.rename(Path::new("d/a"), Path::new("d/b")).unwrap();
+        assert_eq!(read(&disk.after_crash(Keep::Nothing), "d/b"), None);
+        assert_eq!(read(&disk.after_crash(Keep::All), "d/b").unwrap(), b"onetwo");
+    }
+
+    #[test]
+    fn a_failed_sync_loses_what_the_cache_still_shows() {
+        let disk = SimDisk::new();
+        let file = disk.create(Path::new("a")).unwrap();
+        file.write_at(0, &mut [IoSlice::new(b"lost")]).unwrap();
+        disk.fail_at(disk.calls());
+        file.sync_data().unwrap_err();
+        file.sync_data().unwrap();
+        assert_eq!(read(&disk, "a").unwrap(), b"lost");
+        file.drop_cache(0).unwrap();
+        assert_eq!(read(&disk, "a").unwrap(), [0; 4]);
+    }
+}
