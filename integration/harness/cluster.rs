@@ -149,9 +149,14 @@ impl Cluster {
         http::get(self.console(node), "/api/status")
     }
 
-    /// `GET /api/group` of a node.
-    pub(crate) fn group(&self, node: usize) -> Option<Value> {
-        http::get(self.console(node), "/api/group")
+    /// Messages in a queue, as the serving node counts them.
+    pub(crate) async fn queue_size(&self, name: &str) -> u64 {
+        eventually("the master tells its queues", Duration::from_secs(10), || async {
+            let queues = http::get(self.console(self.serving()?), "/api/queues")?;
+            let queue = queues.as_array()?.iter().find(|queue| queue["name"] == name)?;
+            queue["size"].as_u64()
+        })
+        .await
     }
 
     /// The node whose client port is open.

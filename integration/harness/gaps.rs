@@ -61,17 +61,6 @@ impl Gaps {
             all.join(" ")
         )
     }
-
-    /// Prints the report and adds it to the file that `QUORATE_RESULTS` names, if it does.
-    pub(crate) fn publish(&self, what: &str) {
-        use std::io::Write;
-        let report = self.report(what);
-        println!("{report}");
-        if let Some(path) = std::env::var_os("QUORATE_RESULTS") {
-            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
-            writeln!(file, "- {report}").unwrap();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -110,12 +110,6 @@ impl Load {
         .await;
     }
 
-    /// Whether every producer has sent all its messages.
-    pub(crate) fn sent_all(&mut self) -> bool {
-        while self.producers.try_join_next().is_some() {}
-        self.producers.is_empty()
-    }
-
     /// Ends the producers, each after the confirmation of its last message; waits until consumers have acknowledged all
     /// that was confirmed, or nothing has moved for `quiet`; ends them and gives the history.
     pub(crate) async fn finish(mut self, quiet: Duration) -> History {
@@ -132,7 +126,7 @@ impl Load {
             for event in &events {
                 match event.what {
                     What::Confirmed(message) if !acknowledged.contains(&message) => {
-                        drop(open.insert(message))
+                        open.insert(message);
                     }
                     What::Acknowledged(message) => {
                         open.remove(&message);

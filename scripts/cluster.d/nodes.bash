@@ -127,8 +127,8 @@ node_summary() {
     local text key
     text=$(http_get "$(client_address "$1")" "$(port console "$1")" /api/status | tr -d '\n')
     for key in role epoch reason; do
-        grep -oE "\"$key\": *(\"[^\"]*\"|[0-9]+)" <<<"$text" | head -1 | tr -d '"' || true
-    done | paste -sd' ' -
+        grep -oE "\"$key\": *(\"[^\"]*\"|[0-9]+|null)" <<<"$text" | head -1 | tr -d '"' || true
+    done | grep -v null | paste -sd' ' -
 }
 
 cluster_status() {
