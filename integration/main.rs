@@ -9,6 +9,7 @@
 )]
 
 mod backlog;
+mod cleaning;
 mod dependencies;
 mod failover;
 mod harness;

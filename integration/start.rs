@@ -13,7 +13,7 @@ use crate::harness::{eventually, publish, setting};
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn one_server() -> Options {
-    Options { zk_servers: 1, session_timeout: "4s" }
+    Options { zk_servers: 1, session_timeout: "4s", ..Options::default() }
 }
 
 async fn send(cluster: &Cluster, text: &str) {

@@ -19,11 +19,13 @@ pub(crate) struct Options {
     pub(crate) zk_servers: usize,
     /// What the nodes ask ZooKeeper for.
     pub(crate) session_timeout: &'static str,
+    /// Bytes of a segment of the log, in the words of the configuration.
+    pub(crate) log_size: &'static str,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { zk_servers: 3, session_timeout: "10s" }
+        Options { zk_servers: 3, session_timeout: "10s", log_size: "100MiB" }
     }
 }
 
@@ -47,6 +49,7 @@ impl Cluster {
         let servers = options.zk_servers.to_string();
         let mut command = cluster.command(&["up", "--zk", &servers, "--no-nodes"]);
         command.env("QUORATE_ZK_SESSION_TIMEOUT", options.session_timeout);
+        command.env("QUORATE_LOG_SIZE", options.log_size);
         cluster.finish(command, "up");
         cluster
     }
