@@ -330,6 +330,11 @@ impl Log {
         (Position { epoch, offset: base }, previous)
     }
 
+    /// Where the segment that is written begins.
+    pub(super) fn live_origin(&self) -> Origin {
+        self.front().live.summary.origin
+    }
+
     /// End of all that has been appended.
     pub fn end(&self) -> Offset {
         self.front().live.end()

@@ -1,6 +1,7 @@
 //! The log on disk, its index and its recovery.
 
 mod error;
+mod finished;
 mod format;
 mod hint;
 mod identity;
@@ -19,6 +20,7 @@ mod writer;
 mod tests;
 
 pub use error::StorageError;
+pub use finished::{Finished, Held};
 pub use format::{
     Batch, BatchBuilder, CHUNK_BYTES, FormatError, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RecordView,
     cut_body, join_body, records, verify,

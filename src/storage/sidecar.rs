@@ -12,6 +12,7 @@ use bytes::{Buf, BufMut};
 use crc_fast::{CrcAlgorithm, checksum};
 
 use super::StorageError;
+use super::finished::Held;
 use super::live::{Entries, Entry, History, Summary};
 use super::segment::Origin;
 use super::window::Window;
@@ -24,7 +25,7 @@ const HEAD_BYTES: usize = 20;
 const ENTRY_BYTES: usize = 32;
 /// Entries under one checksum; what a lookup reads at least.
 const BLOCK_ENTRIES: u64 = 1024;
-/// More is damage: tables hold 28 bytes for each destination of one segment, and 16 for each block.
+/// More is damage: tables hold 36 bytes for each destination of one segment, and 16 for each block.
 const TABLES_BYTES_MAX: u64 = 1 << 30;
 
 /// A finished segment: what its messages are, and where.
@@ -61,6 +62,8 @@ struct Directory {
     /// Number of its first entry in the file.
     index: u64,
     count: u64,
+    /// Sum of their spans.
+    bytes: u64,
 }
 
 /// The first entry of a block and the checksum of all of it.
@@ -92,6 +95,20 @@ impl Sealed {
         };
         let wanted = ranges.iter().find(|(_, to)| *to >= first)?;
         Some(wanted.0.max(first)).filter(|sequence| *sequence <= last)
+    }
+
+    /// How much this segment holds of each destination.
+    pub(super) fn held(&self) -> Vec<Held> {
+        match &self.places {
+            Places::Memory(entries) => entries.held(),
+            Places::File(sidecar) => {
+                let held = |of: &Directory| {
+                    let Directory { destination, first, last, count, bytes, .. } = *of;
+                    Held { destination, first, last, count, bytes }
+                };
+                sidecar.directory.iter().map(held).collect()
+            }
+        }
     }
 
     /// Offers to `window` what it wants of this segment.
@@ -132,7 +149,8 @@ impl Sealed {
         for (index, (destination, entry)) in sorted.iter().enumerate() {
             match directory.last_mut() {
                 Some(of) if of.destination == *destination => {
-                    (of.last, of.count) = (entry.sequence, of.count + 1)
+                    (of.last, of.count) = (entry.sequence, of.count + 1);
+                    of.bytes += entry.span;
                 }
                 _ => directory.push(Directory {
                     destination: *destination,
@@ -140,6 +158,7 @@ impl Sealed {
                     last: entry.sequence,
                     index: index as u64,
                     count: 1,
+                    bytes: entry.span,
                 }),
             }
         }
@@ -159,6 +178,7 @@ impl Sealed {
             tables.put_u64_le(of.first);
             tables.put_u64_le(of.last);
             tables.put_u64_le(of.count);
+            tables.put_u64_le(of.bytes);
         }
         let blocks = sorted.chunks(BLOCK_ENTRIES as usize);
         for (block, bytes) in blocks.zip(entries.chunks(BLOCK_ENTRIES as usize * ENTRY_BYTES)) {
@@ -285,7 +305,7 @@ fn decode(tables: &[u8], base: Offset, end: Offset, last: u32) -> Option<Tables>
     if at.len()
         != epochs
             .checked_mul(16)?
-            .checked_add(destinations.checked_mul(28)?)?
+            .checked_add(destinations.checked_mul(36)?)?
             .checked_add(blocks.checked_mul(16)?)?
     {
         return None;
@@ -295,8 +315,8 @@ fn decode(tables: &[u8], base: Offset, end: Offset, last: u32) -> Option<Tables>
     let mut directory = Vec::with_capacity(destinations);
     for _ in 0..destinations {
         let (destination, first) = (DestinationId(at.get_u32_le()), at.get_u64_le());
-        let (last, count) = (at.get_u64_le(), at.get_u64_le());
-        directory.push(Directory { destination, first, last, index, count });
+        let (last, count, bytes) = (at.get_u64_le(), at.get_u64_le(), at.get_u64_le());
+        directory.push(Directory { destination, first, last, index, count, bytes });
         index = index.checked_add(count)?;
     }
     let block = |_| Block {
