@@ -152,14 +152,14 @@ impl Cluster {
         http::get(self.console(node), "/api/status")
     }
 
-    /// Messages in a queue, as the serving node counts them.
-    pub(crate) async fn queue_size(&self, name: &str) -> u64 {
-        eventually("the master tells its queues", Duration::from_secs(10), || async {
+    /// Waits until the serving node counts no message in a queue; what it shows may be a moment old.
+    pub(crate) async fn empty(&self, name: &str, limit: Duration) {
+        eventually(&format!("queue {name} is empty"), limit, || async {
             let queues = http::get(self.console(self.serving()?), "/api/queues")?;
             let queue = queues.as_array()?.iter().find(|queue| queue["name"] == name)?;
-            queue["size"].as_u64()
+            (queue["size"] == 0).then_some(())
         })
-        .await
+        .await;
     }
 
     /// The node whose client port is open.

@@ -97,15 +97,24 @@ impl Load {
         self.shared.failures.load(Ordering::Relaxed)
     }
 
-    /// Waits for `count` more confirmations.
+    /// Waits for `count` more confirmed sends.
     pub(crate) async fn confirmations(&self, count: usize, limit: Duration) {
-        let mut cursor = self.shared.history.len();
-        let mut seen = 0;
-        eventually(&format!("{count} more confirmed sends"), limit, || {
-            let events = self.shared.history.events_from(cursor);
-            cursor += events.len();
-            seen += events.iter().filter(|event| matches!(event.what, What::Confirmed(_))).count();
-            async move { (seen >= count).then_some(()) }
+        self.progress(count, 0, limit).await;
+    }
+
+    /// Waits for so many more confirmed sends and confirmed acknowledgements.
+    pub(crate) async fn progress(&self, confirmed: usize, acknowledged: usize, limit: Duration) {
+        let mut place = self.shared.history.len();
+        let mut seen = (0, 0);
+        let what = format!("{confirmed} more confirmed sends and {acknowledged} more acknowledgements");
+        eventually(&what, limit, || {
+            let events = self.shared.history.events_from(place);
+            place += events.len();
+            for event in &events {
+                seen.0 += usize::from(matches!(event.what, What::Confirmed(_)));
+                seen.1 += usize::from(matches!(event.what, What::Acknowledged(_)));
+            }
+            async move { (seen.0 >= confirmed && seen.1 >= acknowledged).then_some(()) }
         })
         .await;
     }
