@@ -12,6 +12,7 @@ mod backlog;
 mod cleaning;
 mod dependencies;
 mod failover;
+mod handover;
 mod harness;
 mod hostile;
 mod misconfig;
