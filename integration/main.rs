@@ -9,6 +9,7 @@
 )]
 
 mod backlog;
+mod coordination;
 mod dependencies;
 mod failover;
 mod harness;
