@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::harness::cluster::{Cluster, NODES, Options};
-use crate::harness::setting;
 use crate::harness::stomp::{Connection, Frame};
+use crate::harness::{publish, setting};
 
 const LIMIT: Duration = Duration::from_secs(120);
 const BODY_BYTES: usize = 256;
@@ -53,7 +53,7 @@ async fn a_long_queue_survives_restarts_and_drains_in_order() {
     let cluster = Cluster::start("backlog", Options { zk_servers: 1, ..Options::default() }).await;
     let begun = Instant::now();
     fill(&cluster, "/queue/backlog", count).await;
-    println!("{count} messages of {BODY_BYTES} B stored in {:.1} s", begun.elapsed().as_secs_f64());
+    publish(&format!("{count} messages of {BODY_BYTES} B stored in {:.1} s", begun.elapsed().as_secs_f64()));
 
     let master = cluster.master(LIMIT).await;
     let slave = 1 + master % NODES;
@@ -61,7 +61,7 @@ async fn a_long_queue_survives_restarts_and_drains_in_order() {
     let begun = Instant::now();
     cluster.start_node(slave);
     cluster.agreement(LIMIT).await;
-    println!("a slave restarted: caught up after {:.2} s", begun.elapsed().as_secs_f64());
+    publish(&format!("a slave restarted: caught up after {:.2} s", begun.elapsed().as_secs_f64()));
 
     for node in 1..=NODES {
         cluster.kill(node);
@@ -69,12 +69,12 @@ async fn a_long_queue_survives_restarts_and_drains_in_order() {
     let begun = Instant::now();
     cluster.verb(&["start", "1", "2", "3"]);
     cluster.master(LIMIT).await;
-    println!("all nodes killed and restarted: serving after {:.2} s", begun.elapsed().as_secs_f64());
+    publish(&format!("all nodes killed and restarted: serving after {:.2} s", begun.elapsed().as_secs_f64()));
 
     let begun = Instant::now();
     drain(&cluster, "/queue/backlog", count).await;
-    println!("drained in order in {:.1} s", begun.elapsed().as_secs_f64());
+    publish(&format!("drained in order in {:.1} s", begun.elapsed().as_secs_f64()));
     let master = cluster.master(LIMIT).await;
-    println!("resident memory of the master: {} MiB", cluster.resident_kib(master) / 1024);
+    publish(&format!("resident memory of the master: {} MiB", cluster.resident_kib(master) / 1024));
     cluster.agreement(LIMIT).await;
 }

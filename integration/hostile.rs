@@ -89,7 +89,7 @@ async fn misbehave(lone: &Lone, case: &Case) -> Option<Frame> {
     } else {
         Connection::silent(lone.stomp()).await.unwrap()
     };
-    let Connection { reader, writer, .. } = &mut connection;
+    let Connection { reader, writer } = &mut connection;
     let write = async {
         // The broker may close before all is written, which ends the writing.
         let mut going = writer.raw(&case.start).await.is_ok();

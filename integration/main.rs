@@ -9,6 +9,7 @@
 )]
 
 mod backlog;
+mod cleaning;
 mod coordination;
 mod dependencies;
 mod failover;

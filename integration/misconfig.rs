@@ -74,7 +74,11 @@ async fn credentials_that_zookeeper_does_not_admit_are_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_data_of_another_group_is_refused_with_both_named_and_stays_as_it_was() {
-    let cluster = Cluster::start("another-group", Options { zk_servers: 1, session_timeout: "2s" }).await;
+    let cluster = Cluster::start(
+        "another-group",
+        Options { zk_servers: 1, session_timeout: "2s", ..Options::default() },
+    )
+    .await;
     let record: serde_json::Value = serde_json::from_str(&cluster.zk(&["get", cluster.zk_path()])).unwrap();
     let first = record["group_id"].as_str().unwrap().to_owned();
     for node in 1..=NODES {

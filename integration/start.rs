@@ -8,12 +8,12 @@ use crate::harness::checker::judge;
 use crate::harness::cluster::{Cluster, NODES, Options};
 use crate::harness::load::{Load, Plan};
 use crate::harness::stomp::{Connection, Frame};
-use crate::harness::{eventually, setting};
+use crate::harness::{eventually, publish, setting};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn one_server() -> Options {
-    Options { zk_servers: 1, session_timeout: "4s" }
+    Options { zk_servers: 1, session_timeout: "4s", ..Options::default() }
 }
 
 async fn send(cluster: &Cluster, text: &str) {
@@ -140,7 +140,7 @@ async fn nothing_happens(
     assert_eq!(load.failures(), failures, "a send failed");
     assert_eq!(cluster.epoch(), epoch, "an election");
     let verdict = judge(&load.finish(Duration::from_secs(10)).await.events());
-    println!("{}", verdict.summary());
+    publish(&verdict.summary());
     assert!(verdict.is_clean() && verdict.unknown == 0, "{verdict:?}");
 }
 

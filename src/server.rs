@@ -278,6 +278,7 @@ fn parts(
         zk_path: kind.replicated.map(|r| r.zk_path.clone()),
         identity: (store.file, store.identity),
         log: (store.log, store.recovered),
+        segment_bytes: kind.log_size,
         log_events,
         index: (index, checkpoint),
         coordinator: (coordinator, coordinator_events),

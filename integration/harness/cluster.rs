@@ -20,11 +20,13 @@ pub(crate) struct Options {
     pub(crate) zk_servers: usize,
     /// What the nodes ask ZooKeeper for.
     pub(crate) session_timeout: &'static str,
+    /// Bytes of a segment of the log, in the words of the configuration.
+    pub(crate) log_size: &'static str,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { zk_servers: 3, session_timeout: "10s" }
+        Options { zk_servers: 3, session_timeout: "10s", log_size: "100MiB" }
     }
 }
 
@@ -48,6 +50,7 @@ impl Cluster {
         let servers = options.zk_servers.to_string();
         let mut command = cluster.command(&["up", "--zk", &servers, "--no-nodes"]);
         command.env("QUORATE_ZK_SESSION_TIMEOUT", options.session_timeout);
+        command.env("QUORATE_LOG_SIZE", options.log_size);
         cluster.finish(command, "up");
         cluster
     }
@@ -150,9 +153,14 @@ impl Cluster {
         http::get(self.console(node), "/api/status")
     }
 
-    /// `GET /api/group` of a node.
-    pub(crate) fn group(&self, node: usize) -> Option<Value> {
-        http::get(self.console(node), "/api/group")
+    /// Waits until the serving node counts no message in a queue; what it shows may be a moment old.
+    pub(crate) async fn empty(&self, name: &str, limit: Duration) {
+        eventually(&format!("queue {name} is empty"), limit, || async {
+            let queues = http::get(self.console(self.serving()?), "/api/queues")?;
+            let queue = queues.as_array()?.iter().find(|queue| queue["name"] == name)?;
+            (queue["size"] == 0).then_some(())
+        })
+        .await;
     }
 
     /// The node whose client port is open.

@@ -6,10 +6,18 @@ use super::history::{Event, What};
 
 /// The longest interval without a confirmed send that touches `from..to`; up to `to` when none followed.
 pub(crate) fn longest(events: &[Event], from: Duration, to: Duration) -> Duration {
+    between(events, from, to, |what| matches!(what, What::Confirmed(_)))
+}
+
+/// The same for confirmed acknowledgements: how long consumers got nowhere.
+pub(crate) fn thirst(events: &[Event], from: Duration, to: Duration) -> Duration {
+    between(events, from, to, |what| matches!(what, What::Acknowledged(_)))
+}
+
+fn between(events: &[Event], from: Duration, to: Duration, counts: impl Fn(&What) -> bool) -> Duration {
     let mut longest = Duration::ZERO;
     let mut last: Option<Duration> = None;
-    let confirmed =
-        events.iter().filter(|event| matches!(event.what, What::Confirmed(_))).map(|event| event.at);
+    let confirmed = events.iter().filter(|event| counts(&event.what)).map(|event| event.at);
     for at in confirmed.chain([to]) {
         let before = last.replace(at);
         if at < from {
@@ -60,17 +68,6 @@ impl Gaps {
             self.worst().as_millis(),
             all.join(" ")
         )
-    }
-
-    /// Prints the report and adds it to the file that `QUORATE_RESULTS` names, if it does.
-    pub(crate) fn publish(&self, what: &str) {
-        use std::io::Write;
-        let report = self.report(what);
-        println!("{report}");
-        if let Some(path) = std::env::var_os("QUORATE_RESULTS") {
-            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
-            writeln!(file, "- {report}").unwrap();
-        }
     }
 }
 

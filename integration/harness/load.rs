@@ -97,23 +97,26 @@ impl Load {
         self.shared.failures.load(Ordering::Relaxed)
     }
 
-    /// Waits for `count` more confirmations.
+    /// Waits for `count` more confirmed sends.
     pub(crate) async fn confirmations(&self, count: usize, limit: Duration) {
-        let mut cursor = self.shared.history.len();
-        let mut seen = 0;
-        eventually(&format!("{count} more confirmed sends"), limit, || {
-            let events = self.shared.history.events_from(cursor);
-            cursor += events.len();
-            seen += events.iter().filter(|event| matches!(event.what, What::Confirmed(_))).count();
-            async move { (seen >= count).then_some(()) }
-        })
-        .await;
+        self.progress(count, 0, limit).await;
     }
 
-    /// Whether every producer has sent all its messages.
-    pub(crate) fn sent_all(&mut self) -> bool {
-        while self.producers.try_join_next().is_some() {}
-        self.producers.is_empty()
+    /// Waits for so many more confirmed sends and confirmed acknowledgements.
+    pub(crate) async fn progress(&self, confirmed: usize, acknowledged: usize, limit: Duration) {
+        let mut place = self.shared.history.len();
+        let mut seen = (0, 0);
+        let what = format!("{confirmed} more confirmed sends and {acknowledged} more acknowledgements");
+        eventually(&what, limit, || {
+            let events = self.shared.history.events_from(place);
+            place += events.len();
+            for event in &events {
+                seen.0 += usize::from(matches!(event.what, What::Confirmed(_)));
+                seen.1 += usize::from(matches!(event.what, What::Acknowledged(_)));
+            }
+            async move { (seen.0 >= confirmed && seen.1 >= acknowledged).then_some(()) }
+        })
+        .await;
     }
 
     /// Ends the producers, each after the confirmation of its last message; waits until consumers have acknowledged all
@@ -132,7 +135,7 @@ impl Load {
             for event in &events {
                 match event.what {
                     What::Confirmed(message) if !acknowledged.contains(&message) => {
-                        drop(open.insert(message))
+                        open.insert(message);
                     }
                     What::Acknowledged(message) => {
                         open.remove(&message);

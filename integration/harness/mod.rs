@@ -22,3 +22,13 @@ pub(crate) fn setting(name: &str, default: u64) -> u64 {
         Err(_) => default,
     }
 }
+
+/// Prints a figure and adds it to the file that `QUORATE_RESULTS` names, if it does.
+pub(crate) fn publish(figure: &str) {
+    use std::io::Write;
+    println!("{figure}");
+    if let Some(path) = std::env::var_os("QUORATE_RESULTS") {
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        writeln!(file, "- {figure}").unwrap();
+    }
+}

@@ -175,8 +175,6 @@ pub(crate) struct Connection {
     pub(crate) reader: Reader,
     /// What goes.
     pub(crate) writer: Writer,
-    /// The node.
-    pub(crate) peer: SocketAddr,
 }
 
 impl Connection {
@@ -189,7 +187,7 @@ impl Connection {
         socket.set_nodelay(true)?;
         let (read, write) = socket.into_split();
         let reader = Reader { socket: read, buffer: BytesMut::with_capacity(64 * 1024) };
-        Ok(Connection { reader, writer: Writer(write), peer: address })
+        Ok(Connection { reader, writer: Writer(write) })
     }
 
     /// Connects to one address.

@@ -35,6 +35,8 @@ rabbit_start() {
 stomp.listeners.tcp.1 = 127.0.0.1:$(rabbit_stomp_port "$number")
 stomp.default_user = guest
 stomp.default_pass = guest
+# The load tool names the host that it dialled, which RabbitMQ takes for the name of a virtual host.
+default_vhost = 127.0.0.1
 cluster_formation.peer_discovery_backend = rabbit_peer_discovery_classic_config
 cluster_formation.classic_config.nodes.1 = bench1@localhost
 cluster_formation.classic_config.nodes.2 = bench2@localhost
@@ -58,7 +60,7 @@ rabbit_joined() {
 # Declares a quorum queue with its leader on node 1.
 rabbit_queue() {
     with_rabbit 1 "$rabbit_bin/rabbitmqctl" --quiet eval "
-        Q = rabbit_misc:r(<<\"/\">>, queue, <<\"$1\">>),
+        Q = rabbit_misc:r(<<\"127.0.0.1\">>, queue, <<\"$1\">>),
         {new, _} = rabbit_amqqueue:declare(Q, true, false, [{<<\"x-queue-type\">>, longstr, <<\"quorum\">>}], none, <<\"guest\">>), ok." >/dev/null ||
         fail 'RabbitMQ did not declare the quorum queue'
 }

@@ -6,7 +6,7 @@ nodes_per_group=3
 save_layout() {
     mkdir -p "$run"
     printf '%s=%q\n' groups "$groups" zk_servers "$zk_servers" port_base "$port_base" binary "$binary" \
-        session_timeout "$session_timeout" log_filter "$log_filter" network "$network" >"$run/cluster.env"
+        session_timeout "$session_timeout" log_size "$log_size" log_filter "$log_filter" network "$network" >"$run/cluster.env"
 }
 
 load_layout() {

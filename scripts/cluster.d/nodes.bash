@@ -22,6 +22,7 @@ hostname = "$(node_address "$node")"
 zk_address = "$(zk_address_of "$node")"
 zk_path = "$(zk_path "$group")"
 zk_session_timeout = "$session_timeout"
+log_size = "$log_size"
 
 [[transport_connector]]
 name = "stomp"
@@ -78,7 +79,7 @@ cluster_up() {
         load_layout
         ((groups >= asked_groups)) || { groups=$asked_groups; save_layout; }
     else
-        port_base=${QUORATE_PORT_BASE:-} session_timeout=${QUORATE_ZK_SESSION_TIMEOUT:-10s} log_filter=${QUORATE_LOG:-info}
+        port_base=${QUORATE_PORT_BASE:-} session_timeout=${QUORATE_ZK_SESSION_TIMEOUT:-10s} log_filter=${QUORATE_LOG:-info} log_size=${QUORATE_LOG_SIZE:-100MiB}
         network=off
         network_possible && network=on
         need_zookeeper
@@ -127,8 +128,8 @@ node_summary() {
     local text key
     text=$(http_get "$(client_address "$1")" "$(port console "$1")" /api/status | tr -d '\n')
     for key in role epoch reason; do
-        grep -oE "\"$key\": *(\"[^\"]*\"|[0-9]+)" <<<"$text" | head -1 | tr -d '"' || true
-    done | paste -sd' ' -
+        grep -oE "\"$key\": *(\"[^\"]*\"|[0-9]+|null)" <<<"$text" | head -1 | tr -d '"' || true
+    done | grep -v null | paste -sd' ' -
 }
 
 cluster_status() {

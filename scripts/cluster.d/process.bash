@@ -6,6 +6,7 @@ launch() {
     shift
     setsid "$@" </dev/null >>"$dir/log" 2>&1 &
     echo $! >"$dir/pid"
+    disown # its end is no news for this shell
 }
 
 # The pid of the process of DIR, if it lives and is the one that was started (pids come again).

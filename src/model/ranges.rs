@@ -37,6 +37,14 @@ impl RangeSet {
         self.ranges.range(..=n).next_back().is_some_and(|(_, last)| *last >= n)
     }
 
+    /// How many numbers of `first..=last` are in the set.
+    pub fn count(&self, first: u64, last: u64) -> u64 {
+        let before = self.ranges.range(..first).next_back().map(|(f, l)| (*f, *l));
+        let within = self.ranges.range(first..).map(|(f, l)| (*f, *l)).take_while(|(f, _)| *f <= last);
+        let overlap = |(f, l): (u64, u64)| (l.min(last) + 1).saturating_sub(f.max(first));
+        before.into_iter().chain(within).map(overlap).sum()
+    }
+
     /// Adds `first..=last`; returns how many of them were not in the set before. An empty range adds nothing.
     pub fn insert(&mut self, first: u64, last: u64) -> u64 {
         if first > last {
@@ -117,6 +125,7 @@ mod tests {
             let gaps: Vec<u64> = ranges.gaps(5, 230, usize::MAX).into_iter().flat_map(|(a, b)| a..=b).collect();
             prop_assert_eq!(gaps, (5..=230).filter(|n| !plain.contains(n)).collect::<Vec<_>>());
             prop_assert!((0..230).all(|n| ranges.contains(n) == plain.contains(&n)));
+            prop_assert_eq!(ranges.count(7, 150) as usize, plain.range(7..=150).count());
         }
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
-use crate::broker::{Broker, Inbound, SessionEvent, SessionId};
+use crate::broker::{Broker, Inbound, Loaded, SessionEvent, SessionId};
 use crate::coordination::{Coordinator, CoordinatorEvent, CoordinatorRequest};
 use crate::env::Clock;
 use crate::model::{Offset, Position};
@@ -16,7 +16,7 @@ use crate::replication::{Event, LogState, PEER_EVENTS_MAX, PeerEvent, Peers, Rep
 use crate::state::State;
 use crate::storage::{Batch, IdentityFile, IndexHandle, Log, LogEvent, verify};
 
-use super::reads::{ReadDone, Reads};
+use super::reads::{ReadDone, Reader, Reads};
 use super::{NodeError, NodeParts, Request, Snapshot};
 
 /// How often time passes for the replica and the broker.
@@ -72,6 +72,12 @@ pub(super) struct Core {
     pub(super) applied: Position,
     /// Records of a group whose last record has not been seen yet, and the epoch of the last.
     pub(super) open_group: Vec<(Offset, crate::model::Record)>,
+    pub(super) cleaner: super::cleaner::Cleaner,
+    /// When the cleaner looks again.
+    pub(super) cleaner_looks_at: Duration,
+    /// A committed base, and the end of the record that said it, until that is durable here.
+    pub(super) base_waiting: Option<(Offset, Offset)>,
+    pub(super) segment_bytes: u64,
     /// Where the index was written last.
     pub(super) indexed: Offset,
     /// The client ports are to be opened as soon as everything committed is applied.
@@ -114,6 +120,10 @@ impl Core {
             unapplied: VecDeque::new(),
             applied,
             open_group: Vec::new(),
+            cleaner: super::cleaner::Cleaner::default(),
+            cleaner_looks_at: Duration::ZERO,
+            base_waiting: None,
+            segment_bytes: parts.segment_bytes,
             indexed: applied.offset,
             serve_when_applied: false,
             outside,
@@ -142,6 +152,8 @@ impl Core {
             self.round(&mut inputs, &mut ticker).await;
             self.drain(&mut inputs).await;
             self.fold_committed();
+            self.let_go().await;
+            self.clean().await;
             // A process that was stopped in between may have lost its lease: ask at the last moment.
             self.broker.dispatch_allowed(self.replica.may_dispatch(self.clock.now()));
             self.write_proposals().await;
@@ -180,8 +192,7 @@ impl Core {
                 self.broker.tick(now, wall);
             }
             Some(done) = inputs.reads.recv() => {
-                self.reads.done();
-                self.broker.loaded(done.read, done.result);
+                self.take_read(done).await;
             }
             Some(request) = self.outside.requests.recv() => self.take_request(request).await,
             Some(inbound) = inputs.gate.recv(), if room => self.take_inbound(inbound),
@@ -192,7 +203,7 @@ impl Core {
     }
 
     fn has_room(&self) -> bool {
-        self.log.end().0 < self.replica.committed().0 + IN_FLIGHT_BYTES_MAX
+        self.log.end().0 < self.replica.committed().0 + IN_FLIGHT_BYTES_MAX && !self.cleaner_holds()
     }
 
     /// Takes all that waits, so that it becomes one batch and one wake-up for each that is told something.
@@ -208,6 +219,19 @@ impl Core {
             for _ in 0..ROUND_SUBMISSIONS {
                 let Ok(inbound) = inputs.gate.try_recv() else { break };
                 self.take_inbound(inbound);
+            }
+        }
+    }
+
+    async fn take_read(&mut self, done: ReadDone) {
+        self.reads.done();
+        match done.reader {
+            Reader::Cleaner => self.moved(done.result).await,
+            Reader::Broker(read) => {
+                let loaded =
+                    |it: crate::storage::Loaded| Loaded { sequence: it.sequence, message: it.message };
+                let result = done.result.map(|all| all.into_iter().map(loaded).collect());
+                self.broker.loaded(read, result.map_err(|e| e.to_string()));
             }
         }
     }

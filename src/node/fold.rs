@@ -108,6 +108,9 @@ impl Core {
             }
             if !more {
                 self.broker.apply(now, wall, &self.open_group);
+                if let [(_, Record::Base(base))] = self.open_group[..] {
+                    self.base_waiting = Some((base, view.end));
+                }
                 self.open_group.clear();
             }
             self.applied = applied;

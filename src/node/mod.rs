@@ -5,6 +5,7 @@
 //! decides, `fold` applies what is committed, `propose` writes what the broker asks for, `status` shows it all.
 
 mod act;
+mod cleaner;
 mod core;
 mod fold;
 mod propose;
@@ -57,6 +58,8 @@ pub struct NodeParts {
     pub identity: (IdentityFile, Identity),
     /// The log, and what it held when it was opened.
     pub log: (Log, Recovered),
+    /// Bytes of one of its segments.
+    pub segment_bytes: u64,
     /// What the log tells.
     pub log_events: mpsc::UnboundedReceiver<LogEvent>,
     /// The index, and what it held.

@@ -1,11 +1,12 @@
 //! Writes what the broker asks for: records for the log in one batch, reads, events to sessions in one wake-up each.
 
-use crate::broker::Output;
+use crate::broker::{Output, ReadRequest};
 use crate::model::Record;
 use crate::replication::Event;
-use crate::storage::{BatchBuilder, cut_body};
+use crate::storage::{BatchBuilder, WindowRequest, cut_body};
 
 use super::core::Core;
+use super::reads::Reader;
 
 /// A batch is closed when it has grown to this; a group is never torn for it.
 const BATCH_BYTES: usize = 1 << 20;
@@ -25,7 +26,10 @@ impl Core {
             }
         }
         for (read, request) in reads {
-            self.reads.ask(read, request, self.applied.offset);
+            let ReadRequest { destination, ranges, entries_max, bytes_max } = request;
+            let below = self.applied.offset;
+            let request = WindowRequest { destination, ranges, below, entries_max, bytes_max };
+            self.reads.ask(Reader::Broker(read), request);
         }
         for damage in damages {
             tracing::error!(damage, "a committed message cannot be read; its queue stands still");
@@ -51,7 +55,7 @@ impl Core {
 }
 
 /// Adds one group, long bodies cut into chunks before their message.
-fn push_group(builder: &mut BatchBuilder, group: &[Record]) {
+pub(super) fn push_group(builder: &mut BatchBuilder, group: &[Record]) {
     for (n, record) in group.iter().enumerate() {
         let more = n + 1 < group.len();
         let cut = match record {

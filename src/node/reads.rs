@@ -1,28 +1,36 @@
-//! Reads of the log for the broker, beside the node's task.
+//! Reads of the log, beside the node's task.
 
 use std::collections::VecDeque;
 
 use tokio::sync::mpsc;
 
-use crate::broker::{Loaded, ReadId, ReadRequest};
-use crate::model::Offset;
-use crate::storage::{Log, WindowRequest};
+use crate::broker::ReadId;
+use crate::storage::{Loaded, Log, StorageError, WindowRequest};
 
 /// Reads at the same time: enough to hide a disk's latency, few enough to leave it to the writer.
 const READS_MAX: usize = 4;
+/// How often a read is repeated whose messages were moved away under it.
+const TRIES_MAX: usize = 3;
+
+/// Who asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reader {
+    Broker(ReadId),
+    Cleaner,
+}
 
 /// A read's answer.
 pub(super) struct ReadDone {
-    pub(super) read: ReadId,
-    pub(super) result: Result<Vec<Loaded>, String>,
+    pub(super) reader: Reader,
+    pub(super) result: Result<Vec<Loaded>, StorageError>,
 }
 
-/// Passes reads to a small number of threads. What waits is bounded by the broker: one read for each cursor.
+/// Passes reads to a small number of threads. What waits is bounded by who asks: one read for each cursor.
 pub(super) struct Reads {
     log: Log,
     done: mpsc::UnboundedSender<ReadDone>,
     running: usize,
-    waiting: VecDeque<(ReadId, WindowRequest)>,
+    waiting: VecDeque<(Reader, WindowRequest)>,
 }
 
 impl Reads {
@@ -31,10 +39,9 @@ impl Reads {
         (Reads { log, done, running: 0, waiting: VecDeque::new() }, answers)
     }
 
-    /// Asks for messages below `below`, which is what is applied.
-    pub(super) fn ask(&mut self, read: ReadId, request: ReadRequest, below: Offset) {
-        let ReadRequest { destination, ranges, entries_max, bytes_max } = request;
-        self.waiting.push_back((read, WindowRequest { destination, ranges, below, entries_max, bytes_max }));
+    /// Asks for messages.
+    pub(super) fn ask(&mut self, reader: Reader, request: WindowRequest) {
+        self.waiting.push_back((reader, request));
         self.start();
     }
 
@@ -46,17 +53,29 @@ impl Reads {
 
     fn start(&mut self) {
         while self.running < READS_MAX
-            && let Some((read, request)) = self.waiting.pop_front()
+            && let Some((reader, request)) = self.waiting.pop_front()
         {
             self.running += 1;
             let (log, done) = (self.log.clone(), self.done.clone());
             tokio::task::spawn_blocking(move || {
-                let loaded = |l: crate::storage::Loaded| Loaded { sequence: l.sequence, message: l.message };
-                let result = log.scan(&request).map_err(|e| e.to_string());
-                let result = result.map(|all| all.into_iter().map(loaded).collect());
                 // The node may have ended meanwhile.
-                let _ = done.send(ReadDone { read, result });
+                let _ = done.send(ReadDone { reader, result: read(&log, reader, request) });
             });
         }
+    }
+}
+
+/// Reads a window. A stretch of the log that was cleaned meanwhile is gone, and its messages stand further on.
+fn read(log: &Log, reader: Reader, mut request: WindowRequest) -> Result<Vec<Loaded>, StorageError> {
+    let mut tries = 1;
+    loop {
+        let base = log.base();
+        let result = log.scan(&request);
+        if result.is_ok() || tries == TRIES_MAX || log.base() == base || matches!(reader, Reader::Cleaner) {
+            return result;
+        }
+        // The copies stand somewhere above; what is asked for is applied, so any copy of it is right.
+        request.below = log.end();
+        tries += 1;
     }
 }

@@ -42,6 +42,8 @@ pub enum Event {
     Durable(Offset),
     /// The master's own records have been handed to the log up to here.
     Appended(Offset),
+    /// The log begins here now, after a record with this checksum.
+    Rebased(Position, u32),
     /// An operator wants another master, or the process is about to stop.
     StepDown(String),
     /// Time has passed.

@@ -152,6 +152,7 @@ impl Replica {
             Event::CoordinatorLost(_) => {}
             Event::Durable(to) => self.durable(to),
             Event::Appended(end) => self.appended(end),
+            Event::Rebased(base, previous) => (self.log.base, self.log.base_previous) = (base, previous),
             Event::StepDown(reason) => self.step_down(&reason),
             Event::Tick => {
                 self.tick();

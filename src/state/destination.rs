@@ -71,6 +71,17 @@ impl DestinationState {
         self.settled.gaps(from.max(1), self.next - 1, limit)
     }
 
+    /// The ranges of unsettled sequences of `from..=to`, at most `limit` of them.
+    pub fn unsettled_between(&self, from: u64, to: u64, limit: usize) -> Vec<(u64, u64)> {
+        self.settled.gaps(from.max(1), to.min(self.next - 1), limit)
+    }
+
+    /// How many of `first..=last` are unsettled.
+    pub fn live_between(&self, first: u64, last: u64) -> u64 {
+        let last = last.min(self.next - 1);
+        (last + 1).saturating_sub(first).saturating_sub(self.settled.count(first, last))
+    }
+
     /// Every sequence up to this one is settled.
     pub fn floor(&self) -> u64 {
         self.settled.iter().next().map_or(0, |(first, last)| if first == 1 { last } else { 0 })

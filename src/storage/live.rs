@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::format::RecordView;
 use super::segment::Origin;
+use super::sidecar::Held;
 use super::window::Window;
 use crate::model::{DestinationId, Epoch, Offset, RecordKind};
 
@@ -77,6 +78,16 @@ impl Entries {
     pub(super) fn bounds(&self, destination: DestinationId) -> Option<(u64, u64)> {
         let entries = self.by_destination.get(&destination)?;
         Some((entries.first_key_value()?.0.0, entries.last_key_value()?.0.0))
+    }
+
+    /// How much there is of each destination.
+    pub(super) fn held(&self) -> Vec<Held> {
+        let of = |(destination, entries): (&DestinationId, &BTreeMap<(u64, Offset), Entry>)| {
+            let (first, last) = (entries.first_key_value()?.0.0, entries.last_key_value()?.0.0);
+            let bytes = entries.values().map(|entry| entry.span).sum();
+            Some(Held { destination: *destination, first, last, count: entries.len() as u64, bytes })
+        };
+        self.by_destination.iter().filter_map(of).collect()
     }
 
     /// Everything, sorted.

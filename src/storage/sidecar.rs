@@ -13,6 +13,7 @@ use crc_fast::{CrcAlgorithm, checksum};
 
 use super::StorageError;
 use super::live::{Entries, Entry, History, Summary};
+use super::log::Log;
 use super::segment::Origin;
 use super::window::Window;
 use crate::env::{Disk, DiskFile};
@@ -24,8 +25,34 @@ const HEAD_BYTES: usize = 20;
 const ENTRY_BYTES: usize = 32;
 /// Entries under one checksum; what a lookup reads at least.
 const BLOCK_ENTRIES: u64 = 1024;
-/// More is damage: tables hold 28 bytes for each destination of one segment, and 16 for each block.
+/// More is damage: tables hold 36 bytes for each destination of one segment, and 16 for each block.
 const TABLES_BYTES_MAX: u64 = 1 << 30;
+
+/// A stretch of finished segments that may be dropped together: no group of records crosses its ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// Its first offset.
+    pub base: Offset,
+    /// Its end, the first offset of the next one.
+    pub end: Offset,
+    /// What it holds.
+    pub held: Vec<Held>,
+}
+
+/// What a stretch of the log holds of one destination, settled or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The destination.
+    pub destination: DestinationId,
+    /// Lowest sequence.
+    pub first: u64,
+    /// Highest sequence.
+    pub last: u64,
+    /// How many messages.
+    pub count: u64,
+    /// Bytes of their records.
+    pub bytes: u64,
+}
 
 /// A finished segment: what its messages are, and where.
 pub(super) struct Sealed {
@@ -61,6 +88,8 @@ struct Directory {
     /// Number of its first entry in the file.
     index: u64,
     count: u64,
+    /// Sum of their spans.
+    bytes: u64,
 }
 
 /// The first entry of a block and the checksum of all of it.
@@ -92,6 +121,20 @@ impl Sealed {
         };
         let wanted = ranges.iter().find(|(_, to)| *to >= first)?;
         Some(wanted.0.max(first)).filter(|sequence| *sequence <= last)
+    }
+
+    /// How much this segment holds of each destination.
+    pub(super) fn held(&self) -> Vec<Held> {
+        match &self.places {
+            Places::Memory(entries) => entries.held(),
+            Places::File(sidecar) => {
+                let held = |of: &Directory| {
+                    let Directory { destination, first, last, count, bytes, .. } = *of;
+                    Held { destination, first, last, count, bytes }
+                };
+                sidecar.directory.iter().map(held).collect()
+            }
+        }
     }
 
     /// Offers to `window` what it wants of this segment.
@@ -132,7 +175,8 @@ impl Sealed {
         for (index, (destination, entry)) in sorted.iter().enumerate() {
             match directory.last_mut() {
                 Some(of) if of.destination == *destination => {
-                    (of.last, of.count) = (entry.sequence, of.count + 1)
+                    (of.last, of.count) = (entry.sequence, of.count + 1);
+                    of.bytes += entry.span;
                 }
                 _ => directory.push(Directory {
                     destination: *destination,
@@ -140,6 +184,7 @@ impl Sealed {
                     last: entry.sequence,
                     index: index as u64,
                     count: 1,
+                    bytes: entry.span,
                 }),
             }
         }
@@ -159,6 +204,7 @@ impl Sealed {
             tables.put_u64_le(of.first);
             tables.put_u64_le(of.last);
             tables.put_u64_le(of.count);
+            tables.put_u64_le(of.bytes);
         }
         let blocks = sorted.chunks(BLOCK_ENTRIES as usize);
         for (block, bytes) in blocks.zip(entries.chunks(BLOCK_ENTRIES as usize * ENTRY_BYTES)) {
@@ -285,7 +331,7 @@ fn decode(tables: &[u8], base: Offset, end: Offset, last: u32) -> Option<Tables>
     if at.len()
         != epochs
             .checked_mul(16)?
-            .checked_add(destinations.checked_mul(28)?)?
+            .checked_add(destinations.checked_mul(36)?)?
             .checked_add(blocks.checked_mul(16)?)?
     {
         return None;
@@ -295,8 +341,8 @@ fn decode(tables: &[u8], base: Offset, end: Offset, last: u32) -> Option<Tables>
     let mut directory = Vec::with_capacity(destinations);
     for _ in 0..destinations {
         let (destination, first) = (DestinationId(at.get_u32_le()), at.get_u64_le());
-        let (last, count) = (at.get_u64_le(), at.get_u64_le());
-        directory.push(Directory { destination, first, last, index, count });
+        let (last, count, bytes) = (at.get_u64_le(), at.get_u64_le(), at.get_u64_le());
+        directory.push(Directory { destination, first, last, index, count, bytes });
         index = index.checked_add(count)?;
     }
     let block = |_| Block {
@@ -330,4 +376,31 @@ fn get_entry(mut at: &[u8]) -> Entry {
     let (expiry, due, priority, flags) = (at.get_u32_le(), at.get_u32_le(), at.get_u8(), at.get_u8());
     let span = u64::from(low) | u64::from(at.get_u16_le()) << 32;
     Entry { sequence, start, span, expiry, due, priority, flags }
+}
+
+impl Log {
+    /// The finished stretches, oldest first.
+    pub fn finished(&self) -> Vec<Finished> {
+        let sealed: Vec<_> = self.inner.shared.sealed().values().cloned().collect();
+        let live = self.live_origin();
+        let mut finished: Vec<Finished> = Vec::new();
+        let mut whole = true;
+        for (n, segment) in sealed.iter().enumerate() {
+            let held = segment.held();
+            match finished.last_mut() {
+                Some(last) if !whole && last.end == segment.origin.base => {
+                    last.end = segment.end;
+                    last.held.extend(held);
+                }
+                _ => finished.push(Finished { base: segment.origin.base, end: segment.end, held }),
+            }
+            let next = sealed.get(n + 1).map_or(live, |next| next.origin);
+            whole = next.group == next.base;
+        }
+        // A group that the live segment has not ended yet still needs the stretch before it.
+        if !whole {
+            finished.pop();
+        }
+        finished
+    }
 }

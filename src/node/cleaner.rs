@@ -1,0 +1,221 @@
+//! Keeps the log short: on the master, what is alive in the oldest stretch of it is written again at the new end, then
+//! the state, then the record by which every node lets go of the old end.
+//!
+//! Dropping a prefix is always safe: a record is needed only as long as something older is.
+
+use std::time::Duration;
+
+use crate::model::{Offset, Record, Sequence};
+use crate::replication::Event;
+use crate::state::State;
+use crate::storage::{BatchBuilder, Finished, Held, Loaded, StorageError, WindowRequest};
+
+use super::core::Core;
+use super::reads::Reader;
+
+/// The log may be so many times what is alive in it, and so many segments longer.
+const LIVE_FACTOR: u64 = 2;
+const SEGMENTS_FREE: u64 = 3;
+/// How often the need for cleaning is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// What is moved at once, and the pause after it: at most some 50 MiB/s beside the live traffic.
+const MOVE_BYTES: usize = 256 << 10;
+const MOVE_ENTRIES: usize = 1024;
+const MOVE_PAUSE: Duration = Duration::from_millis(5);
+/// Unsettled ranges asked for at once.
+const RANGES_MAX: usize = 1024;
+
+/// How far the cleaning of one stretch is.
+#[derive(Debug, Default)]
+pub(super) enum Cleaner {
+    /// Nothing to do.
+    #[default]
+    Idle,
+    /// Messages of the stretch are moved, destination by destination.
+    Moving(Moving),
+    /// All are moved: the state and the new base follow when nothing is under way.
+    Ending(Offset),
+    /// The base record is in the log.
+    Based(Offset),
+}
+
+/// Where the moving stands.
+#[derive(Debug)]
+pub(super) struct Moving {
+    stretch: Finished,
+    /// Index into `stretch.held`, and the next sequence there.
+    at: usize,
+    next: u64,
+    reading: bool,
+    resume_at: Duration,
+}
+
+impl Core {
+    /// Goes on with the cleaning, if there is any to do and this node serves.
+    pub(super) async fn clean(&mut self) {
+        if !self.replica.serving() || !self.broker.is_serving() {
+            self.cleaner = Cleaner::Idle;
+            return;
+        }
+        match &self.cleaner {
+            Cleaner::Idle => self.look_for_cleaning(),
+            Cleaner::Moving(_) => self.move_on(),
+            Cleaner::Ending(_) => self.write_base().await,
+            Cleaner::Based(base)
+                if self.applied.offset == self.replica.committed() && self.log.base() >= *base =>
+            {
+                self.cleaner = Cleaner::Idle;
+                self.cleaner_looks_at = Duration::ZERO;
+            }
+            Cleaner::Based(_) => {}
+        }
+    }
+
+    /// Whether sessions have to wait for a moment, because the state is about to be written.
+    pub(super) fn cleaner_holds(&self) -> bool {
+        matches!(self.cleaner, Cleaner::Ending(_))
+    }
+
+    fn look_for_cleaning(&mut self) {
+        let now = self.clock.now();
+        if now < self.cleaner_looks_at {
+            return;
+        }
+        self.cleaner_looks_at = now + LOOK_EVERY;
+        let finished = self.log.finished();
+        let Some(oldest) = finished.first().cloned() else { return };
+        let length = self.log.end().0 - oldest.base.0;
+        let spare = SEGMENTS_FREE * self.segment_bytes;
+        if length <= spare {
+            return;
+        }
+        let state = self.broker.state();
+        let live: u64 = finished.iter().flat_map(|f| &f.held).map(|held| live_bytes(state, held)).sum();
+        // Slaves that are attached read on from where they are; the base never passes them.
+        let attached = self.replica.slaves().map(|(_, _, durable)| durable).min().unwrap_or(oldest.end);
+        if length > LIVE_FACTOR * live + spare && oldest.end <= self.applied.offset.min(attached) {
+            tracing::debug!(base = %oldest.base, end = %oldest.end, live, length, "cleaning the oldest end of the log");
+            let next = oldest.held.first().map_or(0, |held| held.first);
+            self.cleaner = Cleaner::Moving(Moving {
+                stretch: oldest,
+                at: 0,
+                next,
+                reading: false,
+                resume_at: Duration::ZERO,
+            });
+        }
+    }
+
+    /// Asks for the next live messages of the stretch.
+    fn move_on(&mut self) {
+        let (now, state) = (self.clock.now(), self.broker.state());
+        let Cleaner::Moving(moving) = &mut self.cleaner else { return };
+        if moving.reading || now < moving.resume_at {
+            return;
+        }
+        while let Some(held) = moving.stretch.held.get(moving.at) {
+            let ranges = match state.destination(held.destination) {
+                Some(it) => it.unsettled_between(moving.next, held.last, RANGES_MAX),
+                None => Vec::new(),
+            };
+            if ranges.is_empty() {
+                moving.at += 1;
+                moving.next = moving.stretch.held.get(moving.at).map_or(0, |held| held.first);
+                continue;
+            }
+            moving.reading = true;
+            let request = WindowRequest {
+                destination: held.destination,
+                ranges,
+                below: moving.stretch.end,
+                entries_max: MOVE_ENTRIES,
+                bytes_max: MOVE_BYTES,
+            };
+            self.reads.ask(Reader::Cleaner, request);
+            return;
+        }
+        self.cleaner = Cleaner::Ending(moving.stretch.end);
+    }
+
+    /// Writes what was read again, at the end of the log.
+    pub(super) async fn moved(&mut self, result: Result<Vec<Loaded>, StorageError>) {
+        let now = self.clock.now();
+        let Cleaner::Moving(moving) = &mut self.cleaner else { return };
+        let Some(held) = moving.stretch.held.get(moving.at).copied() else { return };
+        moving.reading = false;
+        moving.resume_at = now + MOVE_PAUSE;
+        let loaded = match result {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                tracing::error!(%error, "the old end of the log cannot be read; it is kept");
+                self.status.damage(error.to_string());
+                self.cleaner = Cleaner::Idle;
+                self.cleaner_looks_at = Duration::MAX;
+                return;
+            }
+        };
+        let Some(last) = loaded.last() else {
+            // What is unsettled there stands in a later part of the log.
+            moving.next = held.last + 1;
+            return;
+        };
+        moving.next = last.sequence.0 + 1;
+        let state = self.broker.state();
+        let alive = |s: Sequence| state.destination(held.destination).is_some_and(|it| !it.is_settled(s.0));
+        let moves: Vec<Vec<Record>> = loaded
+            .into_iter()
+            .filter(|it| alive(it.sequence))
+            .map(|it| {
+                let Loaded { sequence, message } = it;
+                vec![Record::Move { destination: held.destination, sequence, message }]
+            })
+            .collect();
+        self.append_groups(&moves).await;
+    }
+
+    /// The state as it is now and the new base, in one batch: nothing else is under way, so the one stands before the
+    /// other and says all that the dropped records said.
+    async fn write_base(&mut self) {
+        let Cleaner::Ending(base) = self.cleaner else { return };
+        if self.applied.offset < self.log.end() {
+            return;
+        }
+        let state = self.broker.state().checkpoint();
+        self.append_groups(&[state, vec![Record::Base(base)]]).await;
+        self.cleaner = Cleaner::Based(base);
+    }
+
+    async fn append_groups(&mut self, groups: &[Vec<Record>]) {
+        let epoch = self.replica.promise().epoch;
+        let mut builder = BatchBuilder::new(self.log.end(), self.last, epoch);
+        for group in groups {
+            super::propose::push_group(&mut builder, group);
+        }
+        if !builder.is_empty() {
+            self.append(builder.finish());
+            self.step(Event::Appended(self.log.end())).await;
+        }
+    }
+
+    /// Lets go of what lies below a committed base, once the record that says so is on this disk, and tells the replica
+    /// when it is gone.
+    pub(super) async fn let_go(&mut self) {
+        if let Some((base, said_at)) = self.base_waiting
+            && self.replica.log().durable >= said_at
+        {
+            self.base_waiting = None;
+            self.log.drop_below(base);
+        }
+        let origin = self.log.origin();
+        if origin.0.offset > self.replica.log().base.offset {
+            self.step(Event::Rebased(origin.0, origin.1)).await;
+        }
+    }
+}
+
+/// About how many bytes of a stretch's messages are alive: exact where all are of one size.
+fn live_bytes(state: &State, held: &Held) -> u64 {
+    let Some(it) = state.destination(held.destination) else { return 0 };
+    let live = it.live_between(held.first, held.last).min(held.count);
+    (u128::from(held.bytes) * u128::from(live) / u128::from(held.count.max(1))) as u64
+}
