@@ -1,5 +1,7 @@
 //! A whole group on this ZooKeeper, used by the program's own clients.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,9 +22,19 @@ fn client(cluster: &Cluster, arguments: &[&str]) -> String {
     text
 }
 
+/// What a server says of itself.
+fn version(cluster: &Cluster) -> String {
+    let mut socket = TcpStream::connect(cluster.zookeeper(1)).unwrap();
+    socket.write_all(b"srvr").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_of_three_hands_out_after_the_loss_of_its_master_what_was_sent_before() {
     let cluster = Cluster::start("coordination-group", Options::default()).await;
+    println!("{}", version(&cluster));
     let first = cluster.master(LIMIT).await;
     client(&cluster, &["produce", "queue/group", "--body", "before"]);
     client(&cluster, &["produce", "queue/group", "--body", "after"]);
