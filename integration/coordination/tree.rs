@@ -38,8 +38,10 @@ async fn members_register_again_when_the_tree_is_emptied_or_their_znode_is_delet
     let mut one = Probe::join(options.clone(), "one").await;
     let mut two = Probe::join(options, "two").await;
     one.write(one.view.version, 1);
-    two.until("two sees the group", |view| view.group.is_some()).await;
     for round in 1..=3 {
+        for probe in [&mut one, &mut two] {
+            probe.until("both see the group", |view| view.group.is_some()).await;
+        }
         empty(&observer, path).await;
         for probe in [&mut one, &mut two] {
             probe
@@ -50,9 +52,9 @@ async fn members_register_again_when_the_tree_is_emptied_or_their_znode_is_delet
         }
         assert_eq!(observer.list_children(path).await.unwrap().len(), 2);
         one.write(0, round);
-        two.until("two sees the new group", |view| view.group.is_some()).await;
     }
     for probe in [&mut one, &mut two] {
+        probe.until("both see the last group", |view| view.group.is_some()).await;
         let old = probe.mine().clone();
         observer.delete(&format!("{path}/{}", old.id.name()), None).await.unwrap();
         probe
