@@ -10,6 +10,7 @@
 
 mod backlog;
 mod cleaning;
+mod coordination;
 mod dependencies;
 mod failover;
 mod handover;

@@ -54,12 +54,14 @@ pub enum ServerError {
     #[error("{0}")]
     Port(String),
     /// ZooKeeper did not answer.
-    #[error("ZooKeeper at {address} did not answer within {seconds} s")]
+    #[error("ZooKeeper at {address} did not let the node in within {seconds} s: {reason}")]
     ZooKeeper {
         /// Where it was sought.
         address: String,
         /// How long.
         seconds: u64,
+        /// What came instead.
+        reason: String,
     },
     /// The node cannot be part of its group, or its store failed.
     #[error(transparent)]
@@ -207,14 +209,17 @@ async fn zookeeper_answers(
 ) -> Result<(), ServerError> {
     let Store::Replicated(replicated) = &config.store else { return Ok(()) };
     let heard = snapshots.wait_for(|s| s.group.as_ref().is_some_and(|g| g.zk_connected));
-    match tokio::time::timeout(ZOOKEEPER_TIME_MAX, heard).await {
-        // A node that has ended tells why by itself.
-        Ok(_) => Ok(()),
-        Err(_) => Err(ServerError::ZooKeeper {
-            address: replicated.zk_address.clone(),
-            seconds: ZOOKEEPER_TIME_MAX.as_secs(),
-        }),
+    // A node that has ended tells why by itself.
+    if tokio::time::timeout(ZOOKEEPER_TIME_MAX, heard).await.is_ok() {
+        return Ok(());
     }
+    let alarms = &snapshots.borrow().status.alarms;
+    let reason = alarms.iter().find(|alarm| alarm.name == "zookeeper-unreachable");
+    Err(ServerError::ZooKeeper {
+        address: replicated.zk_address.clone(),
+        seconds: ZOOKEEPER_TIME_MAX.as_secs(),
+        reason: reason.map_or("no answer".to_owned(), |alarm| alarm.message.clone()),
+    })
 }
 
 /// What differs between the kinds of store.
