@@ -151,7 +151,8 @@ fn arrows(tree: &Tree, path: &str, text: &str, out: &mut Vec<String>) {
 
 /// Every file is declared by the file above it.
 fn declared(tree: &Tree, path: &str, out: &mut Vec<String>) {
-    let roots = ["src/lib.rs", "src/main.rs", "integration/main.rs", "proto/build.rs"];
+    let roots =
+        ["src/lib.rs", "src/main.rs", "integration/main.rs", "integration/fuzz/main.rs", "proto/build.rs"];
     if roots.contains(&path) {
         return;
     }

@@ -7,6 +7,7 @@ mod campaign;
 mod dialling;
 mod event;
 mod following;
+mod frame;
 mod history;
 mod leading;
 mod messages;
@@ -17,6 +18,7 @@ mod serving;
 mod wire;
 
 pub use event::{Action, Batch, ConnectionId, Event, StreamId};
+pub use frame::{Frame, decode_master, decode_slave};
 pub use history::History;
 pub use messages::{Ack, Heartbeat, Hello, Welcome};
 pub use peers::{PEER_EVENTS_MAX, PeerEvent, PeerOptions, Peers, ToSlave};

@@ -128,7 +128,8 @@ impl State {
 
     fn message(&mut self, id: DestinationId, sequence: Sequence, message: &Message) -> Applied {
         let Some(destination) = self.destinations.get_mut(&id) else { return Applied::Dropped };
-        if sequence.0 < destination.next() {
+        // The last number is given to nobody, so that there is always a next one.
+        if sequence.0 < destination.next() || sequence.0 == u64::MAX {
             return Applied::Dropped;
         }
         if self.audit.repeated(id, message) {
@@ -173,10 +174,11 @@ impl State {
     fn change(&mut self, change: &CatalogueChange) -> Applied {
         match change {
             CatalogueChange::CreateDestination { id, destination } => {
-                if id.0 < self.next_destination || self.names.contains_key(destination) {
+                if !(self.next_destination..u32::MAX).contains(&id.0) || self.names.contains_key(destination)
+                {
                     return Applied::Dropped;
                 }
-                self.next_destination = id.0.saturating_add(1);
+                self.next_destination = id.0 + 1;
                 self.names.insert(destination.clone(), *id);
                 self.destinations.insert(*id, DestinationState::new(destination.clone()));
             }
@@ -187,10 +189,10 @@ impl State {
             }
             CatalogueChange::CreateSubscription { id, destination, client_id, name, selector, from } => {
                 let known = self.destinations.contains_key(destination);
-                if id.0 < self.next_subscription || !known {
+                if !(self.next_subscription..u32::MAX).contains(&id.0) || !known {
                     return Applied::Dropped;
                 }
-                self.next_subscription = id.0.saturating_add(1);
+                self.next_subscription = id.0 + 1;
                 let made = SubscriptionState::new(*destination, client_id, name, selector, *from);
                 self.subscriptions.insert(*id, made);
             }

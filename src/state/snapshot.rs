@@ -70,11 +70,24 @@ impl State {
         for (key, value) in &entries {
             state.restore_entry(key, &mut Reader::new(value)?)?;
         }
-        if entries.first().is_none_or(|(key, _)| key[..] != [0]) || state.audit.len() > AUDIT_ENTRIES_MAX {
+        let whole = entries.first().is_some_and(|(key, _)| key[..] == [0]);
+        if !whole || state.audit.len() > AUDIT_ENTRIES_MAX || !state.is_sound() {
             return Err(SnapshotError::Damaged);
         }
         state.coverage = Coverage::Whole;
         Ok(state)
+    }
+
+    /// Whether a fold can have come to this: what the fold relies on without a look.
+    fn is_sound(&self) -> bool {
+        let sound = |(id, it): (&DestinationId, &DestinationState)| {
+            let live = (it.next - 1).checked_sub(it.settled.len());
+            let size = it.enqueued.checked_sub(it.dequeued);
+            id.0 < self.next_destination && it.enqueued < it.next && live.is_some() && live == size
+        };
+        self.names.len() == self.destinations.len()
+            && self.destinations.iter().all(sound)
+            && self.subscriptions.keys().all(|id| id.0 < self.next_subscription)
     }
 
     fn restore_entry(&mut self, key: &[u8], value: &mut Reader<'_>) -> Result<(), SnapshotError> {
@@ -94,7 +107,7 @@ impl State {
             2 | 3 => {
                 let found = self.destinations.get_mut(&DestinationId(id)).ok_or(SnapshotError::Damaged)?;
                 if *kind == 2 {
-                    ranges_in(value, &mut found.settled)?;
+                    ranges_in(value, found.next, &mut found.settled)?;
                 } else {
                     counters_in(value, &mut found.failures)?;
                 }
@@ -104,12 +117,14 @@ impl State {
                 let (client, name, selector) = (value.text()?, value.text()?, value.text()?);
                 let from = Sequence(value.u64()?);
                 let made = SubscriptionState::new(topic, &client, &name, &selector, from);
+                self.destinations.get(&topic).ok_or(SnapshotError::Damaged)?;
                 self.subscriptions.insert(SubscriptionId(id), made);
             }
             5 | 6 => {
                 let found = self.subscriptions.get_mut(&SubscriptionId(id)).ok_or(SnapshotError::Damaged)?;
                 if *kind == 5 {
-                    ranges_in(value, &mut found.settled)?;
+                    let topic = self.destinations.get(&found.destination).ok_or(SnapshotError::Damaged)?;
+                    ranges_in(value, topic.next, &mut found.settled)?;
                 } else {
                     counters_in(value, &mut found.failures)?;
                 }
@@ -231,9 +246,14 @@ fn ranges_out(out: &mut Vec<Entry>, kind: u8, id: u32, ranges: &RangeSet) {
     pages(out, kind, Some(id), ranges.iter(), |value, (first, last)| value.u64(first).u64(last));
 }
 
-fn ranges_in(value: &mut Reader<'_>, ranges: &mut RangeSet) -> Result<(), SnapshotError> {
+/// Reads ranges of sequences below `next`.
+fn ranges_in(value: &mut Reader<'_>, next: u64, ranges: &mut RangeSet) -> Result<(), SnapshotError> {
     while !value.is_empty() {
-        ranges.insert(value.u64()?, value.u64()?);
+        let (first, last) = (value.u64()?, value.u64()?);
+        if first == 0 || first > last || last >= next {
+            return Err(SnapshotError::Damaged);
+        }
+        ranges.insert(first, last);
     }
     Ok(())
 }

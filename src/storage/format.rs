@@ -159,6 +159,9 @@ impl BatchBuilder {
 /// [`FormatError`]: the bytes are damaged or belong elsewhere; none of them may be used.
 pub fn verify(at: Offset, previous: u32, bytes: &Bytes) -> Result<Batch, FormatError> {
     let (mut offset, mut last, mut epoch) = (at, previous, Epoch(0));
+    if at.0.checked_add(bytes.len() as u64).is_none() {
+        return Err(FormatError::Header(at));
+    }
     let mut rest = &bytes[..];
     while !rest.is_empty() {
         let header = check(offset, rest)?;
@@ -183,6 +186,7 @@ pub fn records(at: Offset, bytes: &Bytes) -> impl Iterator<Item = RecordView> + 
     let (mut offset, mut rest) = (at, bytes.clone());
     std::iter::from_fn(move || {
         let header = Header::parse(&rest).filter(|header| header.bytes() <= rest.len())?;
+        offset.0.checked_add(header.bytes() as u64)?;
         let view = header.view(offset, rest.split_to(header.bytes()));
         offset = view.end;
         Some(view)

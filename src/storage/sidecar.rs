@@ -74,6 +74,8 @@ pub(super) enum Places {
 /// The tables of a sidecar.
 pub(super) struct Sidecar {
     file: Box<dyn DiskFile>,
+    /// No entry begins below the first or ends above the second.
+    within: (Offset, Offset),
     directory: Vec<Directory>,
     blocks: Vec<Block>,
     entries: u64,
@@ -242,7 +244,8 @@ impl Sealed {
             return Ok(None);
         };
         Ok(decode(&tables, origin.base, end, last).map(|(history, directory, blocks, entries)| {
-            let sidecar = Sidecar { file, directory, blocks, entries, entries_at };
+            let sidecar =
+                Sidecar { file, within: (origin.group, end), directory, blocks, entries, entries_at };
             Sealed { origin, end, last, history, places: Places::File(sidecar) }
         }))
     }
@@ -300,7 +303,12 @@ impl Sidecar {
         if read < bytes.len() || crc(&bytes) != block.crc {
             return Err(Unreadable);
         }
-        Ok(bytes.chunks_exact(ENTRY_BYTES).map(get_entry).collect())
+        let entries: Vec<Entry> = bytes.chunks_exact(ENTRY_BYTES).map(get_entry).collect();
+        let (from, to) = self.within;
+        let fits = |entry: &Entry| {
+            entry.start >= from && entry.start.0.checked_add(entry.span).is_some_and(|end| end <= to.0)
+        };
+        if entries.iter().all(fits) { Ok(entries) } else { Err(Unreadable) }
     }
 }
 

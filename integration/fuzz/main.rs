@@ -1,0 +1,150 @@
+//! Fuzz targets for every decoder, on the stable toolchain: one binary, a module per kind of decoder.
+//!
+//! Each test replays the corpus, then tries new inputs for `QUORATE_FUZZ_SECONDS` (1) from `QUORATE_FUZZ_SEED` (the
+//! time). An input that fails is shortened and added to the corpus. `QUORATE_FUZZ_PLANT=<target>` plants a defect in a
+//! target; `QUORATE_FUZZ_SEEDS=write` writes the seeds again, after a format has changed.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on stops, and says what it measured"
+)]
+
+mod codec;
+mod disk;
+mod driver;
+mod files;
+mod mutate;
+mod peers;
+mod records;
+mod text;
+
+use std::fs;
+use std::io::Write;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use driver::{Target, corpus, folder, judge, number, search};
+
+/// Executions within which a planted defect is to be found.
+const PLANT_EXECUTIONS_MAX: u64 = 200_000;
+/// How long that may take.
+const PLANT_SECONDS_MAX: u64 = 120;
+
+/// Every target with a test of its own.
+macro_rules! targets {
+    ($($test:ident: $target:expr;)*) => {
+        const TARGETS: &[&Target] = &[$(&$target),*];
+        $(
+            #[test]
+            fn $test() {
+                hold(&$target);
+            }
+        )*
+    };
+}
+
+targets! {
+    bytes_that_a_client_sends_give_frames_or_an_error: codec::STOMP_SERVER;
+    bytes_that_a_broker_sends_give_frames_or_an_error: codec::STOMP_CLIENT;
+    a_message_of_any_bytes_reads_or_is_refused: records::MESSAGE;
+    a_record_of_any_bytes_reads_or_is_refused: records::RECORD;
+    a_batch_of_any_bytes_is_whole_or_refused: records::BATCH;
+    any_records_fold_to_a_state_that_its_snapshot_gives_back: records::FOLD;
+    a_snapshot_of_any_bytes_restores_or_is_refused: records::SNAPSHOT;
+    a_log_of_any_files_opens_again_as_it_opened: disk::LOG;
+    a_sidecar_of_any_bytes_forges_no_message: disk::SIDECAR;
+    a_hint_of_any_bytes_costs_no_record: disk::HINT;
+    an_identity_of_any_bytes_reads_or_is_refused: disk::IDENTITY;
+    an_index_of_any_entries_loads_or_is_wiped: disk::INDEX;
+    a_configuration_of_any_text_reads_or_is_refused: text::CONFIG;
+    sizes_and_durations_of_any_text_read_or_are_refused: text::UNITS;
+    a_group_record_of_any_bytes_reads_or_is_refused: text::GROUP;
+    a_member_record_of_any_bytes_reads_or_is_refused: text::MEMBER;
+    frames_of_a_slave_read_or_are_refused: peers::SLAVE;
+    frames_of_a_master_read_or_are_refused: peers::MASTER;
+}
+
+/// Replays the corpus and tries new inputs.
+fn hold(target: &Target) {
+    let plant = std::env::var("QUORATE_FUZZ_PLANT").is_ok_and(|name| name == target.name);
+    if std::env::var("QUORATE_FUZZ_SEEDS").is_ok() {
+        write_seeds(target);
+    }
+    for (name, input) in corpus(target) {
+        if let Err(reason) = judge(target, plant, &input) {
+            panic!("corpus/{}/{name}: {reason}", target.name);
+        }
+    }
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
+    let seed = number("QUORATE_FUZZ_SEED", time);
+    let seconds = number("QUORATE_FUZZ_SECONDS", 1);
+    println!("{}: QUORATE_FUZZ_SEED={seed}", target.name);
+    let began = Instant::now();
+    let found = search(target, plant, seed, began + Duration::from_secs(seconds), u64::MAX);
+    let rate = found.executions as f64 / began.elapsed().as_secs_f64();
+    println!(
+        "{}: {} executions, {rate:.0}/s, {} kinds of outcome",
+        target.name, found.executions, found.kinds
+    );
+    report(target, found.executions, rate, found.kinds);
+    if let Some((input, reason)) = found.failed {
+        let path = folder(target).join(format!("found-{:016x}", driver::kind(&input)));
+        if !plant {
+            fs::write(&path, &input).unwrap();
+        }
+        let shown = input.escape_ascii().to_string();
+        panic!("{}: {reason}\nseed {seed}, kept as {}: {shown:.400}", target.name, path.display());
+    }
+}
+
+/// A line of the long test's table.
+fn report(target: &Target, executions: u64, rate: f64, kinds: usize) {
+    let Ok(path) = std::env::var("QUORATE_RESULTS") else { return };
+    let mut file = fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+    writeln!(file, "- {}: {executions} executions, {rate:.0}/s, {kinds} kinds of outcome", target.name)
+        .unwrap();
+}
+
+fn write_seeds(target: &Target) {
+    let folder = folder(target);
+    fs::create_dir_all(&folder).unwrap();
+    for (_, path) in corpus(target).iter().map(|(name, _)| (name, folder.join(name))) {
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("seed-")) {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    for (number, seed) in (target.seeds)().iter().enumerate() {
+        fs::write(folder.join(format!("seed-{number:02}")), seed).unwrap();
+    }
+}
+
+#[test]
+fn a_planted_defect_in_each_target_is_found() {
+    let mut missed = Vec::new();
+    for target in TARGETS {
+        let until = Instant::now() + Duration::from_secs(PLANT_SECONDS_MAX);
+        let found = search(target, true, 1, until, PLANT_EXECUTIONS_MAX);
+        match found.failed {
+            Some((input, reason)) if reason.contains("the planted defect") => {
+                println!(
+                    "{}: found after {} executions: {} bytes",
+                    target.name,
+                    found.executions,
+                    input.len()
+                );
+            }
+            other => missed.push(format!("{} after {}: {other:?}", target.name, found.executions)),
+        }
+    }
+    assert!(missed.is_empty(), "not found:\n{}", missed.join("\n"));
+}
+
+#[test]
+fn seeds_pass_and_hold_no_planted_defect() {
+    for target in TARGETS {
+        for seed in (target.seeds)() {
+            assert_eq!(judge(target, true, &seed).err(), None, "{}", target.name);
+        }
+    }
+}

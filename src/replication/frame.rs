@@ -1,0 +1,72 @@
+//! Whole frames of a stream as bytes, for those who look at the wire from outside of it: the fuzz targets. They go
+//! through the same conversions as the streams do.
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::wire::{self, proto};
+use super::{Ack, Heartbeat, Hello, Welcome};
+use crate::model::Offset;
+
+/// What one frame says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A slave's first word.
+    Hello(Hello),
+    /// A slave's answer.
+    Ack(Ack),
+    /// A master's first word.
+    Welcome(Welcome),
+    /// A part of the master's log.
+    Records {
+        /// Offset of the first byte.
+        at: Offset,
+        /// Whole records, not yet verified.
+        records: Bytes,
+        /// Everything below is committed.
+        commit: Offset,
+    },
+    /// A sign of life of the master.
+    Heartbeat(Heartbeat),
+}
+
+impl Frame {
+    /// The frame as it stands on the wire, without gRPC's own five bytes.
+    pub fn encode(&self) -> Bytes {
+        let bytes = match self {
+            Frame::Hello(hello) => wire::hello_to(hello).encode_to_vec(),
+            Frame::Ack(ack) => wire::ack_to(*ack).encode_to_vec(),
+            Frame::Welcome(welcome) => wire::welcome_to(welcome).encode_to_vec(),
+            Frame::Heartbeat(heartbeat) => wire::heartbeat_to(heartbeat).encode_to_vec(),
+            Frame::Records { at, records, commit } => {
+                let records = proto::Records { at: at.0, records: records.clone(), commit: commit.0 };
+                let frame = Some(proto::master_frame::Frame::Records(records));
+                proto::MasterFrame { frame }.encode_to_vec()
+            }
+        };
+        bytes.into()
+    }
+}
+
+/// Reads a slave's frame; none when a master would end the stream.
+pub fn decode_slave(bytes: Bytes) -> Option<Frame> {
+    match proto::SlaveFrame::decode(bytes).ok()?.frame? {
+        proto::slave_frame::Frame::Hello(hello) => wire::hello_from(hello).map(Frame::Hello),
+        proto::slave_frame::Frame::Ack(ack) => Some(Frame::Ack(wire::ack_from(ack))),
+    }
+}
+
+/// Reads a master's frame; none when a slave would end the stream.
+pub fn decode_master(bytes: Bytes) -> Option<Frame> {
+    Some(match proto::MasterFrame::decode(bytes).ok()?.frame? {
+        proto::master_frame::Frame::Welcome(welcome) => Frame::Welcome(wire::welcome_from(welcome)?),
+        proto::master_frame::Frame::Heartbeat(heartbeat) => {
+            Frame::Heartbeat(wire::heartbeat_from(heartbeat)?)
+        }
+        proto::master_frame::Frame::Records(records) => Frame::Records {
+            at: Offset(records.at),
+            records: records.records,
+            commit: Offset(records.commit),
+        },
+    })
+}
