@@ -3,6 +3,7 @@
 //! [`Replica`] decides and touches nothing: events with their time go in, actions come out, and the model checker, the
 //! simulation and the node drive the same code. `peers` is its gRPC shell.
 
+mod access;
 mod campaign;
 mod dialling;
 mod event;
@@ -16,6 +17,7 @@ mod replica;
 mod serving;
 mod wire;
 
+pub use access::{Access, TlsError, TlsFiles};
 pub use event::{Action, Batch, ConnectionId, Event, StreamId};
 pub use history::History;
 pub use messages::{Ack, Heartbeat, Hello, Welcome};
