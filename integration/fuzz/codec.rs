@@ -17,7 +17,7 @@ pub(crate) const STOMP_SERVER: Target = Target {
     seeds: server_seeds,
     words: WORDS,
     planted: |input| {
-        let found = |frame: &Frame| frame.verb == Verb::Nack && frame.measured && frame.body.contains(&0xff);
+        let found = |frame: &Frame| frame.verb == Verb::Begin && frame.headers().count() > 1;
         read(input, true, usize::MAX).0.iter().any(found)
     },
     memory: (64, 64 * 1024),
@@ -118,7 +118,7 @@ fn both(input: &[u8], server: bool) -> u64 {
 /// A frame's headers without its content-length, which the encoder writes itself.
 fn pairs(frame: &Frame) -> Vec<(String, String)> {
     let pairs = frame.headers().map(|header| (header.name().into_owned(), header.value().into_owned()));
-    pairs.filter(|(name, _)| name.trim() != "content-length").collect()
+    pairs.filter(|(name, _)| name.trim_ascii() != "content-length").collect()
 }
 
 /// What was read can be written and reads the same. Only in 1.2, the one version that can say everything; frames that
@@ -149,7 +149,10 @@ fn again(frame: &Frame) {
     assert_eq!((written.verb, &written.body, pairs(&written)), (frame.verb, &frame.body, pairs_before));
 }
 
-fn frames(of: &[(Verb, &[(&str, &str)], &[u8])], version: Version) -> Vec<u8> {
+/// Verb, headers and body.
+type Written<'a> = (Verb, &'a [(&'a str, &'a str)], &'a [u8]);
+
+fn frames(of: &[Written<'_>], version: Version) -> Vec<u8> {
     let mut output = Output::new();
     for (verb, headers, body) in of {
         let mut frame = output.frame(*verb, version);

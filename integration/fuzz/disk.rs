@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use quorate::env::{Disk, Keep, SimDisk};
 use quorate::model::{
-    Claim, Destination, DestinationId, DestinationKind, Epoch, GroupId, Identity, Known, Offset, Promise,
-    Record, Sequence, StoreId, Voter,
+    Claim, Destination, DestinationId, DestinationKind, Epoch, GroupId, Identity, Known, Offset, Position,
+    Promise, Record, Sequence, StoreId, Voter,
 };
 use quorate::storage::{
     BatchBuilder, IdentityFile, Index, Loaded, Log, LogOptions, Recovered, SledIndex, StorageError,
@@ -47,7 +47,7 @@ pub(crate) const LOG: Target = Target {
 pub(crate) const SIDECAR: Target = Target {
     name: "sidecar",
     run: sidecar,
-    mend: mend_sidecar,
+    mend: |input| mend_sidecar(input),
     seeds: || vec![file(&whole(), &sidecar_name())],
     words: &[],
     planted: |input| {
@@ -63,7 +63,7 @@ pub(crate) const SIDECAR: Target = Target {
 pub(crate) const HINT: Target = Target {
     name: "hint",
     run: hint,
-    mend: mend_hint,
+    mend: |input| mend_hint(input),
     seeds: || vec![file(&whole(), "durable")],
     words: &[b"\xff\xff\xff\xff\xff\xff\xff\xff"],
     planted: |input| {
@@ -223,7 +223,23 @@ fn log_seeds() -> Vec<Vec<u8>> {
     ]);
     let blank = SimDisk::new();
     drop(open(&blank).unwrap());
-    vec![files(&whole()), tail, files(&blank)]
+    vec![files(&whole()), tail, files(&blank), reset_at(1 << 40), reset_at(u64::MAX / 2)]
+}
+
+/// A log that began anew at some offset.
+fn reset_at(base: u64) -> Vec<u8> {
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk).unwrap();
+    let at = Offset(base);
+    log.reset(Position { epoch: Epoch(2), offset: at }, 7).unwrap();
+    let mut builder = BatchBuilder::new(at, 7, Epoch(2));
+    for record in &samples() {
+        builder.push(record, false);
+    }
+    log.append(builder.finish());
+    log.sync().unwrap();
+    drop(log);
+    files(&disk)
 }
 
 fn scan(log: &Log, destination: u32) -> Result<Vec<Loaded>, StorageError> {

@@ -134,7 +134,7 @@ pub(crate) fn search(target: &Target, plant: bool, seed: u64, until: Instant, mo
     let mut executions = 0;
     let mut failed = None;
     while executions < most && Instant::now() < until && failed.is_none() {
-        let mut input = mutate(&mut chance, &pool, target.words, target.bytes_max);
+        let mut input = mutate(&mut chance, &pool, known, target.words, target.bytes_max);
         if chance.below(8) > 0 {
             (target.mend)(&mut input);
         }
@@ -182,7 +182,9 @@ pub(crate) fn kind(of: &impl std::hash::Hash) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(of)
 }
 
-/// The shape of a text: its letters without its numbers, so that two errors that differ in an offset are of one kind.
+/// The shape of a text: its words up to the first thing that is quoted, without numbers, so that two errors that differ
+/// in an offset or a name are of one kind.
 pub(crate) fn shape(text: &impl std::fmt::Display) -> String {
-    text.to_string().chars().filter(|c| !c.is_ascii_digit()).take(60).collect()
+    let text = text.to_string();
+    text.chars().take_while(|c| !"`\"'".contains(*c)).filter(|c| !c.is_ascii_digit()).take(60).collect()
 }

@@ -96,7 +96,7 @@ fn mend_segment(base: u64, before: Option<(u64, u32)>, bytes: &mut [u8]) -> Opti
 }
 
 /// Mends the checksums of a hint's slots.
-pub(crate) fn mend_hint(bytes: &mut Vec<u8>) {
+pub(crate) fn mend_hint(bytes: &mut [u8]) {
     for at in [0, SLOT_BYTES] {
         if let Some(slot) = bytes.get_mut(at..at + SLOT_FIELDS) {
             let sum = crc(&slot[..SLOT_FIELDS - 4]);
@@ -106,7 +106,7 @@ pub(crate) fn mend_hint(bytes: &mut Vec<u8>) {
 }
 
 /// Mends the checksums of a sidecar: of each block, then of the tables.
-pub(crate) fn mend_sidecar(bytes: &mut Vec<u8>) {
+pub(crate) fn mend_sidecar(bytes: &mut [u8]) {
     let Some((head, rest)) = bytes.split_at_mut_checked(SIDECAR_HEAD_BYTES) else { return };
     let wanted = u64::from_le_bytes(*head[12..].first_chunk().unwrap());
     let tables_bytes = usize::try_from(wanted).unwrap_or(usize::MAX).min(rest.len());

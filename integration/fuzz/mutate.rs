@@ -46,13 +46,23 @@ const NUMBERS: [u64; 20] = [
     u64::MAX,
 ];
 
-/// A few changes of an input of the pool.
-pub(crate) fn mutate(chance: &mut Chance, pool: &[Vec<u8>], words: &[&[u8]], bytes_max: usize) -> Vec<u8> {
+/// A few changes of an input of the pool; half of the time of one of the first `known`, which real encoders made.
+pub(crate) fn mutate(
+    chance: &mut Chance,
+    pool: &[Vec<u8>],
+    known: usize,
+    words: &[&[u8]],
+    bytes_max: usize,
+) -> Vec<u8> {
     let blank = Vec::new();
-    let mut input = pool.get(chance.below(pool.len().max(1))).unwrap_or(&blank).clone();
+    let pick = |chance: &mut Chance| {
+        let among = if chance.below(2) == 0 { known } else { pool.len() };
+        pool.get(chance.below(among.max(1))).unwrap_or(&blank)
+    };
+    let mut input = pick(chance).clone();
     let rounds = 1 + chance.below(5);
     for _ in 0..rounds {
-        let other = pool.get(chance.below(pool.len().max(1))).unwrap_or(&blank);
+        let other = pick(chance);
         change(chance, &mut input, other, words);
     }
     input.truncate(bytes_max);
@@ -64,7 +74,7 @@ fn change(chance: &mut Chance, input: &mut Vec<u8>, other: &[u8], words: &[&[u8]
         input.push(chance.next() as u8);
     }
     let at = chance.below(input.len());
-    match chance.below(12) {
+    match chance.below(13) {
         0 => input[at] ^= 1 << chance.below(8),
         1 => input[at] = chance.next() as u8,
         2 | 3 => number(chance, input, at),
@@ -91,6 +101,7 @@ fn change(chance: &mut Chance, input: &mut Vec<u8>, other: &[u8], words: &[&[u8]
         }
         10 => digits(chance, input, at),
         11 if chance.below(4) == 0 => input.truncate(at),
+        12 if !words.is_empty() => line(chance, input, at, words),
         _ => input[at] = input[at].wrapping_add(if chance.below(2) == 0 { 1 } else { 255 }),
     }
 }
@@ -127,4 +138,12 @@ fn digits(chance: &mut Chance, input: &mut Vec<u8>, at: usize) {
         _ => NUMBERS[chance.below(NUMBERS.len())],
     };
     drop(input.splice(from..from + count, value.to_string().into_bytes()));
+}
+
+/// Puts a word in place of the line at `at`, or before it.
+fn line(chance: &mut Chance, input: &mut Vec<u8>, at: usize, words: &[&[u8]]) {
+    let from = input[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let end = input[at..].iter().position(|byte| *byte == b'\n').map_or(input.len(), |end| at + end + 1);
+    let until = if chance.below(2) == 0 { from } else { end.max(from) };
+    drop(input.splice(from..until, words[chance.below(words.len())].iter().copied()));
 }

@@ -14,12 +14,12 @@ use crate::files::{mend_records, pairs, pairs_to};
 pub(crate) const MESSAGE: Target = Target {
     name: "message",
     run: message,
-    mend: mend_message,
+    mend: |input| mend_message(input),
     seeds: || vec![sample(b"body").encoded().to_vec(), sample(b"").encoded().to_vec()],
     words: &[],
     planted: |input| {
         let read = Message::decode(Bytes::copy_from_slice(input));
-        read.is_ok_and(|message| message.priority() == 7 && message.body_kind() == BodyKind::Stream)
+        read.is_ok_and(|message| message.priority() == 7 && message.properties().count() > 3)
     },
     memory: (64, 64 * 1024),
     bytes_max: 16 * 1024,
@@ -34,7 +34,7 @@ pub(crate) const RECORD: Target = Target {
     planted: |input| {
         let Some((kind, payload)) = input.split_first() else { return false };
         let read = Record::decode(*kind, Bytes::copy_from_slice(payload));
-        matches!(read, Ok(Record::Settle { outcome: Outcome::Purged, ranges, .. }) if ranges.len() > 2)
+        matches!(read, Ok(Record::Settle { outcome: Outcome::Purged, ranges, .. }) if !ranges.is_empty())
     },
     memory: (64, 64 * 1024),
     bytes_max: 16 * 1024,
@@ -69,7 +69,7 @@ pub(crate) const FOLD: Target = Target {
         vec![pairs_to(samples().iter().map(|it| (vec![it.kind() as u8], payload(it)))), checkpoint_seed()]
     },
     words: &[],
-    planted: |input| folded(0, input).subscriptions().count() > 2,
+    planted: |input| folded(0, input).base() > Offset(1 << 40),
     memory: (256, 256 * 1024),
     bytes_max: 16 * 1024,
 };
@@ -172,7 +172,7 @@ fn checkpoint_seed() -> Vec<u8> {
 }
 
 /// Makes the two lengths of a message fit its bytes.
-fn mend_message(input: &mut Vec<u8>) {
+fn mend_message(input: &mut [u8]) {
     let Some(rest) = input.len().checked_sub(Message::BYTES_MIN) else { return };
     let fields = u32::from_le_bytes(*input[44..].first_chunk().unwrap()).min(rest as u32);
     input[44..48].copy_from_slice(&fields.to_le_bytes());
@@ -199,7 +199,13 @@ fn message(input: &[u8]) -> u64 {
     };
     assert_eq!(fixed(&again), fixed(&message));
     assert_eq!(MessageBuilder::from_message(&again).build().unwrap(), again);
-    kind(&(properties.min(9), destinations, message.fields().count().min(9), message.body_kind() as u8))
+    kind(&(
+        properties.min(9),
+        destinations,
+        message.fields().count().min(9),
+        message.body_kind() as u8,
+        message.priority(),
+    ))
 }
 
 fn record(input: &[u8]) -> u64 {

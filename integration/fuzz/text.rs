@@ -1,6 +1,6 @@
 //! What people and ZooKeeper write: configuration, sizes and durations, the records of the group and its members.
 
-use quorate::config::{Config, LogFormat, LogLevel, parse_duration, parse_size};
+use quorate::config::{Config, parse_duration, parse_size};
 use quorate::coordination::{GroupRecord, GroupState, Master, MemberId, MemberRecord};
 use quorate::model::{Claim, Epoch, GroupId, Known, StoreId, Voter};
 use serde::Serialize;
@@ -42,8 +42,7 @@ pub(crate) const CONFIG: Target = Target {
     planted: |input| {
         let (text, arguments, environment) = layers(input);
         let loaded = Config::parse(None, &text, &arguments, &environment);
-        loaded
-            .is_ok_and(|it| it.config.log.level == LogLevel::Trace && it.config.log.format == LogFormat::Json)
+        loaded.is_ok_and(|it| !(8161..=8170).contains(&it.config.console.bind.port()))
     },
     // Every fault is told, with what was expected in its place.
     memory: (2000, 1 << 20),
@@ -64,7 +63,7 @@ pub(crate) const UNITS: Target = Target {
     ],
     planted: |input| {
         let text = std::str::from_utf8(input).unwrap_or_default();
-        parse_size(text).is_ok_and(|bytes| bytes > 1 << 62)
+        text.contains("TiB") && parse_size(text).is_ok_and(|bytes| bytes > 1 << 50)
     },
     memory: (64, 16 * 1024),
     bytes_max: 200,
@@ -92,7 +91,7 @@ pub(crate) const MEMBER: Target = Target {
     seeds: member_seeds,
     words: JSON,
     planted: |input| {
-        serde_json::from_slice::<MemberRecord>(input).is_ok_and(|it| it.weight < 0 && it.elected.is_some())
+        serde_json::from_slice::<MemberRecord>(input).is_ok_and(|it| it.weight > 100 && it.elected.is_some())
     },
     memory: (64, 64 * 1024),
     bytes_max: 8 * 1024,
@@ -155,7 +154,7 @@ fn config_seeds() -> Vec<Vec<u8>> {
         .map(|line| line.strip_prefix('#').unwrap_or(line))
         .filter(|line| line.contains(" = ") || line.starts_with('['));
     seeds.push(bare.collect::<Vec<_>>().join("\n").into_bytes());
-    seeds.push(b"[log]\nlevel = \"warn\"\n\0broker.name=b\nlog.format=text\0QUORATE_LOG_LEVEL=info\nQUORATE_STORE_KIND=memory\n".to_vec());
+    seeds.push(b"[console]\nbind = \"127.0.0.1:8170\"\n[log]\nlevel = \"warn\"\n\0broker.name=b\nlog.format=text\0QUORATE_LOG_LEVEL=info\nQUORATE_STORE_KIND=memory\n".to_vec());
     seeds
 }
 

@@ -146,8 +146,10 @@ impl State {
             return Applied::Settled(destination.settle(ranges));
         }
         match self.subscriptions.get_mut(&by) {
-            Some(subscription) => Applied::Settled(subscription.settle(ranges, destination.next())),
-            None => Applied::Dropped,
+            Some(subscription) if subscription.destination() == id => {
+                Applied::Settled(subscription.settle(ranges, destination.next()))
+            }
+            _ => Applied::Dropped,
         }
     }
 
@@ -163,11 +165,11 @@ impl State {
             return Applied::Done;
         }
         match self.subscriptions.get_mut(&by) {
-            Some(subscription) => {
+            Some(subscription) if subscription.destination() == id => {
                 subscription.count(counters, destination.next());
                 Applied::Done
             }
-            None => Applied::Dropped,
+            _ => Applied::Dropped,
         }
     }
 

@@ -214,7 +214,9 @@ impl Decoder {
     /// Checks one header line; if it is the content-length, gives that.
     fn check_header(&self, line: &[u8]) -> Result<Option<usize>, CodecError> {
         let colon = memchr(b':', line).ok_or(CodecError::BadHeader)?;
-        if colon == 0 || memchr(0, line).is_some() {
+        let trims = self.version.is_none_or(|version| version == Version::V1_0);
+        let name = if trims { line[..colon].trim_ascii() } else { &line[..colon] };
+        if name.is_empty() || memchr(0, line).is_some() {
             return Err(CodecError::BadHeader);
         }
         if !escapes_are_known(line, self.escapes()) {

@@ -162,7 +162,8 @@ impl Frame {
             let line = if self.carriage_returns { line.strip_suffix('\r').unwrap_or(line) } else { line };
             let colon = memchr(b':', line.as_bytes())?;
             let (name, value) = (&line[..colon], &line[colon + 1..]);
-            let (name, value) = if self.trim { (name.trim(), value.trim()) } else { (name, value) };
+            let (name, value) =
+                if self.trim { (name.trim_ascii(), value.trim_ascii()) } else { (name, value) };
             Some(Header { name, value, escaped: self.escapes != Escapes::None })
         })
     }
