@@ -34,7 +34,7 @@ impl Frame {
     /// The frame as it stands on the wire, without gRPC's own five bytes.
     pub fn encode(&self) -> Bytes {
         let bytes = match self {
-            Frame::Hello(hello) => wire::hello_to(hello).encode_to_vec(),
+            Frame::Hello(hello) => wire::hello_to(hello, Vec::new()).encode_to_vec(),
             Frame::Ack(ack) => wire::ack_to(*ack).encode_to_vec(),
             Frame::Welcome(welcome) => wire::welcome_to(welcome).encode_to_vec(),
             Frame::Heartbeat(heartbeat) => wire::heartbeat_to(heartbeat).encode_to_vec(),
@@ -53,6 +53,8 @@ pub fn decode_slave(bytes: Bytes) -> Option<Frame> {
     match proto::SlaveFrame::decode(bytes).ok()?.frame? {
         proto::slave_frame::Frame::Hello(hello) => wire::hello_from(hello).map(Frame::Hello),
         proto::slave_frame::Frame::Ack(ack) => Some(Frame::Ack(wire::ack_from(ack))),
+        // A nonce and nothing else: it is not read further.
+        proto::slave_frame::Frame::Opening(_) => None,
     }
 }
 
@@ -68,5 +70,6 @@ pub fn decode_master(bytes: Bytes) -> Option<Frame> {
             records: records.records,
             commit: Offset(records.commit),
         },
+        proto::master_frame::Frame::Challenge(_) | proto::master_frame::Frame::Proof(_) => return None,
     })
 }
