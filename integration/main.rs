@@ -10,8 +10,10 @@
 
 mod backlog;
 mod cleaning;
+mod coordination;
 mod dependencies;
 mod failover;
+mod handover;
 mod harness;
 mod hostile;
 mod misconfig;

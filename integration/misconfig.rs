@@ -57,6 +57,22 @@ async fn an_unreachable_zookeeper_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_zookeeper_does_not_admit_are_named() {
+    let cluster = Cluster::prepare("credentials", Options { zk_servers: 1, ..Options::default() });
+    let path = cluster.zk_path();
+    cluster.zk_session(&format!(
+        "addauth digest broker:right\ncreate /activemq-cluster\ncreate /activemq-cluster/leveldb-stores\n\
+         create {path}\nsetAcl {path} auth::cdrwa\n"
+    ));
+    let config = std::fs::read_to_string(cluster.directory(1).join("quorate.toml")).unwrap();
+    let config = config.replace("zk_path", "zk_auth = \"broker:wrong\"\nzk_path");
+    let ended = ends(&config, LIMIT).await;
+    assert_eq!(ended.code, UNREACHABLE, "{}", ended.text);
+    assert!(ended.text.contains(path) && ended.text.contains("zk_auth"), "{}", ended.text);
+    assert!(!ended.text.contains("wrong"), "a password in the log: {}", ended.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_data_of_another_group_is_refused_with_both_named_and_stays_as_it_was() {
     let cluster = Cluster::start(
         "another-group",

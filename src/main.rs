@@ -7,5 +7,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Fails only where there is a provider already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     quorate::cli::main()
 }

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::Admin;
 use crate::broker::{BrokerOptions, Gate};
-use crate::config::{Config, Replicated, Store, TransportConnector, ZkAcl};
+use crate::config::{Config, Replicated, Store, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, ZooKeeperCoordinator, ZooKeeperOptions,
 };
@@ -18,7 +18,7 @@ use crate::env::{Clock, Disk, SimDisk, SystemClock, SystemDisk};
 use crate::model::StoreId;
 use crate::node::{Node, NodeError, NodeParts, Request, Snapshot};
 use crate::protocol::{Listener, ListenerError};
-use crate::replication::{PeerOptions, ReplicaSettings};
+use crate::replication::{Access, PeerOptions, ReplicaSettings, TlsError, TlsFiles};
 use crate::storage::Store as Disks;
 use crate::storage::{IndexHandle, LogEvent, LogOptions, StorageError};
 
@@ -54,16 +54,21 @@ pub enum ServerError {
     #[error("{0}")]
     Port(String),
     /// ZooKeeper did not answer.
-    #[error("ZooKeeper at {address} did not answer within {seconds} s")]
+    #[error("ZooKeeper at {address} did not let the node in within {seconds} s: {reason}")]
     ZooKeeper {
         /// Where it was sought.
         address: String,
         /// How long.
         seconds: u64,
+        /// What came instead.
+        reason: String,
     },
     /// The node cannot be part of its group, or its store failed.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The certificates of the replication port cannot be used.
+    #[error("store.replicated.tls: {0}")]
+    Tls(#[from] TlsError),
     /// The system refused something that every process needs.
     #[error("the system refuses to start the node: {0}")]
     System(#[from] std::io::Error),
@@ -74,6 +79,7 @@ impl ServerError {
     pub fn exit_code(&self) -> u8 {
         match self {
             ServerError::System(_) => 1,
+            ServerError::Tls(_) => 3,
             ServerError::ZooKeeper { .. } => 4,
             ServerError::Directory { .. }
             | ServerError::Damaged { .. }
@@ -207,14 +213,17 @@ async fn zookeeper_answers(
 ) -> Result<(), ServerError> {
     let Store::Replicated(replicated) = &config.store else { return Ok(()) };
     let heard = snapshots.wait_for(|s| s.group.as_ref().is_some_and(|g| g.zk_connected));
-    match tokio::time::timeout(ZOOKEEPER_TIME_MAX, heard).await {
-        // A node that has ended tells why by itself.
-        Ok(_) => Ok(()),
-        Err(_) => Err(ServerError::ZooKeeper {
-            address: replicated.zk_address.clone(),
-            seconds: ZOOKEEPER_TIME_MAX.as_secs(),
-        }),
+    // A node that has ended tells why by itself.
+    if tokio::time::timeout(ZOOKEEPER_TIME_MAX, heard).await.is_ok() {
+        return Ok(());
     }
+    let alarms = &snapshots.borrow().status.alarms;
+    let reason = alarms.iter().find(|alarm| alarm.name == "zookeeper-unreachable");
+    Err(ServerError::ZooKeeper {
+        address: replicated.zk_address.clone(),
+        seconds: ZOOKEEPER_TIME_MAX.as_secs(),
+        reason: reason.map_or("no answer".to_owned(), |alarm| alarm.message.clone()),
+    })
 }
 
 /// What differs between the kinds of store.
@@ -263,6 +272,7 @@ fn parts(
     let volatile = matches!(config.store, Store::Memory);
     let total = usize::try_from(memory_limit(config)).unwrap_or(usize::MAX);
     let peers = PeerOptions {
+        access: access(kind.replicated)?,
         bind: kind.replicated.map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |r| r.bind),
         hostname: kind.replicated.map_or("127.0.0.1".to_owned(), |r| r.hostname.clone()),
     };
@@ -281,6 +291,22 @@ fn parts(
         broker: BrokerOptions { memory_limit: total, volatile, ..BrokerOptions::default() },
         gate,
     })
+}
+
+/// What the replication port asks for, and shows.
+fn access(replicated: Option<&Replicated>) -> Result<Access, ServerError> {
+    let mut access = Access::default();
+    let Some(replicated) = replicated else { return Ok(access) };
+    if let Some(secret) = &replicated.secret {
+        access = access.with_secret(secret.expose());
+    }
+    if replicated.insecure {
+        access = access.with_plain_text_anywhere();
+    }
+    if let Some(Tls { certificate, key, ca }) = replicated.tls.clone() {
+        access = access.with_tls(TlsFiles { certificate, key, ca }, &replicated.hostname)?;
+    }
+    Ok(access)
 }
 
 fn settings(config: &Config, replicated: Option<&Replicated>) -> ReplicaSettings {

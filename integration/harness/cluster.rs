@@ -1,8 +1,9 @@
 //! A ZooKeeper ensemble and a group of three nodes for one test, run by `scripts/cluster`.
 
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -220,6 +221,15 @@ impl Cluster {
         arguments.extend(command);
         let text = self.verb(&arguments);
         text.lines().rev().find(|line| line.starts_with(['[', '{'])).unwrap_or(&text).to_owned()
+    }
+
+    /// What ZooKeeper's own client prints for several commands, one on each line.
+    pub(crate) fn zk_session(&self, commands: &str) -> String {
+        let mut command = self.command(&["zk"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
+        String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned()
     }
 
     /// The group's place in ZooKeeper.

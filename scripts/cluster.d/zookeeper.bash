@@ -1,5 +1,7 @@
 # The ensemble: zk/one.cfg or zk/three.cfg with this run's directories and ports.
 
+zk_class_path=${QUORATE_ZOOKEEPER_CLASSPATH:-/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar}
+
 zk_dir() { echo "$run/zk$1"; }
 
 zk_configure() {
@@ -30,7 +32,7 @@ zk_start() {
     launch "$dir" java -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dzookeeper.admin.enableServer=false \
         -Dzookeeper.4lw.commands.whitelist=ruok,srvr,stat,mntr,cons,conf,isro \
         -Dorg.slf4j.simpleLogger.showDateTime=true \
-        -Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS -cp /usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar \
+        -Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS -cp "$zk_class_path" \
         org.apache.zookeeper.server.quorum.QuorumPeerMain "$dir/zoo.cfg"
 }
 

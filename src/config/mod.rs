@@ -23,7 +23,7 @@ pub use fault::{ConfigError, Fault, Place};
 pub use network::{Discovery, NetworkConnector};
 pub use secret::Secret;
 pub use section::Setting;
-pub use store::{Local, Replicated, Store, Sync, ZkAcl, ZkAclEntry};
+pub use store::{Local, Replicated, Store, Sync, Tls, ZkAcl, ZkAclEntry};
 pub use units::{Limit, duration as parse_duration, size as parse_size};
 
 use section::{Section, Source, Unit};

@@ -51,6 +51,12 @@ pub struct Replicated {
     pub zk_auth: Option<Secret>,
     /// Who may read and write the znodes.
     pub zk_acl: ZkAcl,
+    /// What every node of the group proves to know; a stream without that proof is refused.
+    pub secret: Option<Secret>,
+    /// Mutual TLS on the replication port.
+    pub tls: Option<Tls>,
+    /// Plain text may leave this machine.
+    pub insecure: bool,
     /// When a persistent message is acknowledged.
     pub sync: Sync,
     /// Wins an election between nodes whose logs are equally far.
@@ -61,6 +67,17 @@ pub struct Replicated {
     pub directory: PathBuf,
     /// Size of one log segment in bytes.
     pub log_size: u64,
+}
+
+/// `[store.replicated.tls]`: PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// This node's certificate, and those between it and the authority's.
+    pub certificate: PathBuf,
+    /// The key to it.
+    pub key: PathBuf,
+    /// Certificates of the group's authority.
+    pub ca: PathBuf,
 }
 
 /// When a persistent message is acknowledged. The names are ActiveMQ's; only [`Sync::QuorumDisk`] keeps the promise
@@ -149,6 +166,8 @@ const SEGMENT_BYTES_MIN: u64 = 2 << 20;
 const SEGMENT_BYTES_MAX: u64 = 16 << 30;
 const SEGMENT_BYTES_DEFAULT: u64 = 100 << 20;
 const REPLICAS_MAX: i64 = 7;
+/// A shorter secret can be found by trying.
+const SECRET_CHARACTERS_MIN: usize = 16;
 const BIND_DEFAULT: &str = "tcp://0.0.0.0:62621";
 
 pub(super) const DURATION: Unit<Duration> = Unit {
@@ -236,7 +255,16 @@ fn read_replicated(
         section.fault("zk_acl", "\"creator\" needs zk_auth: without credentials nobody could be the creator");
     }
     let directory = section.optional("directory", directory);
+    let secret = read_secret(section);
+    let tls = read_tls(&section.section("tls"));
+    let insecure = section.boolean("insecure", false);
+    if used && tls.is_none() {
+        plain_text(section, bind, insecure, secret.is_some(), warnings);
+    }
     Replicated {
+        secret,
+        tls,
+        insecure,
         replicas,
         bind,
         hostname,
@@ -262,6 +290,66 @@ fn read_replicated(
         directory: directory.unwrap_or_else(|| data_directory.join("replicated")),
         log_size: log_size(section),
     }
+}
+
+fn read_secret(section: &Section<'_>) -> Option<Secret> {
+    let secret = section.secret("secret", "secret_file");
+    if secret.as_ref().is_some_and(|secret| secret.expose().chars().count() < SECRET_CHARACTERS_MIN) {
+        let key = if section.is_written("secret") { "secret" } else { "secret_file" };
+        section.fault(
+            key,
+            format!("too short; expected {SECRET_CHARACTERS_MIN} characters or more, the same on all nodes of the group"),
+        );
+    }
+    secret
+}
+
+/// TLS is on when any of its keys is written; then all must be.
+fn read_tls(section: &Section<'_>) -> Option<Tls> {
+    let [certificate, key, ca] = ["certificate", "key", "ca"].map(|key| section.optional(key, directory));
+    let keys = ["certificate", "key", "ca"];
+    if !keys.iter().any(|key| section.is_written(key)) {
+        return None;
+    }
+    for key in keys.iter().filter(|key| !section.is_written(key)) {
+        section.fault(key, "missing; TLS needs certificate, key and ca");
+    }
+    Some(Tls {
+        certificate: certificate.unwrap_or_default(),
+        key: key.unwrap_or_default(),
+        ca: ca.unwrap_or_default(),
+    })
+}
+
+/// Without TLS the port stays on loopback, unless that is not wanted.
+fn plain_text(
+    section: &Section<'_>,
+    bind: SocketAddr,
+    insecure: bool,
+    secret: bool,
+    warnings: &mut Vec<String>,
+) {
+    if bind.ip().to_canonical().is_loopback() {
+        return;
+    }
+    if !insecure {
+        section.fault(
+            "bind",
+            format!(
+                "{bind} is reached from other machines and replication is in plain text: write certificate, key and ca into \
+                 [store.replicated.tls]; or bind a loopback address; or write insecure = true if the network itself keeps strangers out"
+            ),
+        );
+        return;
+    }
+    warnings.push(match secret {
+        true => format!(
+            "store.replicated.insecure: replication on {bind} is in plain text: whoever stands between the nodes can read and change what they store"
+        ),
+        false => format!(
+            "store.replicated.insecure: replication on {bind} is in plain text and there is no store.replicated.secret: whoever reaches the port can read what the group stores, and take part in it"
+        ),
+    });
 }
 
 /// `sync`, which must not be weak by accident: many how-tos copy `local_disk`.

@@ -5,6 +5,7 @@
 
 mod election;
 mod fixed;
+mod tree;
 mod znodes;
 mod zookeeper;
 

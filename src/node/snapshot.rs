@@ -79,6 +79,8 @@ pub struct Status {
     pub end: Position,
     /// Durable here. `applied <= committed`, `durable <= end`.
     pub durable: Offset,
+    /// How often records were synced to the disk since the start.
+    pub fsyncs: u64,
     /// Durable on a quorum, as far as this node knows.
     pub committed: Offset,
     /// Visible in its state.

@@ -162,6 +162,7 @@ impl Core {
             base: log.base.offset,
             end: Position { epoch: log.history.position().epoch, offset: log.end },
             durable: log.durable,
+            fsyncs: self.log.syncs(),
             committed: self.replica.committed(),
             applied: self.applied.offset,
             digest: format!("{:016x}", maker.digest.1),

@@ -1,62 +1,156 @@
 //! The slave's end of its replication stream.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
-use tokio_stream::wrappers::WatchStream;
+use tokio_rustls::TlsConnector;
+use tokio_stream::wrappers::{ReceiverStream, WatchStream};
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status, Streaming};
 
 use crate::model::Offset;
 
+use super::access::{Access, Duplex, Guarded, HANDSHAKE_TIME_MAX, Nonces, Side, Witness};
 use super::peers::{
-    CONNECT_TIME_MAX, CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, PeerEvent, STREAM_WINDOW_BYTES,
+    CONNECT_TIME_MAX, CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, HEADER_BYTES_MAX, PeerEvent,
+    STREAM_WINDOW_BYTES,
 };
 use super::wire::{self, proto};
 use super::{Ack, Event, Hello, StreamId};
 
+/// Opening and hello.
+const FIRST_FRAMES: usize = 2;
+
+/// Which master to dial, and how.
+pub(super) struct Way {
+    pub(super) address: String,
+    /// Where to dial from.
+    pub(super) local: Option<IpAddr>,
+    pub(super) access: Access,
+}
+
+/// How a stream ended too early.
+enum Broken {
+    /// The master is not there, or has gone.
+    Lost(String),
+    /// One of the two does not let the other in: somebody has to do something about it.
+    Refused(String),
+}
+
+impl Broken {
+    /// By the status of a stream that does not stand yet.
+    fn early(status: &Status, way: &Way, witness: &Witness) -> Broken {
+        if std::error::Error::source(status).is_none() && witness.cause().is_none() {
+            // The master's own words.
+            let reason = status.message().to_owned();
+            return match status.code() {
+                Code::Unavailable => Broken::Lost(reason),
+                _ => Broken::Refused(reason),
+            };
+        }
+        let cause = witness.cause().map_or_else(|| describe_status(status), str::to_owned);
+        let hint = if way.access.tls().is_none() { "; does it want TLS?" } else { "" };
+        Broken::Refused(format!("the master hung up at the first words: {cause}{hint}"))
+    }
+}
+
+type Inbound = Streaming<proto::MasterFrame>;
+
 /// Runs one stream to its end, and tells that end.
 pub(super) async fn follow(
     stream: StreamId,
-    address: String,
-    local: Option<IpAddr>,
+    way: Way,
     hello: Hello,
     acks: watch::Receiver<Ack>,
     events: mpsc::Sender<PeerEvent>,
 ) {
-    let reason = match run(stream, &address, local, &hello, acks, &events).await {
+    let address = &way.address;
+    let reason = match run(stream, &way, &hello, acks, &events).await {
         Ok(()) => format!("{address} has ended it"),
-        Err(reason) => format!("{address}: {reason}"),
+        Err(Broken::Lost(reason)) => format!("{address}: {reason}"),
+        Err(Broken::Refused(reason)) => {
+            way.access.complain(&format!("no stream to the master at {address}: {reason}"));
+            format!("{address}: {reason}")
+        }
     };
     let _ = events.send(PeerEvent::Event(Event::MasterGone(stream, reason))).await;
 }
 
 async fn run(
     stream: StreamId,
-    address: &str,
-    local: Option<IpAddr>,
+    way: &Way,
     hello: &Hello,
     acks: watch::Receiver<Ack>,
     events: &mpsc::Sender<PeerEvent>,
-) -> Result<(), String> {
-    let connect = tokio::time::timeout(CONNECT_TIME_MAX, connect(address, local));
-    let channel = connect.await.map_err(|_| "no connection in time".to_owned())??;
-    let mut client = proto::replication_client::ReplicationClient::new(channel)
-        .max_decoding_message_size(FRAME_BYTES_MAX)
-        .max_encoding_message_size(FRAME_BYTES_MAX);
-    let first = futures::stream::iter([wire::hello_to(hello)]);
-    let acks = WatchStream::from_changes(acks).map(wire::ack_to);
-    let mut inbound =
-        client.follow(first.chain(acks)).await.map_err(|s| s.message().to_owned())?.into_inner();
-    while let Some(frame) = inbound.message().await.map_err(|s| s.message().to_owned())? {
-        let event = frame.frame.and_then(|frame| event(stream, frame)).ok_or("a damaged frame")?;
+) -> Result<(), Broken> {
+    let late = |_| Broken::Lost("no connection in time".to_owned());
+    let socket = tokio::time::timeout(CONNECT_TIME_MAX, dial(way)).await.map_err(late)??;
+    let late = |_| Broken::Refused("the master did not let this node in in time".to_owned());
+    let greeted = tokio::time::timeout(HANDSHAKE_TIME_MAX, greet(way, socket, hello, acks));
+    let mut inbound = greeted.await.map_err(late)??;
+    let lost = |status: Status| Broken::Lost(describe_status(&status));
+    while let Some(frame) = inbound.message().await.map_err(lost)? {
+        let event = frame.frame.and_then(|frame| event(stream, frame));
+        let event = event.ok_or_else(|| Broken::Lost("a damaged frame".to_owned()))?;
         if events.send(event).await.is_err() {
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// From the connection to a stream on which each side knows that the other belongs to the group.
+async fn greet(
+    way: &Way,
+    socket: TcpStream,
+    hello: &Hello,
+    acks: watch::Receiver<Ack>,
+) -> Result<Inbound, Broken> {
+    let access = &way.access;
+    let witness = Witness::default();
+    let channel = open(socket, way, witness.clone()).await.map_err(Broken::Refused)?;
+    let mut client = proto::replication_client::ReplicationClient::new(channel)
+        .max_decoding_message_size(FRAME_BYTES_MAX)
+        .max_encoding_message_size(FRAME_BYTES_MAX);
+    let early = |status: &Status| Broken::early(status, way, &witness);
+    let (words, first) = mpsc::channel(FIRST_FRAMES);
+    let acks = WatchStream::from_changes(acks).map(wire::ack_to);
+    let gone = |_| Broken::Lost("the stream ended".to_owned());
+    let ours = access.nonce();
+    words.send(wire::opening_to(ours)).await.map_err(gone)?;
+    let followed = client.follow(ReceiverStream::new(first).chain(acks)).await;
+    let mut inbound = followed.map_err(|status| early(&status))?.into_inner();
+    let proto::master_frame::Frame::Challenge(challenge) = next_frame(&mut inbound, early).await? else {
+        return Err(Broken::Refused("the master's first frame is no challenge".to_owned()));
+    };
+    let nonces = match (ours, wire::nonce_from(&challenge.nonce)) {
+        (Some(slave), Some(Some(master))) => Some(Nonces { slave, master }),
+        (None, Some(None)) => None,
+        _ => return Err(Broken::Refused("the master does not ask for the group secret".to_owned())),
+    };
+    let proof = access.prove(Side::Slave, nonces.as_ref(), hello);
+    words.send(wire::hello_to(hello, proof)).await.map_err(gone)?;
+    let proto::master_frame::Frame::Proof(proof) = next_frame(&mut inbound, early).await? else {
+        return Err(Broken::Refused("the master's second frame is no proof".to_owned()));
+    };
+    if !access.is_proven(Side::Master, nonces.as_ref(), hello, &proof.proof) {
+        return Err(Broken::Refused("the master does not know the group secret".to_owned()));
+    }
+    Ok(inbound)
+}
+
+async fn next_frame(
+    inbound: &mut Inbound,
+    early: impl Fn(&Status) -> Broken,
+) -> Result<proto::master_frame::Frame, Broken> {
+    let frame = inbound.message().await.map_err(|status| early(&status))?;
+    frame.and_then(|f| f.frame).ok_or_else(|| Broken::Lost("the stream ended too early".to_owned()))
 }
 
 fn event(stream: StreamId, frame: proto::master_frame::Frame) -> Option<PeerEvent> {
@@ -73,39 +167,84 @@ fn event(stream: StreamId, frame: proto::master_frame::Frame) -> Option<PeerEven
             bytes: records.records,
             commit: Offset(records.commit),
         },
+        proto::master_frame::Frame::Challenge(_) | proto::master_frame::Frame::Proof(_) => return None,
     })
 }
 
-async fn connect(address: &str, local: Option<IpAddr>) -> Result<Channel, String> {
-    let target = address.strip_prefix("tcp://").unwrap_or(address).to_owned();
+/// HTTP/2 over this one connection, through TLS where there is TLS.
+async fn open(socket: TcpStream, way: &Way, witness: Witness) -> Result<Channel, String> {
+    let target = target(&way.address);
     let endpoint = Endpoint::from_shared(format!("http://{target}"))
         .map_err(|e| e.to_string())?
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_max_header_list_size(HEADER_BYTES_MAX);
+    let io: Box<dyn Duplex> = match way.access.tls() {
+        None => Box::new(socket),
+        Some(tls) => {
+            let tls = Arc::clone(tls);
+            let ends = tokio::task::spawn_blocking(move || tls.ends()).await.map_err(|e| e.to_string())?;
+            let host = target.rsplit_once(':').map_or(target, |(host, _)| host).trim_matches(['[', ']']);
+            let name = ServerName::try_from(host.to_owned()).map_err(|e| e.to_string())?;
+            let connected = TlsConnector::from(ends.client).connect(name, socket).await;
+            Box::new(connected.map_err(|e| explain(&e))?)
+        }
+    };
+    // One connection is one stream: a second one would be dialled past the checks above.
+    let mut io = Some(Guarded { io, guard: witness });
     let connector = tower::service_fn(move |_| {
-        let target = target.clone();
-        async move { dial(&target, local).await.map(TokioIo::new) }
+        let io = io.take().map(TokioIo::new).ok_or(ErrorKind::NotConnected);
+        async move { io.map_err(std::io::Error::from) }
     });
     endpoint.connect_with_connector(connector).await.map_err(|e| describe(&e))
 }
 
+fn target(address: &str) -> &str {
+    address.strip_prefix("tcp://").unwrap_or(address)
+}
+
 /// A TCP connection from this node's own address, where that is of the target's family.
-async fn dial(target: &str, local: Option<IpAddr>) -> std::io::Result<TcpStream> {
-    let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, format!("{target} has no address"));
-    for to in tokio::net::lookup_host(target).await? {
-        let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        if let Some(from) = local.filter(|from| from.is_ipv4() == to.is_ipv4()) {
-            socket.bind(SocketAddr::new(from, 0))?;
-        }
-        match socket.connect(to).await {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
+async fn dial(way: &Way) -> Result<TcpStream, Broken> {
+    let target = target(&way.address);
+    let lost = |error: std::io::Error| Broken::Lost(error.to_string());
+    let mut last = format!("{target} has no address");
+    for to in tokio::net::lookup_host(target).await.map_err(lost)? {
+        way.access.allows(to.ip()).map_err(Broken::Refused)?;
+        match connect(to, way.local).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error.to_string(),
         }
     }
-    Err(last)
+    Err(Broken::Lost(last))
+}
+
+async fn connect(to: SocketAddr, local: Option<IpAddr>) -> std::io::Result<TcpStream> {
+    let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if let Some(from) = local.filter(|from| from.is_ipv4() == to.is_ipv4()) {
+        socket.bind(SocketAddr::new(from, 0))?;
+    }
+    let stream = socket.connect(to).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// What rustls says when the other side speaks something else is a riddle.
+fn explain(error: &std::io::Error) -> String {
+    match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidMessage(_)) => format!("the master does not speak TLS ({error})"),
+        _ if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
+            format!("the master hung up during the TLS handshake: is it without TLS? ({error})")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// A status from the master is a text for people; one from here needs its causes.
+fn describe_status(status: &Status) -> String {
+    match std::error::Error::source(status) {
+        Some(cause) => format!("{}: {}", status.message(), describe(cause)),
+        None => status.message().to_owned(),
+    }
 }
 
 /// An error with its causes: tonic's own text says only that the transport failed.

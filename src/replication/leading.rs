@@ -236,7 +236,7 @@ impl Replica {
     }
 
     pub(super) fn acknowledged(&mut self, connection: ConnectionId, ack: Ack) {
-        let end = self.log.end;
+        let (end, now) = (self.log.end, self.now);
         let Some(leading) = self.leading() else { return };
         let Some(slave) = leading.slaves.get_mut(&connection) else { return };
         if ack.durable > end {
@@ -249,7 +249,8 @@ impl Replica {
         }
         slave.durable = slave.durable.max(ack.durable);
         slave.config = slave.config.max(ack.config);
-        slave.heard = slave.heard.max((ack.heard > 0).then(|| Duration::from_nanos(ack.heard)));
+        // Nobody can have heard what has not been sent yet.
+        slave.heard = slave.heard.max((ack.heard > 0).then(|| Duration::from_nanos(ack.heard).min(now)));
         self.advance();
         self.hold_lease();
     }

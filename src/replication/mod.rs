@@ -3,6 +3,7 @@
 //! [`Replica`] decides and touches nothing: events with their time go in, actions come out, and the model checker, the
 //! simulation and the node drive the same code. `peers` is its gRPC shell.
 
+mod access;
 mod campaign;
 mod dialling;
 mod event;
@@ -17,6 +18,7 @@ mod replica;
 mod serving;
 mod wire;
 
+pub use access::{Access, TlsError, TlsFiles};
 pub use event::{Action, Batch, ConnectionId, Event, StreamId};
 pub use frame::{Frame, decode_master, decode_slave};
 pub use history::History;

@@ -16,15 +16,18 @@ use tokio::task::AbortHandle;
 use crate::model::Offset;
 use crate::storage::Log;
 
+use super::access::Access;
 use super::{Ack, ConnectionId, Event, Heartbeat, Hello, StreamId, Welcome, dialling, serving};
 
 /// Events that wait for the node, over all streams. Full means that the streams wait, and with them their senders.
 pub const PEER_EVENTS_MAX: usize = 64;
-/// HTTP/2 windows: large enough to keep a 10 Gbit/s link with 1 ms round trips busy, small enough to bound a slow peer.
+/// HTTP/2 windows towards a slave: large enough to keep a 10 Gbit/s link with 1 ms round trips busy, small enough to bound a slow peer.
 pub(super) const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 pub(super) const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 /// Longest frame taken from the wire: a chunk of the log and some room.
 pub(super) const FRAME_BYTES_MAX: usize = 4 << 20;
+/// Longest list of headers taken from the wire: ours fit many times over.
+pub(super) const HEADER_BYTES_MAX: u32 = 8 << 10;
 /// How much of the log goes into one frame.
 pub(super) const CHUNK_BYTES: usize = 512 << 10;
 /// How long a connection may take to be made.
@@ -76,6 +79,8 @@ pub struct PeerOptions {
     pub bind: SocketAddr,
     /// Host name or address that other nodes reach this node at.
     pub hostname: String,
+    /// What this node shows to the others, and wants to see of them.
+    pub access: Access,
 }
 
 impl PeerOptions {
@@ -117,6 +122,7 @@ impl Peers {
                     self.events.clone(),
                     self.tail.clone(),
                     Arc::clone(&self.connections),
+                    self.options.access.clone(),
                 );
                 self.server = Some(tokio::spawn(server.run(listener)).abort_handle());
                 Event::Bound(format!("tcp://{}:{port}", self.options.hostname))
@@ -178,9 +184,12 @@ impl Peers {
     /// Opens a stream to the master; its end is told as [`Event::MasterGone`].
     pub fn dial(&mut self, stream: StreamId, address: &str, hello: &Hello) {
         let (acks, receiver) = watch::channel(Ack::default());
-        let local = self.options.local();
-        let task =
-            dialling::follow(stream, address.to_owned(), local, hello.clone(), receiver, self.events.clone());
+        let way = dialling::Way {
+            address: address.to_owned(),
+            local: self.options.local(),
+            access: self.options.access.clone(),
+        };
+        let task = dialling::follow(stream, way, hello.clone(), receiver, self.events.clone());
         if let Some((_, task, _)) = self.master.replace((stream, tokio::spawn(task).abort_handle(), acks)) {
             task.abort();
         }

@@ -11,9 +11,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::model::Offset;
 
-use super::peers::{
-    CHUNK_BYTES, CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, PeerEvent, STREAM_WINDOW_BYTES, Tail, ToSlave,
-};
+use super::access::{Access, Door, HANDSHAKE_TIME_MAX, Nonces, Side, admit};
+use super::peers::{CHUNK_BYTES, FRAME_BYTES_MAX, HEADER_BYTES_MAX, PeerEvent, Tail, ToSlave};
 use super::wire::{self, proto};
 use super::{ConnectionId, Event, Hello};
 
@@ -23,6 +22,16 @@ const FRAMES_READY: usize = 2;
 const WORDS_WAITING: usize = 16;
 /// Accepted connections that wait.
 const BACKLOG: u32 = 64;
+/// Connections that have come through TLS and wait for the server.
+const VISITORS_WAITING: usize = 16;
+/// Longest frame of a slave: a hello with the history of many epochs.
+const HELLO_BYTES_MAX: usize = 1 << 20;
+/// HTTP/2 window of a stream towards the master: slaves say little, and strangers shall not fill memory.
+const WINDOW_BYTES: u32 = 256 << 10;
+/// Streams of one connection; a slave opens one.
+const STREAMS_MAX: u32 = 4;
+/// Streams that a connection may reset before it is closed.
+const RESETS_MAX: usize = 16;
 
 /// Binds the replication port at once, also just after a run before has left it.
 pub(super) fn listen(bind: SocketAddr) -> std::io::Result<(TcpListener, u16)> {
@@ -39,28 +48,43 @@ pub(super) struct Server {
     events: mpsc::Sender<PeerEvent>,
     tail: Tail,
     connections: Arc<AtomicU64>,
+    access: Access,
 }
 
 impl Server {
-    pub(super) fn new(events: mpsc::Sender<PeerEvent>, tail: Tail, connections: Arc<AtomicU64>) -> Server {
-        Server { events, tail, connections }
+    pub(super) fn new(
+        events: mpsc::Sender<PeerEvent>,
+        tail: Tail,
+        connections: Arc<AtomicU64>,
+        access: Access,
+    ) -> Server {
+        Server { events, tail, connections, access }
     }
 
     /// Serves until it is aborted.
     pub(super) async fn run(self, listener: TcpListener) {
+        let (ready, visitors) = mpsc::channel(VISITORS_WAITING);
+        let admitted = admit(listener, self.access.clone(), ready);
         let service = proto::replication_server::ReplicationServer::new(self)
-            .max_decoding_message_size(FRAME_BYTES_MAX)
+            .max_decoding_message_size(HELLO_BYTES_MAX)
             .max_encoding_message_size(FRAME_BYTES_MAX);
-        let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
         let served = tonic::transport::Server::builder()
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .max_concurrent_streams(4)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(2 * WINDOW_BYTES)
+            .max_concurrent_streams(STREAMS_MAX)
+            .concurrency_limit_per_connection(STREAMS_MAX as usize)
+            .http2_max_header_list_size(HEADER_BYTES_MAX)
+            .http2_max_pending_accept_reset_streams(Some(RESETS_MAX))
+            .http2_max_local_error_reset_streams(Some(RESETS_MAX))
             .add_service(service)
-            .serve_with_incoming(incoming)
-            .await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the replication port has failed");
+            .serve_with_incoming(ReceiverStream::new(visitors));
+        tokio::select! {
+            () = admitted => {}
+            served = served => {
+                if let Err(error) = served {
+                    tracing::error!(%error, "the replication port has failed");
+                }
+            }
         }
     }
 }
@@ -75,7 +99,17 @@ impl proto::replication_server::Replication for Server {
     ) -> Result<Response<Self::FollowStream>, Status> {
         let connection = ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed) + 1);
         let (frames, stream) = mpsc::channel(FRAMES_READY);
-        let slave = SlaveStream { connection, events: self.events.clone(), tail: self.tail.clone(), frames };
+        let Some(door) = request.extensions().get::<Arc<Door>>().map(Arc::clone) else {
+            return Err(Status::internal("a connection without a door"));
+        };
+        let slave = SlaveStream {
+            connection,
+            events: self.events.clone(),
+            tail: self.tail.clone(),
+            access: self.access.clone(),
+            door,
+            frames,
+        };
         tokio::spawn(slave.run(request.into_inner()));
         Ok(Response::new(ReceiverStream::new(stream)))
     }
@@ -86,17 +120,23 @@ struct SlaveStream {
     connection: ConnectionId,
     events: mpsc::Sender<PeerEvent>,
     tail: Tail,
+    access: Access,
+    door: Arc<Door>,
     frames: mpsc::Sender<Result<proto::MasterFrame, Status>>,
 }
 
 impl SlaveStream {
     async fn run(self, mut inbound: Streaming<proto::SlaveFrame>) {
-        let hello =
-            match tokio::time::timeout(super::peers::CONNECT_TIME_MAX, first_frame(&mut inbound)).await {
-                Ok(Ok(hello)) => hello,
-                Ok(Err(status)) => return self.end(status).await,
-                Err(_) => return self.end(Status::deadline_exceeded("no hello")).await,
-            };
+        let greeted = tokio::time::timeout(HANDSHAKE_TIME_MAX, self.greet(&mut inbound)).await;
+        let hello = match greeted.unwrap_or_else(|_| Err(Status::deadline_exceeded("no hello in time"))) {
+            Ok(hello) => hello,
+            Err(status) => {
+                let (from, reason) = (self.door.from, status.message());
+                self.access.complain(&format!("a slave at {from} was refused: {reason}"));
+                return self.end(status).await;
+            }
+        };
+        self.door.open();
         let (way, words) = mpsc::channel(WORDS_WAITING);
         let (connection, events) = (self.connection, self.events.clone());
         if events.send(PeerEvent::Slave(connection, Box::new(hello), way)).await.is_err() {
@@ -107,6 +147,47 @@ impl SlaveStream {
             () = take_acks(connection, &events, inbound) => {}
         }
         let _ = events.send(PeerEvent::Event(Event::SlaveGone(connection))).await;
+    }
+
+    /// The first frames of both sides. Nothing is done about the hello before the slave has proven that it belongs here.
+    async fn greet(&self, inbound: &mut Streaming<proto::SlaveFrame>) -> Result<Hello, Status> {
+        let proto::slave_frame::Frame::Opening(opening) = next_frame(inbound).await? else {
+            return Err(Status::invalid_argument("the first frame is no opening"));
+        };
+        let theirs = wire::nonce_from(&opening.nonce);
+        let theirs = theirs.ok_or_else(|| Status::invalid_argument("a damaged opening"))?;
+        let ours = self.access.nonce();
+        let nonces = match (theirs, ours) {
+            (Some(slave), Some(master)) => Some(Nonces { slave, master }),
+            (None, None) => None,
+            (None, Some(_)) => {
+                return Err(Status::unauthenticated(
+                    "the slave shows no group secret, the master has one (store.replicated.secret)",
+                ));
+            }
+            (Some(_), None) => {
+                return Err(Status::unauthenticated(
+                    "the slave has a group secret, the master has none (store.replicated.secret)",
+                ));
+            }
+        };
+        self.say(wire::challenge_to(ours)).await?;
+        let proto::slave_frame::Frame::Hello(frame) = next_frame(inbound).await? else {
+            return Err(Status::invalid_argument("the second frame is no hello"));
+        };
+        let proof = frame.proof.clone();
+        let hello = wire::hello_from(frame).ok_or_else(|| Status::invalid_argument("a damaged hello"))?;
+        if !self.access.is_proven(Side::Slave, nonces.as_ref(), &hello, &proof) {
+            return Err(Status::unauthenticated(
+                "the group secret of the slave is not that of the master (store.replicated.secret)",
+            ));
+        }
+        self.say(wire::proof_to(self.access.prove(Side::Master, nonces.as_ref(), &hello))).await?;
+        Ok(hello)
+    }
+
+    async fn say(&self, frame: proto::MasterFrame) -> Result<(), Status> {
+        self.frames.send(Ok(frame)).await.map_err(|_| Status::cancelled("the slave has gone"))
     }
 
     async fn end(&self, status: Status) {
@@ -173,14 +254,9 @@ impl SlaveStream {
     }
 }
 
-async fn first_frame(inbound: &mut Streaming<proto::SlaveFrame>) -> Result<Hello, Status> {
+async fn next_frame(inbound: &mut Streaming<proto::SlaveFrame>) -> Result<proto::slave_frame::Frame, Status> {
     let frame = inbound.message().await?.and_then(|f| f.frame);
-    match frame {
-        Some(proto::slave_frame::Frame::Hello(hello)) => {
-            wire::hello_from(hello).ok_or_else(|| Status::invalid_argument("a damaged hello"))
-        }
-        _ => Err(Status::invalid_argument("the first frame must be a hello")),
-    }
+    frame.ok_or_else(|| Status::invalid_argument("the stream ended too early"))
 }
 
 /// Passes acknowledgements on until the stream ends or leaves its order.

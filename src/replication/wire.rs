@@ -2,6 +2,7 @@
 
 use crate::model::{Claim, Epoch, GroupId, Offset, Promise, StoreId, Voter};
 
+use super::access::Nonce;
 use super::{Ack, Heartbeat, Hello, History, Welcome};
 
 /// What `build.rs` makes of `proto/replication.proto`.
@@ -34,7 +35,28 @@ fn voters_from(voters: Vec<proto::Voter>) -> Option<Vec<Voter>> {
     voters.into_iter().map(|v| Some(Voter { store: StoreId(id_from(&v.store)?), node: v.node })).collect()
 }
 
-pub(super) fn hello_to(hello: &Hello) -> proto::SlaveFrame {
+/// A slave's first frame; and the master's answer below.
+pub(super) fn opening_to(nonce: Option<Nonce>) -> proto::SlaveFrame {
+    let opening = proto::Opening { nonce: nonce.map(Nonce::to_wire).unwrap_or_default() };
+    proto::SlaveFrame { frame: Some(proto::slave_frame::Frame::Opening(opening)) }
+}
+
+pub(super) fn challenge_to(nonce: Option<Nonce>) -> proto::MasterFrame {
+    let challenge = proto::Challenge { nonce: nonce.map(Nonce::to_wire).unwrap_or_default() };
+    proto::MasterFrame { frame: Some(proto::master_frame::Frame::Challenge(challenge)) }
+}
+
+/// The outer `None` is no nonce at all, the inner one that there is no secret.
+pub(super) fn nonce_from(bytes: &[u8]) -> Option<Option<Nonce>> {
+    if bytes.is_empty() { Some(None) } else { Nonce::from_wire(bytes).map(Some) }
+}
+
+pub(super) fn proof_to(proof: Vec<u8>) -> proto::MasterFrame {
+    let proof = proto::Proof { proof: proof.into() };
+    proto::MasterFrame { frame: Some(proto::master_frame::Frame::Proof(proof)) }
+}
+
+pub(super) fn hello_to(hello: &Hello, proof: Vec<u8>) -> proto::SlaveFrame {
     let end = |(epoch, end): &(Epoch, Offset)| proto::EpochEnd { epoch: epoch.0, end: end.0 };
     let frame = proto::Hello {
         group_id: hello.group_id.map(|id| id_bytes(id.0)).unwrap_or_default(),
@@ -47,6 +69,7 @@ pub(super) fn hello_to(hello: &Hello) -> proto::SlaveFrame {
         config: hello.config,
         replicas: hello.replicas as u32,
         format: hello.format,
+        proof: proof.into(),
     };
     proto::SlaveFrame { frame: Some(proto::slave_frame::Frame::Hello(frame)) }
 }

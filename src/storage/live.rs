@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::finished::Held;
 use super::format::RecordView;
 use super::segment::Origin;
+use super::sidecar::Held;
 use super::window::Window;
 use crate::model::{DestinationId, Epoch, Offset, RecordKind};
 

@@ -139,6 +139,7 @@ impl Log {
             options,
             segments: RwLock::new(segments),
             durable: AtomicU64::new(written.0),
+            syncs: AtomicU64::new(0),
             sealed: Mutex::new(sealed),
             failure: OnceLock::new(),
         });
@@ -353,6 +354,11 @@ impl Log {
             [slice] => whole_records(from, slice.clone(), bytes_max).ok(),
             slices => whole_records(from, slices.concat().into(), bytes_max).ok(),
         }
+    }
+
+    /// How often records were synced to the disk since the log was opened.
+    pub fn syncs(&self) -> u64 {
+        self.inner.shared.syncs.load(Ordering::Relaxed)
     }
 
     /// Whole records from `from` on, at most `bytes_max` bytes of them, but at least one unless `from` is the end. Finds

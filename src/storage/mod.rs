@@ -1,7 +1,6 @@
 //! The log on disk, its index and its recovery.
 
 mod error;
-mod finished;
 mod format;
 mod hint;
 mod identity;
@@ -20,7 +19,6 @@ mod writer;
 mod tests;
 
 pub use error::StorageError;
-pub use finished::{Finished, Held};
 pub use format::{
     Batch, BatchBuilder, CHUNK_BYTES, FormatError, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RecordView,
     cut_body, join_body, records, verify,
@@ -30,5 +28,6 @@ pub use index::{Checkpoint, Index, IndexError, IndexHandle, SledIndex};
 pub use log::{Log, LogEvent, LogOptions, Recovered};
 pub use recovery::Damage;
 pub use scrub::VerifyReport;
+pub use sidecar::{Finished, Held};
 pub use store::Store;
 pub use window::{Loaded, WindowRequest};

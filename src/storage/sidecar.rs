@@ -12,8 +12,8 @@ use bytes::{Buf, BufMut};
 use crc_fast::{CrcAlgorithm, checksum};
 
 use super::StorageError;
-use super::finished::Held;
 use super::live::{Entries, Entry, History, Summary};
+use super::log::Log;
 use super::segment::Origin;
 use super::window::Window;
 use crate::env::{Disk, DiskFile};
@@ -27,6 +27,32 @@ const ENTRY_BYTES: usize = 32;
 const BLOCK_ENTRIES: u64 = 1024;
 /// More is damage: tables hold 36 bytes for each destination of one segment, and 16 for each block.
 const TABLES_BYTES_MAX: u64 = 1 << 30;
+
+/// A stretch of finished segments that may be dropped together: no group of records crosses its ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// Its first offset.
+    pub base: Offset,
+    /// Its end, the first offset of the next one.
+    pub end: Offset,
+    /// What it holds.
+    pub held: Vec<Held>,
+}
+
+/// What a stretch of the log holds of one destination, settled or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The destination.
+    pub destination: DestinationId,
+    /// Lowest sequence.
+    pub first: u64,
+    /// Highest sequence.
+    pub last: u64,
+    /// How many messages.
+    pub count: u64,
+    /// Bytes of their records.
+    pub bytes: u64,
+}
 
 /// A finished segment: what its messages are, and where.
 pub(super) struct Sealed {
@@ -358,4 +384,31 @@ fn get_entry(mut at: &[u8]) -> Entry {
     let (expiry, due, priority, flags) = (at.get_u32_le(), at.get_u32_le(), at.get_u8(), at.get_u8());
     let span = u64::from(low) | u64::from(at.get_u16_le()) << 32;
     Entry { sequence, start, span, expiry, due, priority, flags }
+}
+
+impl Log {
+    /// The finished stretches, oldest first.
+    pub fn finished(&self) -> Vec<Finished> {
+        let sealed: Vec<_> = self.inner.shared.sealed().values().cloned().collect();
+        let live = self.live_origin();
+        let mut finished: Vec<Finished> = Vec::new();
+        let mut whole = true;
+        for (n, segment) in sealed.iter().enumerate() {
+            let held = segment.held();
+            match finished.last_mut() {
+                Some(last) if !whole && last.end == segment.origin.base => {
+                    last.end = segment.end;
+                    last.held.extend(held);
+                }
+                _ => finished.push(Finished { base: segment.origin.base, end: segment.end, held }),
+            }
+            let next = sealed.get(n + 1).map_or(live, |next| next.origin);
+            whole = next.group == next.base;
+        }
+        // A group that the live segment has not ended yet still needs the stretch before it.
+        if !whole {
+            finished.pop();
+        }
+        finished
+    }
 }

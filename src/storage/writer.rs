@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub(super) sealed: Mutex<BTreeMap<Offset, Arc<Sealed>>>,
     /// Everything below is written and synced.
     pub(super) durable: AtomicU64,
+    /// How often records were synced.
+    pub(super) syncs: AtomicU64,
     /// Why the log has failed; set once.
     pub(super) failure: OnceLock<String>,
 }
@@ -161,6 +163,7 @@ impl Writer {
             file.sync_data()
         };
         write().map_err(StorageError::io("write", &self.active.path))?;
+        self.shared.syncs.fetch_add(1, Ordering::Relaxed);
         parts.clear();
         self.durable(end)
     }
@@ -170,8 +173,9 @@ impl Writer {
         self.written = end;
         self.shared.durable.store(end.0, Ordering::Release);
         if news {
-            (self.notify)(LogEvent::Durable(end));
+            // The hint first: what was told to be durable must never look like a torn tail.
             self.hint.write(end)?;
+            (self.notify)(LogEvent::Durable(end));
         }
         Ok(())
     }

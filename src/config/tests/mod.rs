@@ -28,6 +28,11 @@ zk_session_timeout = "10s"
 sync = "quorum_disk"
 weight = 1
 
+[store.replicated.tls]
+certificate = "tls/node.pem"
+key = "tls/node.key"
+ca = "tls/ca.pem"
+
 [[transport_connector]]
 name = "openwire"
 uri = "tcp://0.0.0.0:61616?maximumConnections=1000&wireFormat.maxFrameSize=104857600"
@@ -47,6 +52,7 @@ fn the_file_of_the_documentation_parses_as_printed() {
     assert_eq!(store.sync, Sync::QuorumDisk);
     assert_eq!(store.zk_session_timeout.as_secs(), 10);
     assert_eq!(store.directory.to_str(), Some("data/replicated"));
+    assert_eq!(store.tls.as_ref().and_then(|tls| tls.ca.to_str()), Some("tls/ca.pem"));
     assert_eq!(loaded.config.transport_connectors[0].scheme, Scheme::OpenWire);
     assert_eq!(loaded.config.transport_connectors[0].maximum_connections, 1000);
     assert_eq!(loaded.config.network_connectors[0].brokers.len(), 3);
@@ -90,16 +96,39 @@ fn secrets_come_from_files_and_variables_and_are_never_printed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("zk.auth");
     std::fs::write(&path, "user:from-a-file\n").unwrap();
-    let arguments = [format!("store.replicated.zk_auth_file={}", path.display())];
-    let file = "[store]\nkind = \"replicated\"";
-    let from_file = Config::parse(None, file, &arguments, &[]).unwrap();
+    let arguments =
+        ["zk_auth_file", "secret_file"].map(|key| format!("store.replicated.{key}={}", path.display()));
+    let bind = "[store]\nkind = \"replicated\"\n[store.replicated]\nbind = \"tcp://127.0.0.1:1\"\n";
+    let from_file = Config::parse(None, bind, &arguments, &[]).unwrap();
     let environment = [("ZK_PASSWORD".to_owned(), "from-a-variable".to_owned())];
-    let file = "[store]\nkind = \"replicated\"\n[store.replicated]\nzk_auth = \"user:${env:ZK_PASSWORD}\"";
-    let from_variable = Config::parse(None, file, &[], &environment).unwrap();
+    let file =
+        format!("{bind}zk_auth = \"user:${{env:ZK_PASSWORD}}\"\nsecret = \"user:${{env:ZK_PASSWORD}}\"");
+    let from_variable = Config::parse(None, &file, &[], &environment).unwrap();
     for (loaded, secret) in [(from_file, "user:from-a-file"), (from_variable, "user:from-a-variable")] {
         let Store::Replicated(store) = &loaded.config.store else { panic!("not replicated") };
         assert_eq!(store.zk_auth.as_ref().map(Secret::expose), Some(secret));
+        assert_eq!(store.secret.as_ref().map(Secret::expose), Some(secret));
         assert!(!format!("{loaded:?}").contains("from-a"), "{loaded:?}");
+    }
+}
+
+#[test]
+fn plain_text_between_machines_runs_when_it_is_meant_and_says_what_it_risks() {
+    let group = "[store]\nkind = \"replicated\"\n[store.replicated]\n";
+    let secret = "secret = \"as long as it has to be\"\n";
+    let tls = "[store.replicated.tls]\ncertificate = \"a\"\nkey = \"b\"\nca = \"c\"\n";
+    let cases = [
+        (format!("{group}insecure = true"), Some("whoever reaches the port can read what the group stores")),
+        (format!("{group}insecure = true\n{secret}"), Some("whoever stands between the nodes can read")),
+        (format!("{group}{tls}"), None),
+        (format!("{group}{secret}{tls}"), None),
+        (format!("{group}bind = \"tcp://127.0.0.9:62621\""), None),
+        (format!("{group}bind = \"tcp://[::1]:62621\""), None),
+    ];
+    for (text, warning) in cases {
+        let warnings = parse(&text).unwrap().warnings;
+        assert_eq!(warnings.len(), usize::from(warning.is_some()), "{text}: {warnings:?}");
+        assert!(warning.is_none_or(|warning| warnings[0].contains(warning)), "{warnings:?}");
     }
 }
 
@@ -107,7 +136,7 @@ fn secrets_come_from_files_and_variables_and_are_never_printed() {
 fn weak_sync_runs_when_it_is_meant_and_says_what_can_be_lost() {
     for sync in ["quorum_mem", "remote_mem", "remote_disk", "local_mem", "local_disk"] {
         let text = format!(
-            "[store]\nkind = \"replicated\"\n[store.replicated]\nsync = \"{sync}\"\nallow_weak_sync = true"
+            "[store]\nkind = \"replicated\"\n[store.replicated]\nbind = \"tcp://127.0.0.1:62621\"\nsync = \"{sync}\"\nallow_weak_sync = true"
         );
         let loaded = parse(&text).unwrap();
         assert_eq!(loaded.warnings.len(), 1, "{sync}");

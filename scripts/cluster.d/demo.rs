@@ -12,21 +12,21 @@ use std::net::SocketAddr;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-#[path = "harness/checker.rs"]
+#[path = "../../integration/harness/checker.rs"]
 mod checker;
 #[expect(dead_code, reason = "the tests use the rest")]
-#[path = "harness/gaps.rs"]
+#[path = "../../integration/harness/gaps.rs"]
 mod gaps;
 #[expect(dead_code, reason = "the tests use the rest")]
-#[path = "harness/history.rs"]
+#[path = "../../integration/harness/history.rs"]
 mod history;
 #[expect(dead_code, reason = "the tests use the rest")]
-#[path = "harness/load.rs"]
+#[path = "../../integration/harness/load.rs"]
 mod load;
 #[expect(dead_code, reason = "the tests use the rest")]
-#[path = "harness/stomp.rs"]
+#[path = "../../integration/harness/stomp.rs"]
 mod stomp;
-#[path = "harness/wait.rs"]
+#[path = "../../integration/harness/wait.rs"]
 mod wait;
 
 use history::{History, What};

@@ -1,0 +1,315 @@
+//! The group's tree as one session shows it to its node, and writes it.
+//!
+//! Watches are hints: after each of them, and after each reconnect, the place is read again. Only one-shot watches are
+//! used, because servers before 3.6 know no others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::time::timeout;
+use zookeeper_client::{Acl, Acls, Client, CreateMode, CreateOptions, Error, EventType, Stat, WatchedEvent};
+
+use super::zookeeper::Wanted;
+use super::{GroupRecord, Member, MemberId, MemberRecord, View, new_guid};
+use crate::model::StoreId;
+
+/// Longest that one call may take before its outcome counts as unknown.
+const CALL_TIME_MAX: Duration = Duration::from_secs(10);
+/// A member record or group record larger than this is not read: ZooKeeper's own limit is 1 MiB.
+const RECORD_BYTES_MAX: usize = 256 * 1024;
+
+/// The watches that stand, each with what it watches.
+pub(super) type Watches = FuturesUnordered<BoxFuture<'static, (Place, WatchedEvent)>>;
+
+/// A thing that is read and watched.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Place {
+    Group,
+    Children,
+    Member(MemberId),
+}
+
+/// What one session knows.
+pub(super) struct Tree<'a> {
+    client: &'a Client,
+    path: &'a str,
+    acl: &'a [Acl],
+    guid: StoreId,
+    mine: Option<MemberId>,
+    /// Transaction that created the group's znode: another one means another tree, with numbers and versions anew.
+    created: Option<i64>,
+    /// The group's record, if it can be read, and its version.
+    group: (Option<GroupRecord>, i32),
+    /// The members; without a record if it is none.
+    members: BTreeMap<MemberId, Option<MemberRecord>>,
+    /// What must be read again before the tree is known.
+    stale: BTreeSet<Place>,
+    /// Whether a write may still be on its way, or this server may not have caught up with what the last one showed.
+    doubtful: bool,
+}
+
+impl<'a> Tree<'a> {
+    pub(super) fn new(client: &'a Client, path: &'a str, acl: &'a [Acl]) -> Tree<'a> {
+        Tree {
+            client,
+            path,
+            acl,
+            guid: new_guid(),
+            mine: None,
+            created: None,
+            group: (None, 0),
+            members: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            doubtful: false,
+        }
+    }
+
+    /// Everything must be read again: a call has failed or the connection was lost.
+    pub(super) fn doubt(&mut self) {
+        self.doubtful = true;
+        self.stale.extend([Place::Group, Place::Children]);
+        self.stale.extend(self.members.keys().map(|id| Place::Member(*id)));
+    }
+
+    /// A watch fired.
+    pub(super) fn changed(&mut self, place: Place, event: &WatchedEvent) {
+        match event.event_type {
+            // The end of the session; whoever waits for its state sees it too.
+            EventType::Session => {}
+            // With the whole tree gone this number may be another's by now: the group's znode, read first, tells.
+            EventType::NodeDeleted => self.stale.extend([Place::Group, Place::Children, place]),
+            _ => drop(self.stale.insert(place)),
+        }
+    }
+
+    /// Reads what is stale, makes the tree show what is wanted, and gives the view if anything came of it.
+    pub(super) async fn converge(
+        &mut self,
+        wanted: &mut Wanted,
+        watches: &mut Watches,
+    ) -> Result<Option<View>, Error> {
+        if self.doubtful {
+            call(self.client.sync(self.path)).await?;
+            self.doubtful = false;
+        }
+        let mut changed = false;
+        loop {
+            if let Some(place) = self.stale.first().copied() {
+                self.read(place, watches).await?;
+                self.stale.remove(&place);
+            } else if let Some(record) = self.unshown(wanted) {
+                self.write_member(record).await?;
+            } else if let Some((version, record)) = wanted.take_write() {
+                self.stale.insert(Place::Group);
+                match call(self.client.set_data(self.path, &to_json(&record), Some(version))).await {
+                    Ok(_) | Err(Error::BadVersion | Error::NoNode) => {}
+                    Err(error) => return Err(error),
+                }
+            } else {
+                return Ok(changed.then(|| self.view(wanted.answered)));
+            }
+            changed = true;
+        }
+    }
+
+    /// The member record as it should stand in the tree, if it does not.
+    fn unshown(&self, wanted: &Wanted) -> Option<MemberRecord> {
+        let record = MemberRecord { guid: self.guid, ..*wanted.member.clone()? };
+        let shown = self.mine.and_then(|id| self.members.get(&id)?.as_ref());
+        (shown != Some(&record)).then_some(record)
+    }
+
+    /// Registers the member, or rewrites its record.
+    async fn write_member(&mut self, record: MemberRecord) -> Result<(), Error> {
+        let data = to_json(&record);
+        if let Some(mine) = self.mine {
+            let path = self.path_of(mine);
+            match call(self.client.set_data(&path, &data, None)).await {
+                Ok(stat) if self.owns(&stat) => drop(self.members.insert(mine, Some(record))),
+                // The number came again in an emptied tree; its new owner sees this and writes its record anew.
+                Ok(_) => self.forget(),
+                // Somebody removed it, or the tree was emptied: register again.
+                Err(Error::NoNode) => self.mine = None,
+                Err(error) => return Err(error),
+            }
+            return Ok(());
+        }
+        // An earlier create may have succeeded without an answer: look for our member before creating another.
+        let id = match self.find_own().await? {
+            Some(id) => id,
+            None => {
+                let id = self.create_member(&data).await?;
+                self.members.insert(id, Some(record));
+                id
+            }
+        };
+        self.mine = Some(id);
+        self.stale.extend([Place::Group, Place::Children, Place::Member(id)]);
+        Ok(())
+    }
+
+    async fn find_own(&self) -> Result<Option<MemberId>, Error> {
+        let children = match call(self.client.list_children(self.path)).await {
+            Ok(children) => children,
+            Err(Error::NoNode) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        for id in children.iter().filter_map(|name| MemberId::from_name(name)) {
+            match call(self.client.check_stat(&self.path_of(id))).await {
+                Ok(Some(stat)) if self.owns(&stat) => return Ok(Some(id)),
+                // Newer servers show nothing of what may not be read; what we create we may read.
+                Ok(_) | Err(Error::NoAuth) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn create_member(&self, data: &[u8]) -> Result<MemberId, Error> {
+        let prefix = format!("{}/0", self.path);
+        let options = self.create_options(CreateMode::EphemeralSequential);
+        let created = match call(self.client.create(&prefix, data, &options)).await {
+            Err(Error::NoNode) => {
+                let parents = self.create_options(CreateMode::Persistent);
+                call(self.client.mkdir(self.path, &parents)).await?;
+                call(self.client.create(&prefix, data, &options)).await?
+            }
+            other => other?,
+        };
+        Ok(MemberId(created.1.into_i64() as u64))
+    }
+
+    fn create_options(&self, mode: CreateMode) -> CreateOptions<'_> {
+        mode.with_acls(if self.acl.is_empty() { Acls::anyone_all() } else { Acls::new(self.acl) })
+    }
+
+    async fn read(&mut self, place: Place, watches: &mut Watches) -> Result<(), Error> {
+        let watcher = match place {
+            Place::Group => self.read_group().await?,
+            Place::Children => self.read_children().await?,
+            Place::Member(id) => self.read_member(id).await?,
+        };
+        if let Some(watcher) = watcher {
+            watches.push(Box::pin(async move { (place, watcher.changed().await) }));
+        }
+        Ok(())
+    }
+
+    async fn read_group(&mut self) -> Result<Option<zookeeper_client::OneshotWatcher>, Error> {
+        let (data, stat, watcher) = match call(self.client.get_and_watch_data(self.path)).await {
+            Err(Error::NoNode) => {
+                self.forget();
+                self.stale.clear();
+                return Ok(None);
+            }
+            other => other?,
+        };
+        self.same_tree(&stat);
+        self.group = (from_json(&data, "the group"), stat.version);
+        Ok(Some(watcher))
+    }
+
+    async fn read_children(&mut self) -> Result<Option<zookeeper_client::OneshotWatcher>, Error> {
+        let (names, stat, watcher) = match call(self.client.get_and_watch_children(self.path)).await {
+            Err(Error::NoNode) => {
+                self.forget();
+                self.stale.clear();
+                return Ok(None);
+            }
+            other => other?,
+        };
+        self.same_tree(&stat);
+        let now: BTreeSet<_> = names.iter().filter_map(|name| MemberId::from_name(name)).collect();
+        self.members.retain(|id, _| now.contains(id));
+        self.mine = self.mine.filter(|id| now.contains(id));
+        let new = now.into_iter().filter(|id| !self.members.contains_key(id)).map(Place::Member);
+        self.stale.extend(new);
+        Ok(Some(watcher))
+    }
+
+    async fn read_member(&mut self, id: MemberId) -> Result<Option<zookeeper_client::OneshotWatcher>, Error> {
+        match call(self.client.get_and_watch_data(&self.path_of(id))).await {
+            Ok((data, stat, watcher)) => {
+                let record = from_json(&data, "a member");
+                // What no session keeps alive, a restored copy of a member for example, is none.
+                self.members.insert(id, record.filter(|_| stat.ephemeral_owner != 0));
+                if self.mine == Some(id) && !self.owns(&stat) {
+                    self.mine = None;
+                }
+                Ok(Some(watcher))
+            }
+            Err(Error::NoNode) => {
+                self.members.remove(&id);
+                self.mine = self.mine.filter(|mine| *mine != id);
+                Ok(None)
+            }
+            Err(Error::NoAuth) => {
+                tracing::warn!(member = %id, "the member's access list does not let it be read; it is ignored");
+                self.members.insert(id, None);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Forgets a tree that is not there any more.
+    fn forget(&mut self) {
+        self.created = None;
+        self.group = (None, 0);
+        self.members.clear();
+        self.mine = None;
+        self.stale.extend([Place::Group, Place::Children]);
+    }
+
+    /// Forgets the tree that was known if this is another one.
+    fn same_tree(&mut self, stat: &Stat) {
+        if self.created.is_some_and(|created| created != stat.czxid) {
+            self.forget();
+        }
+        self.created = Some(stat.czxid);
+    }
+
+    fn owns(&self, stat: &Stat) -> bool {
+        stat.ephemeral_owner == self.client.session_id().0
+    }
+
+    fn path_of(&self, id: MemberId) -> String {
+        format!("{}/{}", self.path, id.name())
+    }
+
+    fn view(&self, answered: u64) -> View {
+        let member = |(id, record): (&MemberId, &Option<MemberRecord>)| {
+            Some(Member { id: *id, record: record.clone()? })
+        };
+        let (group, version) = &self.group;
+        View {
+            group: group.clone().map(|group| (group, *version)),
+            version: *version,
+            members: self.members.iter().filter_map(member).collect(),
+            mine: self.mine,
+            answered,
+        }
+    }
+}
+
+/// Bounds a call in time. A call that takes longer has an unknown outcome, like a lost connection.
+async fn call<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(CALL_TIME_MAX, future).await.unwrap_or(Err(Error::Timeout))
+}
+
+/// Records are made of strings and numbers: they always have a JSON form.
+fn to_json(record: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(record).unwrap_or_default()
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(data: &[u8], whose: &str) -> Option<T> {
+    if data.is_empty() {
+        return None;
+    }
+    let record = serde_json::from_slice(&data[..data.len().min(RECORD_BYTES_MAX)]);
+    record
+        .inspect_err(|error| tracing::warn!(%error, "the record of {whose} cannot be read; it is ignored"))
+        .ok()
+}
