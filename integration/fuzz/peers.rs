@@ -14,7 +14,7 @@ pub(crate) const SLAVE: Target = Target {
     words: &[],
     planted: |input| {
         let read = decode_slave(Bytes::copy_from_slice(input));
-        matches!(read, Some(Frame::Hello(hello)) if hello.replicas > 100 && hello.history.ends().len() > 1)
+        matches!(read, Some(Frame::Hello(hello, _)) if hello.replicas > 100 && hello.history.ends().len() > 1)
     },
     memory: (64, 16 * 1024),
     bytes_max: 8 * 1024,
@@ -64,9 +64,14 @@ fn voters() -> Vec<Voter> {
 fn slave_seeds() -> Vec<Vec<u8>> {
     let blank = Hello { group_id: None, history: History::default(), base: Offset(0), ..hello() };
     let ack = Ack { durable: Offset(1 << 33), heard: 12_345_678, config: 3 };
-    [Frame::Hello(hello()), Frame::Hello(blank), Frame::Ack(ack)]
-        .map(|frame| frame.encode().to_vec())
-        .to_vec()
+    [
+        Frame::Hello(hello(), Bytes::new()),
+        Frame::Hello(blank, Bytes::from(vec![7; 32])),
+        Frame::Ack(ack),
+        Frame::Opening(Bytes::from(vec![9; 32])),
+    ]
+    .map(|frame| frame.encode().to_vec())
+    .to_vec()
 }
 
 fn master_seeds() -> Vec<Vec<u8>> {
@@ -86,7 +91,14 @@ fn master_seeds() -> Vec<Vec<u8>> {
         records: Bytes::from_static(b"whole records"),
         commit: Offset(800),
     };
-    [Frame::Welcome(welcome), Frame::Welcome(anew), Frame::Heartbeat(heartbeat), records]
-        .map(|frame| frame.encode().to_vec())
-        .to_vec()
+    [
+        Frame::Welcome(welcome),
+        Frame::Welcome(anew),
+        Frame::Heartbeat(heartbeat),
+        records,
+        Frame::Challenge(Bytes::from(vec![9; 32])),
+        Frame::Proof(Bytes::from(vec![7; 32])),
+    ]
+    .map(|frame| frame.encode().to_vec())
+    .to_vec()
 }

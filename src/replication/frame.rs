@@ -11,8 +11,14 @@ use crate::model::Offset;
 /// What one frame says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// A slave's first word.
-    Hello(Hello),
+    /// A slave's nonce; empty without a secret.
+    Opening(Bytes),
+    /// A master's nonce; empty without a secret.
+    Challenge(Bytes),
+    /// A master's proof, not yet checked.
+    Proof(Bytes),
+    /// What a slave says of itself, and its proof, not yet checked.
+    Hello(Hello, Bytes),
     /// A slave's answer.
     Ack(Ack),
     /// A master's first word.
@@ -34,7 +40,14 @@ impl Frame {
     /// The frame as it stands on the wire, without gRPC's own five bytes.
     pub fn encode(&self) -> Bytes {
         let bytes = match self {
-            Frame::Hello(hello) => wire::hello_to(hello, Vec::new()).encode_to_vec(),
+            Frame::Opening(nonce) => {
+                wire::opening_to(wire::nonce_from(nonce).unwrap_or_default()).encode_to_vec()
+            }
+            Frame::Challenge(nonce) => {
+                wire::challenge_to(wire::nonce_from(nonce).unwrap_or_default()).encode_to_vec()
+            }
+            Frame::Proof(proof) => wire::proof_to(proof.to_vec()).encode_to_vec(),
+            Frame::Hello(hello, proof) => wire::hello_to(hello, proof.to_vec()).encode_to_vec(),
             Frame::Ack(ack) => wire::ack_to(*ack).encode_to_vec(),
             Frame::Welcome(welcome) => wire::welcome_to(welcome).encode_to_vec(),
             Frame::Heartbeat(heartbeat) => wire::heartbeat_to(heartbeat).encode_to_vec(),
@@ -51,16 +64,24 @@ impl Frame {
 /// Reads a slave's frame; none when a master would end the stream.
 pub fn decode_slave(bytes: Bytes) -> Option<Frame> {
     match proto::SlaveFrame::decode(bytes).ok()?.frame? {
-        proto::slave_frame::Frame::Hello(hello) => wire::hello_from(hello).map(Frame::Hello),
+        proto::slave_frame::Frame::Opening(opening) => {
+            wire::nonce_from(&opening.nonce).map(|_| Frame::Opening(opening.nonce))
+        }
+        proto::slave_frame::Frame::Hello(hello) => {
+            let proof = hello.proof.clone();
+            Some(Frame::Hello(wire::hello_from(hello)?, proof))
+        }
         proto::slave_frame::Frame::Ack(ack) => Some(Frame::Ack(wire::ack_from(ack))),
-        // A nonce and nothing else: it is not read further.
-        proto::slave_frame::Frame::Opening(_) => None,
     }
 }
 
 /// Reads a master's frame; none when a slave would end the stream.
 pub fn decode_master(bytes: Bytes) -> Option<Frame> {
     Some(match proto::MasterFrame::decode(bytes).ok()?.frame? {
+        proto::master_frame::Frame::Challenge(challenge) => {
+            wire::nonce_from(&challenge.nonce).map(|_| Frame::Challenge(challenge.nonce))?
+        }
+        proto::master_frame::Frame::Proof(proof) => Frame::Proof(proof.proof),
         proto::master_frame::Frame::Welcome(welcome) => Frame::Welcome(wire::welcome_from(welcome)?),
         proto::master_frame::Frame::Heartbeat(heartbeat) => {
             Frame::Heartbeat(wire::heartbeat_from(heartbeat)?)
@@ -70,6 +91,5 @@ pub fn decode_master(bytes: Bytes) -> Option<Frame> {
             records: records.records,
             commit: Offset(records.commit),
         },
-        proto::master_frame::Frame::Challenge(_) | proto::master_frame::Frame::Proof(_) => return None,
     })
 }

@@ -112,7 +112,9 @@ fn decode(bytes: &[u8]) -> Option<(u64, Offset)> {
         return None;
     }
     let u64_at = |at: usize| fields[at..].first_chunk::<8>().map(|raw| u64::from_le_bytes(*raw));
-    Some((u64_at(8)?, Offset(u64_at(16)?)))
+    // Nobody counts so far, and there must be a next one.
+    let generation = u64_at(8).filter(|generation| *generation <= i64::MAX as u64)?;
+    Some((generation, Offset(u64_at(16)?)))
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ impl Opened {
             let at = self.segments.len() - 1;
             let active = self.segments[at].clone();
             let file_end = active.file_end()?;
-            let unsure = active.place(durable.max(active.origin.base));
+            let unsure = active.place(durable.max(active.origin.base).min(file_end));
             active.file.drop_cache(unsure).map_err(StorageError::io("read", &active.path))?;
             // A first segment whose header is damaged counts for nothing.
             let to = self.damage.as_ref().map_or(file_end, |damage| damage.at.min(file_end));

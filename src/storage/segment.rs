@@ -88,7 +88,8 @@ impl Segment {
         let names = disk.list(dir).map_err(StorageError::io("list", dir))?;
         let base = |name: String| {
             let base = Offset(name.strip_suffix(".log")?.parse().ok()?);
-            (Segment::name(base) == name).then_some(base)
+            // No log grows beyond half of the numbers, so that no sum of an offset and a length wraps.
+            (Segment::name(base) == name && base.0 <= i64::MAX as u64).then_some(base)
         };
         let mut bases: Vec<_> = names.into_iter().filter_map(base).collect();
         bases.sort_unstable();
