@@ -123,9 +123,8 @@ impl<'a> Tree<'a> {
 
     /// Registers the member, or rewrites its record.
     async fn write_member(&mut self, record: MemberRecord) -> Result<(), Error> {
-        let data = to_json(&record);
         if let Some(mine) = self.mine {
-            let path = self.path_of(mine);
+            let (path, data) = (self.path_of(mine), to_json(&record));
             match call(self.client.set_data(&path, &data, None)).await {
                 Ok(stat) if self.owns(&stat) => drop(self.members.insert(mine, Some(record))),
                 // The number came again in an emptied tree; its new owner sees this and writes its record anew.
@@ -140,7 +139,11 @@ impl<'a> Tree<'a> {
         let id = match self.find_own().await? {
             Some(id) => id,
             None => {
-                let id = self.create_member(&data).await?;
+                // In an emptied tree numbers and versions begin again, and a late write may name what stood there
+                // before: a member that is created anew is another one.
+                self.guid = new_guid();
+                let record = MemberRecord { guid: self.guid, ..record };
+                let id = self.create_member(&to_json(&record)).await?;
                 self.members.insert(id, Some(record));
                 id
             }
