@@ -69,8 +69,8 @@ impl Proxy {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let shared = Arc::clone(&seen);
         let accepting = tokio::spawn(async move {
-            // The port is free again when nobody listens on it any more.
-            let _ports = ports;
+            // In this order: the port is given back when nobody listens on it any more.
+            let (_ports, listener) = (ports, listener);
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 tokio::spawn(connection(client, server, state.clone(), Arc::clone(&shared)));
