@@ -3,6 +3,7 @@
 //! Modules stand in layer order: each may import what is declared above it, never what is declared below
 //! (`integration/tidy.rs` fails otherwise). ARCHITECTURE.md is the map.
 
+pub mod bugs;
 pub mod model;
 pub mod state;
 pub mod env;

@@ -3,6 +3,7 @@
 //! Words as in ARCHITECTURE.md: a *voter* is a store named in the group record; a lingering member of a dead session is
 //! recognised as the same node and never counted twice.
 
+use crate::bugs;
 use crate::model::{Claim, Epoch, Known, Position, Voter, quorum};
 
 use super::{GroupRecord, GroupState, Master, Member, View};
@@ -13,7 +14,7 @@ pub fn suspicion(replicas: usize) -> usize {
 }
 
 /// Why an election should start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Due {
     /// So many voters suspect the master that it can have no quorum.
     MasterSuspected,
@@ -21,17 +22,24 @@ pub enum Due {
     RecordBehindPromises,
 }
 
+/// What makes one log higher than another: all of its position.
+fn height(position: Position) -> Position {
+    if bugs::on("compare_by_length") { Position { epoch: Epoch(0), ..position } } else { position }
+}
+
 impl View {
     /// The newest member of each node, lowest member first. An older one of the same node lingers until it expires.
     pub fn newest(&self) -> impl Iterator<Item = &Member> {
-        self.members
-            .iter()
-            .filter(|m| !self.members.iter().any(|o| o.record.node == m.record.node && o.id > m.id))
+        self.members.iter().filter(|m| {
+            bugs::on("member_counted_twice")
+                || !self.members.iter().any(|o| o.record.node == m.record.node && o.id > m.id)
+        })
     }
 
     /// The newest members whose store is a voter of `group`.
     fn voters<'a>(&'a self, group: &'a GroupRecord) -> impl Iterator<Item = &'a Member> {
-        self.newest().filter(|m| group.votes(m.record.store))
+        let named = |m: &Member| group.voters.iter().any(|v| v.node == m.record.node);
+        self.newest().filter(move |m| group.votes(m.record.store) || bugs::on("wiped_disk_votes") && named(m))
     }
 
     /// Whether the record's master is still a member: the newest of its node, with the guid that was chosen.
@@ -42,7 +50,9 @@ impl View {
     /// How many voters have promised `group`'s epoch and claim with a log not above `limit`.
     pub fn promises(&self, group: &GroupRecord, limit: Position) -> usize {
         self.voters(group)
-            .filter(|m| m.record.promise() == group.promise() && m.record.log_position() <= limit)
+            .filter(|m| {
+                m.record.promise() == group.promise() && height(m.record.log_position()) <= height(limit)
+            })
             .count()
     }
 
@@ -55,7 +65,7 @@ impl View {
     /// Who should lead `group`'s epoch: the fit voter with the highest log, then weight, then lowest member, if it is
     /// at least as high as a quorum of promises.
     pub fn winner<'a>(&'a self, group: &'a GroupRecord) -> Option<&'a Member> {
-        let rank = |m: &&Member| (m.record.log_position(), m.record.weight, std::cmp::Reverse(m.id));
+        let rank = |m: &&Member| (height(m.record.log_position()), m.record.weight, std::cmp::Reverse(m.id));
         let promised = |m: &&Member| m.record.promise() == group.promise() && !m.record.unfit;
         let best = self.voters(group).filter(promised).max_by_key(rank)?;
         (self.promises(group, best.record.log_position()) >= quorum(group.replicas)).then_some(best)
@@ -109,6 +119,9 @@ impl View {
     /// What the members in sight know of a group whose record is lost: the highest (epoch, config), if a quorum of its
     /// voters is in sight.
     pub fn lost_group(&self, replicas: usize) -> Option<&Known> {
+        if bugs::on("emptied_zookeeper_starts_blank") {
+            return None;
+        }
         let best =
             self.newest().filter_map(|m| m.record.known.as_ref()).max_by_key(|k| (k.epoch, k.config))?;
         let votes = |m: &&Member| best.voters.iter().any(|v| v.store == m.record.store);
@@ -118,6 +131,9 @@ impl View {
     /// Whether a new group may be founded: exactly `replicas` members, every one of them blank. Fewer, or a single one
     /// that knows a group, could found a second group beside a living one.
     pub fn may_found(&self, replicas: usize) -> bool {
+        if bugs::on("emptied_zookeeper_starts_blank") {
+            return self.newest().count() >= quorum(replicas);
+        }
         self.members.len() == replicas
             && self.newest().count() == replicas
             && self.newest().all(|m| m.record.known.is_none() && m.record.promised == Epoch(0))

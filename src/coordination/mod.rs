@@ -19,7 +19,7 @@ pub use znodes::{GroupRecord, GroupState, Master, MemberId, MemberRecord};
 pub use zookeeper::{ZooKeeperCoordinator, ZooKeeperOptions};
 
 /// A member as it stands in the tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Member {
     /// Its number.
     pub id: MemberId,
@@ -28,7 +28,7 @@ pub struct Member {
 }
 
 /// The tree as it was read in one go after its last change.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct View {
     /// The group record and its znode's version.
     pub group: Option<(GroupRecord, i32)>,

@@ -13,6 +13,7 @@ use zookeeper_client::{Acl, Acls, Client, CreateMode, CreateOptions, Error, Even
 
 use super::zookeeper::Wanted;
 use super::{GroupRecord, Member, MemberId, MemberRecord, View, new_guid};
+use crate::bugs;
 use crate::model::StoreId;
 
 /// Longest that one call may take before its outcome counts as unknown.
@@ -141,7 +142,9 @@ impl<'a> Tree<'a> {
             None => {
                 // In an emptied tree numbers and versions begin again, and a late write may name what stood there
                 // before: a member that is created anew is another one.
-                self.guid = new_guid();
+                if !bugs::on("member_keeps_its_guid") {
+                    self.guid = new_guid();
+                }
                 let record = MemberRecord { guid: self.guid, ..record };
                 let id = self.create_member(&to_json(&record)).await?;
                 self.members.insert(id, Some(record));

@@ -44,7 +44,7 @@ impl<'de> Deserialize<'de> for MemberId {
 }
 
 /// Whether the epoch's master serves clients yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupState {
     /// The epoch has no master, or its master is not serving yet.
@@ -54,7 +54,7 @@ pub enum GroupState {
 }
 
 /// The master that an epoch chose: one member of one run of one process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Master {
     /// Its member.
     pub member: MemberId,
@@ -65,7 +65,7 @@ pub struct Master {
 }
 
 /// The data of `<zk_path>`: one record for the group, written by compare-and-set on the znode's version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct GroupRecord {
     /// Broker name, equal on all nodes.
     pub id: String,
@@ -108,7 +108,7 @@ impl GroupRecord {
 }
 
 /// The data of a member's znode, written by its owner only. The first six fields are ActiveMQ's, in its order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MemberRecord {
     /// Broker name, equal on all nodes.
     pub id: String,

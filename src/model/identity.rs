@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Epoch, GroupId, Promise, StoreId, Voter};
 
 /// What a node knows of its group from the highest record it ever saw.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Known {
     /// Identity of the group.
     pub group_id: GroupId,
@@ -18,7 +18,7 @@ pub struct Known {
 }
 
 /// Who a store is, what it promised and what it knows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// Drawn when the store was formatted.
     pub store: StoreId,

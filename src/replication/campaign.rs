@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::bugs;
 use crate::coordination::{Due, GroupRecord, GroupState, Master, View};
 use crate::model::{Epoch, GroupId, Known, quorum};
 
@@ -15,7 +16,7 @@ const SETTLE: Duration = Duration::from_millis(30);
 const RANK_DELAY: Duration = Duration::from_millis(60);
 
 /// What a node would write into the group record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Intent {
     Found,
     Recreate,
@@ -74,7 +75,7 @@ impl Replica {
             self.remember(known(group));
         }
         let Some(master) = &group.master else {
-            if matches!(self.role, Role::Following(_)) {
+            if matches!(self.role, Role::Following(_)) && !bugs::on("lower_epoch_accepted") {
                 self.end_role("the epoch has no master");
             }
             return;
@@ -82,7 +83,8 @@ impl Replica {
         if self.chosen_since.is_none_or(|(promise, _)| promise != group.promise()) {
             self.chosen_since = Some((group.promise(), self.now));
         }
-        let me = view.members.iter().any(|m| Some(m.id) == view.mine && m.record.guid == master.guid);
+        let me = view.members.iter().any(|m| Some(m.id) == view.mine && m.record.guid == master.guid)
+            || bugs::on("earlier_run_leads_on") && master.node == self.settings.node;
         if matches!(self.role, Role::Leading(_)) {
             self.keep_record(view, group, version);
         } else if me {

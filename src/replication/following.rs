@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::bugs;
 use crate::coordination::Master;
 use crate::model::{Known, Offset, Position};
 
@@ -12,7 +13,7 @@ use super::{Ack, Action, Batch, Heartbeat, Hello, History, StreamId, Welcome};
 const DIAL_PAUSE: Duration = Duration::from_millis(50);
 const WELCOME_TIME_MAX: Duration = Duration::from_secs(2);
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Following {
     pub(super) master: Master,
     pub(super) address: Option<String>,
@@ -23,10 +24,10 @@ pub(super) struct Following {
     /// Whether all that was committed when the stream began is here.
     caught_up: bool,
     /// When the master was last heard, or dialled.
-    heard_at: Duration,
+    pub(super) heard_at: Duration,
     /// When it may be dialled next.
-    dial_at: Duration,
-    ack: Ack,
+    pub(super) dial_at: Duration,
+    pub(super) ack: Ack,
 }
 
 impl Following {
@@ -127,7 +128,9 @@ impl Replica {
         }
         if let Some((epoch, previous)) = welcome.reset {
             self.reset(Position { epoch, offset: welcome.truncate_to }, previous);
-        } else if welcome.truncate_to < self.committed || welcome.truncate_to > self.log.end {
+        } else if welcome.truncate_to < self.committed && !bugs::on("truncate_below_commit")
+            || welcome.truncate_to > self.log.end
+        {
             let (to, from) = (welcome.truncate_to, self.committed);
             self.act(Action::Fatal(format!(
                 "the master wants the log cut at {to}, below what is committed ({from})"
@@ -230,6 +233,7 @@ impl Replica {
     /// Tells the master what is durable here, on the current stream only.
     pub(super) fn acknowledge(&mut self) {
         let (durable, config) = (self.log.durable, self.identity.known.as_ref().map_or(0, |k| k.config));
+        let durable = if bugs::on("slave_acks_before_fsync") { self.log.end } else { durable };
         let Role::Following(following) = &mut self.role else { return };
         let Some(stream) = following.stream.filter(|_| following.standing) else { return };
         following.ack = Ack { durable, config, ..following.ack };

@@ -3,7 +3,7 @@
 use crate::model::{Epoch, Offset, Position};
 
 /// The epochs of a log, ascending, each with the offset after its last record.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct History {
     ends: Vec<(Epoch, Offset)>,
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::bugs;
 use crate::coordination::{GroupRecord, GroupState, Master, View};
 use crate::model::{Epoch, Offset, StoreId, Voter, quorum};
 
@@ -14,7 +15,7 @@ use super::replica::{
 use super::{Ack, Action, ConnectionId, Heartbeat, Hello, Welcome};
 
 /// How far along a mastership is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Stage {
     /// The epoch-start record is not committed yet.
     Starting,
@@ -23,37 +24,37 @@ enum Stage {
     Suspended,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Leading {
     stage: Stage,
-    since: Duration,
+    pub(super) since: Duration,
     /// Published address of the replication port, once it is open.
     pub(super) address: Option<String>,
     /// End of this epoch's first record, once it is in the log.
     start: Option<Offset>,
     voters: Vec<Voter>,
     config: u64,
-    slaves: BTreeMap<ConnectionId, Slave>,
+    pub(super) slaves: BTreeMap<ConnectionId, Slave>,
     /// The store that is about to take the place of its node's old one. Until the record that names it has been read,
     /// a quorum of both lists is needed.
     change: Option<Voter>,
     /// Not before then, so that every older lease has run out.
-    dispatch_from: Duration,
+    pub(super) dispatch_from: Duration,
     dispatching: bool,
-    heartbeat_at: Duration,
+    pub(super) heartbeat_at: Duration,
 }
 
 /// A slave's stream. What it holds is keyed by node, store and epoch: a stale stream or a new store never counts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Slave {
     pub(super) node: String,
     pub(super) store: StoreId,
     /// `durable <= log.end`, as acknowledged on this stream.
     pub(super) durable: Offset,
     /// When the newest heartbeat that it has answered was sent.
-    heard: Option<Duration>,
+    pub(super) heard: Option<Duration>,
     /// The voter list that is durable there.
-    config: u64,
+    pub(super) config: u64,
 }
 
 impl Leading {
@@ -67,7 +68,21 @@ impl Leading {
     }
 
     fn slave_of(&self, store: StoreId) -> Option<&Slave> {
+        if bugs::on("wiped_disk_votes") {
+            let voter = self.voters.iter().find(|v| v.store == store);
+            return self.slaves.values().find(|s| voter.is_some_and(|v| v.node == s.node));
+        }
         self.slaves.values().find(|s| s.store == store)
+    }
+
+    /// A planted bug's idea of a quorum: streams are counted, whoever is at their other end.
+    fn quorum_of_streams(&self, own: Offset) -> Offset {
+        let any = bugs::on("non_voter_counted");
+        let counts = |s: &&Slave| any || self.voters.iter().any(|v| v.store == s.store);
+        let mut held: Vec<_> = self.slaves.values().filter(counts).map(|s| s.durable).collect();
+        held.push(own);
+        held.sort_unstable_by(|a, b| b.cmp(a));
+        held.get(quorum(self.voters.len()) - 1).copied().unwrap_or_default()
     }
 
     /// The voters with the store under change in its node's place.
@@ -95,7 +110,11 @@ impl Replica {
         // group of one is its own and only quorum: nobody else can hold a lease.
         let released = group.released.next() == group.epoch && group.released > Epoch(0);
         let alone = view.newest().count() == 1 && group.replicas == 1;
-        let dispatch_from = if released || alone { self.now } else { self.now + LEASE + LEASE_DRIFT };
+        let dispatch_from = if released || alone || bugs::on("lease_not_outlived") {
+            self.now
+        } else {
+            self.now + LEASE + LEASE_DRIFT
+        };
         self.role = Role::Leading(Box::new(Leading {
             stage: Stage::Starting,
             since: self.now,
@@ -111,6 +130,13 @@ impl Replica {
         }));
         self.reason = None;
         self.act(Action::Bind);
+        if bugs::on("no_epoch_start") {
+            let end = self.log.end;
+            if let Some(leading) = self.leading() {
+                leading.start = Some(end);
+            }
+            return;
+        }
         self.act(Action::AppendEpochStart(group.epoch));
     }
 
@@ -166,7 +192,11 @@ impl Replica {
             return;
         }
         let Some(group_id) = self.identity.known.as_ref().map(|k| k.group_id) else { return };
-        let common = self.log.history.common(&hello.history);
+        let mut common = self.log.history.common(&hello.history);
+        if bugs::on("truncate_below_commit") {
+            let ends = self.log.history.ends().iter().rev().map(|(_, end)| *end);
+            common = ends.into_iter().find(|end| *end < common).unwrap_or_default();
+        }
         let base = self.log.base;
         let behind = common < base.offset;
         let truncate_to = if behind { base.offset } else { common };
@@ -183,9 +213,13 @@ impl Replica {
         };
         // A slave that promised less first promises, then dials again: this stream never counts.
         if hello.promised == promise {
-            let older: Vec<_> =
-                leading.slaves.iter().filter(|(_, s)| s.node == hello.node).map(|(c, _)| *c).collect();
-            leading.slaves.retain(|_, s| s.node != hello.node);
+            let older: Vec<_> = leading
+                .slaves
+                .iter()
+                .filter(|(_, s)| s.node == hello.node && !bugs::on("slave_counted_twice"))
+                .map(|(c, _)| *c)
+                .collect();
+            leading.slaves.retain(|_, s| s.node != hello.node || bugs::on("slave_counted_twice"));
             tracing::info!(node = %hello.node, from = %truncate_to, "Slave has connected");
             let (node, store, config) = (hello.node.clone(), hello.store, hello.config);
             leading.slaves.insert(connection, Slave { node, store, durable: Offset(0), heard: None, config });
@@ -265,14 +299,19 @@ impl Replica {
             if s == store { Some(durable) } else { leading.slave_of(s).map(|slave| slave.durable) }
         };
         let quorum = match leading.next_voters() {
+            _ if bugs::on("acknowledge_before_quorum") => durable,
+            _ if bugs::on("slave_counted_twice") || bugs::on("non_voter_counted") => {
+                leading.quorum_of_streams(durable)
+            }
+            Some(next) if bugs::on("voter_replaced_without_joint_quorum") => quorum_offset(&next, held),
             Some(next) => joint_offset(&leading.voters, &next, held),
             None => quorum_offset(&leading.voters, held),
         };
         let commit = quorum.min(end);
-        if commit < start || commit <= committed {
+        if commit < start && !bugs::on("old_epoch_commits_by_count") || commit <= committed {
             return;
         }
-        let first = leading.stage == Stage::Starting;
+        let first = leading.stage == Stage::Starting && commit >= start;
         self.committed = commit;
         self.act(Action::Commit(commit));
         if first {
@@ -321,6 +360,7 @@ impl Replica {
     pub fn may_dispatch(&self, now: Duration) -> bool {
         let Role::Leading(leading) = &self.role else { return false };
         let held = now.saturating_sub(self.quorum_heard(leading, now)) < LEASE;
+        let held = held || bugs::on("deposed_master_dispatches");
         leading.serving() && held && now >= leading.dispatch_from
     }
 

@@ -5,7 +5,7 @@ use crate::model::{Epoch, GroupId, Offset, Promise, StoreId, Voter};
 use super::History;
 
 /// A slave's first word.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hello {
     /// Its group; `None` for a blank store.
     pub group_id: Option<GroupId>,
@@ -49,7 +49,7 @@ pub struct Welcome {
 }
 
 /// A sign of life of the master.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Heartbeat {
     /// The master's monotonic clock in ns when it was sent.
     pub sent: u64,
@@ -62,7 +62,7 @@ pub struct Heartbeat {
 }
 
 /// A slave's answer; each speaks for all before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ack {
     /// Everything below is fsynced there.
     pub durable: Offset,

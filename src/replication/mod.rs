@@ -24,7 +24,7 @@ pub use frame::{Frame, decode_master, decode_slave};
 pub use history::History;
 pub use messages::{Ack, Heartbeat, Hello, Welcome};
 pub use peers::{PEER_EVENTS_MAX, PeerEvent, PeerOptions, Peers, ToSlave};
-pub use replica::{LogState, Replica, ReplicaSettings};
+pub use replica::{Ignored, LogState, Replica, ReplicaSettings, Timer};
 
 #[cfg(test)]
 mod tests;

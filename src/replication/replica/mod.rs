@@ -1,7 +1,12 @@
 //! The replica of one node: what it promised, whom it follows or leads, what is durable and committed.
 
+mod explore;
+
 use std::time::Duration;
 
+pub use explore::{Ignored, Timer};
+
+use crate::bugs;
 use crate::coordination::{GroupRecord, GroupState, Master, Member, MemberId, MemberRecord, View};
 use crate::model::{Claim, Epoch, Identity, Known, Offset, Position, Promise, StoreId};
 
@@ -44,7 +49,7 @@ const LACK_TIME: Duration = Duration::from_millis(500);
 const UNFIT_TIME: Duration = Duration::from_secs(10);
 
 /// What a replica knows of its log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LogState {
     /// Where it begins: first offset, and epoch of the record before.
     pub base: Position,
@@ -68,7 +73,7 @@ impl LogState {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Role {
     /// No master to follow.
     Idle,
@@ -77,7 +82,7 @@ pub(super) enum Role {
 }
 
 /// Why this node does not serve, as told in its member record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Reason {
     pub(super) text: String,
     /// Until when it excludes this node from being chosen; `None` if it does not.
@@ -85,7 +90,7 @@ pub(super) struct Reason {
 }
 
 /// One node's replica. See the module's documentation for how it is driven.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Replica {
     pub(super) settings: ReplicaSettings,
     pub(super) identity: Identity,
@@ -262,13 +267,19 @@ impl Replica {
     /// the log is fsynced, then the promise is durable, and only then is the position read and both are told.
     pub(super) fn make_promise(&mut self, to: Promise, known: Known) {
         assert!(to.epoch > self.identity.promise.epoch, "promise {to} after {}", self.identity.promise);
-        self.end_role(&format!("epoch {} has begun", to.epoch));
+        if !(bugs::on("lower_epoch_accepted") && matches!(self.role, Role::Following(_))) {
+            self.end_role(&format!("epoch {} has begun", to.epoch));
+        }
         self.act(Action::SyncLog);
         self.log.durable = self.log.end;
         self.identity.promise = to;
         self.identity.known = Some(known);
-        self.act(Action::SaveIdentity(Box::new(self.identity.clone())));
-        self.show_position();
+        if !bugs::on("promise_not_fsynced") {
+            self.act(Action::SaveIdentity(Box::new(self.identity.clone())));
+        }
+        if !bugs::on("position_read_before_promise") {
+            self.show_position();
+        }
         tracing::info!(epoch = %to.epoch, position = %self.shown, "promised");
     }
 
@@ -402,7 +413,10 @@ impl Replica {
         }
         match &self.role {
             Role::Leading(_) => false,
-            Role::Following(following) if following.standing => false,
+            Role::Following(following) if following.standing => {
+                bugs::on("suspicion_not_withdrawn")
+                    && self.published.as_ref().is_some_and(|p| p.suspects == group.epoch)
+            }
             _ => {
                 self.stood_in == group.epoch
                     || self.view.as_ref().is_some_and(|view| !view.master_present(group))
