@@ -3,7 +3,7 @@
 use crate::coordination::CoordinatorRequest;
 use crate::model::{Epoch, Offset, Record};
 use crate::replication::{Action, Event};
-use crate::storage::BatchBuilder;
+use crate::storage::{Batch, BatchBuilder};
 
 use super::NodeError;
 use super::core::Core;
@@ -33,7 +33,10 @@ impl Core {
             }
             Action::Append => {
                 if let Some(batch) = self.incoming.take() {
-                    self.append(batch);
+                    self.keep(&batch);
+                    // A slave has nothing better to do than to make it durable and say so.
+                    self.log.append_deferred(batch);
+                    self.log.write_deferred();
                 }
             }
             Action::AppendEpochStart(epoch) => return Some(self.append_epoch_start(epoch)),
@@ -94,11 +97,28 @@ impl Core {
     }
 
     /// Hands a batch to the log and to the slaves at the same moment.
-    pub(super) fn append(&mut self, batch: crate::storage::Batch) {
-        self.last = batch.last;
-        self.unapplied.push_back((batch.at, batch.bytes.clone()));
+    pub(super) fn append(&mut self, batch: Batch) {
+        self.keep(&batch);
         self.log.append(batch);
         self.peers.advance(self.log.end(), self.replica.committed());
+    }
+
+    /// Does the same, and writes a small batch while the slaves have it, unless the log has other work: there is
+    /// nothing else to do then.
+    pub(super) async fn append_last(&mut self, batch: Batch) {
+        self.keep(&batch);
+        self.log.append_deferred(batch);
+        self.peers.advance(self.log.end(), self.replica.committed());
+        self.step(Event::Appended(self.log.end())).await;
+        // The streams to the slaves come first.
+        tokio::task::yield_now().await;
+        self.log.write_deferred();
+    }
+
+    /// Keeps a batch that goes into the log until it is committed and applied.
+    fn keep(&mut self, batch: &Batch) {
+        self.last = batch.last;
+        self.unapplied.push_back((batch.at, batch.bytes.clone()));
     }
 
     /// Closes the client ports: clients are told nothing about what is open, its outcome is unknown.

@@ -21,6 +21,10 @@ use super::{NodeError, NodeParts, Request, Snapshot};
 
 /// How often time passes for the replica and the broker.
 const TICK: Duration = Duration::from_millis(20);
+/// A tick that comes so late says that the node was held up.
+const LATE_TICK: Duration = Duration::from_millis(100);
+/// From a socket to the node a frame takes so many turns of tasks, and some for good measure.
+const CATCH_UP_TURNS: usize = 8;
 /// How many submissions of sessions are taken in one round: enough for a full batch, few enough that durable offsets
 /// and acknowledgements never wait long.
 const ROUND_SUBMISSIONS: usize = 256;
@@ -186,7 +190,10 @@ impl Core {
             Some(event) = inputs.log.recv() => self.take_log(event).await,
             Some(event) = inputs.peers.recv() => self.take_peer(event).await,
             Some(event) = inputs.coordinator.recv() => self.take_coordinator(event).await,
-            _ = ticker.tick() => {
+            at = ticker.tick() => {
+                if at.elapsed() >= LATE_TICK {
+                    self.catch_up(inputs).await;
+                }
                 self.step(Event::Tick).await;
                 let (now, wall) = self.time();
                 self.broker.tick(now, wall);
@@ -200,6 +207,15 @@ impl Core {
             // Much is committed and not applied: go on with it, nothing needs to happen first.
             () = std::future::ready(()), if busy => {}
         }
+    }
+
+    /// The node was held up, by a slow disk or because the process was stopped: what the others said meanwhile comes
+    /// before any conclusion from their silence.
+    async fn catch_up(&mut self, inputs: &mut Inputs) {
+        for _ in 0..CATCH_UP_TURNS {
+            tokio::task::yield_now().await;
+        }
+        self.drain(inputs).await;
     }
 
     fn has_room(&self) -> bool {

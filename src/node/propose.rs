@@ -47,10 +47,11 @@ impl Core {
                 builder = BatchBuilder::new(self.log.end(), self.last, epoch);
             }
         }
-        if !builder.is_empty() {
-            self.append(builder.finish());
+        if builder.is_empty() {
+            self.step(Event::Appended(self.log.end())).await;
+        } else {
+            self.append_last(builder.finish()).await;
         }
-        self.step(Event::Appended(self.log.end())).await;
     }
 }
 

@@ -4,11 +4,11 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -18,7 +18,7 @@ use super::live::{History, Live, extend_history};
 use super::recovery::{self, Damage, Opened};
 use super::segment::{Origin, Segment};
 use super::sidecar::Sealed;
-use super::writer::{Command, Notify, Shared, Writer, write_sidecars};
+use super::writer::{self, Command, Notify, Shared, Writer, write_sidecars};
 use crate::env::{Disk, DiskLock};
 use crate::model::{Epoch, Offset, Position};
 
@@ -76,6 +76,7 @@ pub struct Log {
 pub(super) struct Inner {
     pub(super) shared: Arc<Shared>,
     front: Mutex<Front>,
+    writer: Arc<Mutex<Writer>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     _lock: DiskLock,
 }
@@ -90,6 +91,8 @@ pub(super) struct Front {
     /// The last batches: all that is not durable, and before it what fits into `tail_bytes`.
     tail: VecDeque<Batch>,
     tail_bytes: usize,
+    /// A batch that whoever appended it is about to write.
+    deferred: Option<Command>,
     /// Whether the log ends before damaged bytes.
     damaged: bool,
 }
@@ -140,6 +143,7 @@ impl Log {
             segments: RwLock::new(segments),
             durable: AtomicU64::new(written.0),
             syncs: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
             sealed: Mutex::new(sealed),
             failure: OnceLock::new(),
         });
@@ -151,29 +155,32 @@ impl Log {
             live,
             tail: VecDeque::new(),
             tail_bytes: 0,
+            deferred: None,
             damaged: damage.is_some(),
         };
         let writer = Writer {
             shared: shared.clone(),
-            receiver,
             notify,
             hint,
             active,
             written,
             hint_synced: Instant::now(),
+            took: Duration::ZERO,
         };
+        let writer = Arc::new(Mutex::new(writer));
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             thread::Builder::new()
                 .name(name.into())
                 .spawn(run)
                 .map_err(StorageError::io("start the threads of", dir))
         };
-        let sidecars = shared.clone();
+        let (sidecars, writing) = (shared.clone(), (shared.clone(), writer.clone()));
         let threads = vec![
-            spawn("log-writer", Box::new(move || writer.run()))?,
+            spawn("log-writer", Box::new(move || writer::run(&writing.0, &writing.1, &receiver)))?,
             spawn("log-sidecars", Box::new(move || write_sidecars(&sidecars, &finished)))?,
         ];
-        let inner = Inner { shared, front: Mutex::new(front), threads: Mutex::new(threads), _lock: lock };
+        let (front, threads) = (Mutex::new(front), Mutex::new(threads));
+        let inner = Inner { shared, front, writer, threads, _lock: lock };
         let log = Log { inner: Arc::new(inner) };
         let recovered = log.recovered(&log.front());
         Ok((log, Recovered { cut, created, damage, ..recovered }))
@@ -212,28 +219,37 @@ impl Log {
     /// damaged: writing it would destroy the log.
     pub fn append(&self, batch: Batch) {
         let mut front = self.front();
-        if batch.bytes.is_empty() || self.inner.shared.failure.get().is_some() {
-            return;
+        if let Some(write) = front.take(&self.inner.shared, batch) {
+            front.tell(&self.inner.shared, write);
         }
-        assert!(!front.damaged, "nothing is appended to a damaged log");
-        assert_eq!(batch.at, front.live.end(), "a batch begins where the log ends");
-        let previous = Header::parse(&batch.bytes).map(|header| header.previous);
-        assert_eq!(previous, Some(front.live.summary.last), "a batch continues the log's last record");
-        let segment_bytes = self.inner.shared.options.segment_bytes;
-        let mut rolls = Vec::new();
-        for record in records(batch.at, &batch.bytes) {
-            if front.live.is_full(&record, segment_bytes) {
-                let sealed = Arc::new(Sealed::new(front.live.roll()));
-                rolls.push(front.live.summary.origin);
-                front.seal(&self.inner.shared, sealed);
-            }
-            front.live.push(&record);
+    }
+
+    /// The same as [`Log::append`], for a caller that has nothing better to do than to wait for the disk: a small batch
+    /// is left for [`Log::write_deferred`] if nothing else is to be written and the disk is quick. That saves two
+    /// wake-ups before a confirmation. Whatever comes first, another append or the log's end, writes it too.
+    ///
+    /// # Panics
+    /// As [`Log::append`].
+    pub fn append_deferred(&self, batch: Batch) {
+        let mut front = self.front();
+        let Some(write) = front.take(&self.inner.shared, batch) else { return };
+        let idle = front.deferred.is_none() && self.inner.shared.waiting.load(Ordering::Acquire) == 0;
+        if idle && self.inner.writer.try_lock().is_ok_and(|writer| writer.is_quick(&write)) {
+            front.deferred = Some(write);
+        } else {
+            front.tell(&self.inner.shared, write);
         }
-        assert_eq!(front.live.end(), batch.end(), "a batch is whole records");
-        front.tail_bytes += batch.bytes.len();
-        front.tail.push_back(batch.clone());
-        front.trim(&self.inner.shared);
-        front.tell(Command::Write { batch, rolls });
+    }
+
+    /// Writes what [`Log::append_deferred`] has left, on this thread. Blocking I/O.
+    pub fn write_deferred(&self) {
+        let mut front = self.front();
+        let Some(write) = front.deferred.take() else { return };
+        // Nothing waits, so that the writer's thread is at rest, or about to be.
+        let mut writer = writer::lock(&self.inner.writer);
+        // What is appended meanwhile waits for the writer.
+        drop(front);
+        writer.work(write, || None);
     }
 
     /// Waits until everything appended so far is durable, and returns the end of it.
@@ -242,7 +258,7 @@ impl Log {
     /// [`StorageError::Failed`] when the log has failed, before or meanwhile.
     pub fn sync(&self) -> Result<Offset, StorageError> {
         let (reply, answer) = sync_channel(1);
-        self.front().tell(Command::Sync(reply));
+        self.front().tell(&self.inner.shared, Command::Sync(reply));
         self.wait(&answer)
     }
 
@@ -265,7 +281,7 @@ impl Log {
     pub fn truncate(&self, to: Offset) -> Result<Recovered, StorageError> {
         let mut front = self.front();
         let (reply, answer) = sync_channel(1);
-        front.tell(Command::Sync(reply));
+        front.tell(&self.inner.shared, Command::Sync(reply));
         self.wait(&answer)?;
         let segments = self.inner.shared.segments();
         let range = || StorageError::Range { at: to, base: segments[0].origin.base, end: front.live.end() };
@@ -299,7 +315,7 @@ impl Log {
         command: impl FnOnce(SyncSender<Result<Offset, StorageError>>) -> Command,
     ) -> Result<Recovered, StorageError> {
         let (reply, answer) = sync_channel(1);
-        front.tell(command(reply));
+        front.tell(&self.inner.shared, command(reply));
         self.wait(&answer)?;
         let first = self.inner.shared.segments()[0].origin.base;
         let kept = first..live.summary.origin.base;
@@ -313,9 +329,9 @@ impl Log {
 
     /// Lets go of the whole segments below `base`, soon.
     pub fn drop_below(&self, base: Offset) {
-        let front = self.front();
+        let mut front = self.front();
         self.inner.shared.sealed().retain(|_, sealed| sealed.end > base);
-        front.tell(Command::Drop { base });
+        front.tell(&self.inner.shared, Command::Drop { base });
     }
 
     /// First offset of the log.
@@ -470,10 +486,38 @@ impl Front {
         }
     }
 
-    fn tell(&self, command: Command) {
-        if let Some(sender) = &self.sender {
-            // Without a writer nothing is confirmed; whoever waits for an answer sees the channel close.
-            let _ = sender.send(command);
+    /// Lets the log end behind `batch` at once. Returns what is left to do, unless nothing is to be written.
+    fn take(&mut self, shared: &Shared, batch: Batch) -> Option<Command> {
+        if batch.bytes.is_empty() || shared.failure.get().is_some() {
+            return None;
+        }
+        assert!(!self.damaged, "nothing is appended to a damaged log");
+        assert_eq!(batch.at, self.live.end(), "a batch begins where the log ends");
+        let previous = Header::parse(&batch.bytes).map(|header| header.previous);
+        assert_eq!(previous, Some(self.live.summary.last), "a batch continues the log's last record");
+        let mut rolls = Vec::new();
+        for record in records(batch.at, &batch.bytes) {
+            if self.live.is_full(&record, shared.options.segment_bytes) {
+                let sealed = Arc::new(Sealed::new(self.live.roll()));
+                rolls.push(self.live.summary.origin);
+                self.seal(shared, sealed);
+            }
+            self.live.push(&record);
+        }
+        assert_eq!(self.live.end(), batch.end(), "a batch is whole records");
+        self.tail_bytes += batch.bytes.len();
+        self.tail.push_back(batch.clone());
+        self.trim(shared);
+        Some(Command::Write { batch, rolls })
+    }
+
+    fn tell(&mut self, shared: &Shared, command: Command) {
+        for command in self.deferred.take().into_iter().chain([command]) {
+            if let Some(sender) = &self.sender {
+                shared.waiting.fetch_add(1, Ordering::AcqRel);
+                // Without a writer nothing is confirmed; whoever waits for an answer sees the channel close.
+                let _ = sender.send(command);
+            }
         }
     }
 
@@ -513,6 +557,9 @@ impl Front {
 impl Drop for Inner {
     fn drop(&mut self) {
         let front = self.front.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(write) = front.deferred.take() {
+            front.tell(&self.shared, write);
+        }
         (front.sender, front.sealer) = (None, None);
         for thread in self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
             // A log let go of by `notify` itself ends without waiting for its own thread.

@@ -3,6 +3,7 @@
 use std::io;
 
 use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
 use tokio::net::tcp::ReadHalf;
 use tokio::time::Instant;
 
@@ -58,22 +59,17 @@ impl Input {
     /// # Errors
     /// The other side has closed, or the socket has failed: the connection is over.
     pub(super) async fn read(&mut self, reader: &mut ReadHalf<'_>) -> io::Result<()> {
-        loop {
-            reader.readable().await?;
-            self.buffer.reserve(self.read_bytes);
-            match reader.try_read_buf(&mut self.buffer) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => {
-                    if count >= self.read_bytes && self.settled {
-                        self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
-                    }
-                    self.heard = Instant::now();
-                    return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
+        reader.readable().await?;
+        self.buffer.reserve(self.read_bytes);
+        let count = reader.read_buf(&mut self.buffer).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        if count >= self.read_bytes && self.settled {
+            self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
+        }
+        self.heard = Instant::now();
+        Ok(())
     }
 
     /// The next frame that has arrived whole.

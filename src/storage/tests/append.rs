@@ -209,3 +209,87 @@ fn two_cannot_have_the_log_open() {
     drop(log);
     open().unwrap();
 }
+
+/// Appends one message and leaves the writing to whoever comes next.
+fn defer(log: &mut Fixture, sequence: u64) -> Batch {
+    let mut builder = BatchBuilder::new(log.at, log.last, log.epoch);
+    builder.push(&record(1, sequence, 50), false);
+    let batch = builder.finish();
+    (log.at, log.last) = (batch.end(), batch.last);
+    log.log.append_deferred(batch.clone());
+    batch
+}
+
+#[test]
+fn a_small_batch_is_durable_when_its_appender_has_written_it_to_a_quick_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = Fixture::open(dir.path(), LogOptions::default());
+    // A disk that was slow the last time leaves the batch to the thread; no disk is slow a thousand times.
+    let at_once = |n| {
+        let batch = defer(&mut log, n);
+        assert_eq!(log.log.read(batch.at, 1).unwrap(), batch.bytes);
+        log.log.write_deferred();
+        let at_once = log.log.durable() == batch.end();
+        assert_eq!(log.log.sync().unwrap(), batch.end());
+        assert_eq!(log.events.try_recv(), Ok(LogEvent::Durable(batch.end())));
+        at_once
+    };
+    assert!((1..=1000).any(at_once));
+    log.log.write_deferred();
+    assert!(log.events.try_recv().is_err(), "nothing was left to be written");
+}
+
+#[test]
+fn a_deferred_batch_is_written_before_whatever_comes_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = Fixture::open(dir.path(), LogOptions::default());
+    let mut all = Vec::new();
+    for n in 0..10 {
+        all.extend(defer(&mut log, 4 * n + 1).bytes);
+        all.extend(defer(&mut log, 4 * n + 2).bytes);
+        all.extend(log.send(4 * n + 3, 60).bytes);
+        log.log.write_deferred();
+        all.extend(defer(&mut log, 4 * n + 4).bytes);
+        assert_eq!(log.log.sync().unwrap(), log.at);
+    }
+    all.extend(defer(&mut log, 41).bytes);
+    drop(log);
+    let again = Fixture::open(dir.path(), LogOptions::default());
+    assert_eq!((again.opened.cut, again.opened.damage.clone()), (0, None));
+    assert_eq!(again.all(), all);
+}
+
+#[test]
+fn a_deferred_batch_that_is_truncated_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = Fixture::open(dir.path(), LogOptions::default());
+    let kept = log.send(1, 50);
+    defer(&mut log, 2);
+    log.log.truncate(kept.end()).unwrap();
+    log.log.write_deferred();
+    assert_eq!((log.log.end(), log.log.durable()), (kept.end(), kept.end()));
+}
+
+#[test]
+fn two_threads_that_append_and_write_leave_one_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = Fixture::open(dir.path(), SMALL);
+    let other = log.log.clone();
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    let writer = thread::spawn(move || {
+        while end.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            other.write_deferred();
+            thread::yield_now();
+        }
+    });
+    for n in 1..=500 {
+        if n % 3 == 0 { drop(log.send(n, 40)) } else { drop(defer(&mut log, n)) }
+    }
+    drop(ended);
+    writer.join().unwrap();
+    assert_eq!(log.log.sync().unwrap(), log.at);
+    let all = log.all();
+    verify(Offset(0), 0, &all).unwrap();
+    drop(log);
+    assert_eq!(Fixture::open(dir.path(), SMALL).all(), all);
+}
