@@ -16,7 +16,7 @@ use super::StorageError;
 use super::format::Batch;
 use super::hint::Hint;
 use super::log::{LogEvent, LogOptions};
-use super::segment::{Origin, Segment};
+use super::segment::{Origin, Segment, Space};
 use super::sidecar::{Sealed, Sidecar};
 use crate::env::Disk;
 use crate::model::Offset;
@@ -40,6 +40,8 @@ pub(super) struct Shared {
     pub(super) durable: AtomicU64,
     /// How often records were synced.
     pub(super) syncs: AtomicU64,
+    /// The reserve; none for a log that keeps none.
+    pub(super) space: OnceLock<Arc<Space>>,
     /// Why the log has failed; set once.
     pub(super) failure: OnceLock<String>,
 }
@@ -189,7 +191,11 @@ impl Writer {
 
     fn create(&mut self, origin: Origin) -> Result<(), StorageError> {
         let Shared { disk, dir, options, segments, .. } = &*self.shared;
-        let segment = Arc::new(Segment::create(disk.as_ref(), dir, origin, options.segment_bytes)?);
+        let segment = match self.shared.space.get() {
+            Some(space) => space.segment(origin)?,
+            None => Segment::create(disk.as_ref(), dir, origin, options.segment_bytes)?,
+        };
+        let segment = Arc::new(segment);
         self.active = segment.clone();
         segments.write().unwrap_or_else(PoisonError::into_inner).push(segment);
         Ok(())
