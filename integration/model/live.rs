@@ -11,11 +11,11 @@ use std::sync::Mutex;
 
 use quorate::coordination::GroupState;
 use quorate::model::quorum;
-use quorate::replication::Timer;
+use quorate::replication::{Ack, ConnectionId, Timer};
 
 use super::bounds::Bounds;
 use super::steps::Step;
-use super::world::{Used, World};
+use super::world::{Node, Used, World};
 
 /// What remains broken when nothing breaks any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,10 +66,12 @@ impl World {
 
     pub(super) fn become_calm(&mut self, calm: Calm) {
         self.used.calm = Some(calm);
+        // What has been sent by a node that is away, or on a connection that is lost, has arrived before or never will.
         if let Calm::Without(n) = calm {
-            // What it has sent has arrived before, or never will.
-            let node = self.node(n);
-            (node.writing, node.late) = (None, None);
+            self.node(n).writing = None;
+        }
+        for n in self.ids().filter(|n| self.nodes[*n].late.is_some()).collect::<Vec<_>>() {
+            self.node(n).late = None;
         }
     }
 
@@ -93,6 +95,20 @@ impl World {
 
     fn streams_to(&self, n: usize, m: usize) -> bool {
         self.nodes[n].link.as_ref().is_some_and(|l| l.master == m && l.standing && l.open)
+    }
+
+    /// Whether another sign of life would renew the lease or tell the slave something; they never end by themselves.
+    fn heartbeat_tells(&self, n: usize) -> bool {
+        let node = &self.nodes[n];
+        let Some(link) = node.link.as_ref().filter(|link| link.beat.is_none() && link.ack.is_none()) else {
+            return false;
+        };
+        let master = &self.nodes[link.master];
+        let now = Ack { heard: self.now().as_nanos() as u64, ..Ack::default() };
+        let config = |node: &Node| node.disk.identity.known.as_ref().map(|k| k.config);
+        master.replica.is_news(ConnectionId(link.connection), &now)
+            || master.replica.committed() > node.replica.committed()
+            || config(master) > config(node)
     }
 
     /// Whether the group serves with everybody who is there: in step, voting, and no election due.
@@ -158,6 +174,9 @@ impl Bounds {
         if let Some(away) = w.away() {
             out.retain(|step| !w.needs(*step, away));
         }
+        if self.leases {
+            out.retain(|step| !matches!(step, Step::Heartbeat(n) if !w.heartbeat_tells(*n)));
+        }
         if let Some(first) = out.iter().position(|step| self.after(w, *step).is_some()) {
             if self.orderly {
                 *out = vec![out[first]];
@@ -172,7 +191,8 @@ impl Bounds {
             out.push(Step::Depart(away));
         }
         out.push(Step::Reap);
-        if self.leases && w.used.time < 4 {
+        // Leases only delay dispatch: when they run out is no choice, so that the count of such moments stays small.
+        if self.leases && w.used.time < 4 && out.iter().all(|step| self.after(w, *step).is_none()) {
             out.push(Step::Time);
         }
     }

@@ -1,7 +1,7 @@
 //! The protocol, explored: every reachable state of small worlds whose nodes are the shipped replicas.
 //!
 //! `QUORATE_MODEL='core epochs=4'` explores one world with other bounds, `QUORATE_MODEL=large`
-//! the larger ones; `QUORATE_MODEL_SECONDS` says for how long each. scripts/long model and planted-bugs use it.
+//! the larger ones; `QUORATE_MODEL_SECONDS` says for how long each. scripts/long model and bugs use it.
 
 mod bounds;
 mod live;
@@ -151,6 +151,15 @@ fn every_reachable_state_of_small_worlds_keeps_the_invariants() {
     assert!(failed.is_empty(), "{failed:?}");
 }
 
+#[test]
+fn a_group_that_may_not_elect_again_is_found_to_be_stuck() {
+    let suspects = bounds::worlds().into_iter().find(|bounds| bounds.name == "live-suspects").unwrap();
+    let bounds = Bounds { cuts: 0, epochs: 1, further: 0, ..suspects };
+    let outcome = explore(bounds, bounds.start(), Duration::from_secs(60));
+    let rules: Vec<_> = outcome.broken.iter().map(|(rule, _)| *rule).collect();
+    assert_eq!(rules, ["a healed group can be reached"]);
+}
+
 #[cfg(bugs)]
 #[test]
 fn every_planted_bug_yields_a_counterexample() {
@@ -163,9 +172,11 @@ fn every_planted_bug_yields_a_counterexample() {
         quorate::bugs::plant(bug);
         let outcome = explore(bounds, start, Duration::from_secs(60));
         quorate::bugs::plant("");
-        let rule = outcome.broken.first().map_or("NOT CAUGHT", |(rule, _)| rule);
-        let (states, seconds) = (outcome.states, outcome.seconds);
-        eprintln!("{bug:36} {:14} {states:>9} states {seconds:>5.1} s: {rule}", bounds.name);
+        let (states, seconds, world) = (outcome.states, outcome.seconds, bounds.name);
+        crate::harness::publish(&match outcome.broken.first() {
+            Some((rule, _)) => format!("{bug}: model, {world}, {rule}, {states} states, {seconds:.1} s"),
+            None => format!("{bug}: NOT CAUGHT by the model in {world}, {states} states, {seconds:.1} s"),
+        });
         if let Some((_, story)) = outcome.broken.first().filter(|_| !wish.is_empty()) {
             eprintln!("{story}");
         }

@@ -1,4 +1,8 @@
 //! What must hold in every state, and what must be reached.
+//!
+//! Most invariants are checked where something happens (`shell`), against the truth on all disks, and leave a bit in the
+//! state; properties read the bits. L7 and R2 to R4 speak of bytes, which these logs do not have: they are the matter of
+//! the other layers.
 
 use stateright::Property;
 
@@ -20,6 +24,7 @@ pub(super) const R1: u32 = 512;
 pub(super) const FATAL: u32 = 1024;
 pub(super) const PANIC: u32 = 2048;
 pub(super) const HIDDEN: u32 = 4096;
+pub(super) const L6: u32 = 8192;
 
 /// All properties of a world.
 pub(super) fn properties(bounds: &Bounds) -> Vec<Property<Explored>> {
@@ -36,6 +41,10 @@ pub(super) fn properties(bounds: &Bounds) -> Vec<Property<Explored>> {
         Property::always("L3 one history", |_, w: &World| w.broken & L3 == 0),
         Property::always("L4 older epochs commit under the current one", |_, w: &World| w.broken & L4 == 0),
         Property::always("L5 nothing committed is cut", |_, w: &World| w.broken & L5 == 0),
+        Property::always(
+            "L6 a new store votes when all that was committed is safe with it",
+            |_, w: &World| w.broken & L6 == 0,
+        ),
         Property::always("R1 only the committed is visible", |_, w: &World| w.broken & R1 == 0),
         Property::always("no node stops for good", |_, w: &World| w.broken & FATAL == 0),
         Property::always("no assertion fails", |_, w: &World| w.broken & PANIC == 0),

@@ -186,7 +186,7 @@ impl Bounds {
         {
             out.push(Step::Bump);
         }
-        if self.leases && w.used.time < 2 {
+        if self.leases && !self.live && w.used.time < 2 {
             out.push(Step::Time);
         }
         if self.linger {
