@@ -8,6 +8,10 @@
     reason = "a test that cannot go on stops, and says what it measured"
 )]
 
+/// What the broker runs with; states of the model are many small values.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod backlog;
 mod cleaning;
 mod coordination;
@@ -17,6 +21,7 @@ mod handover;
 mod harness;
 mod limits;
 mod misconfig;
+mod model;
 mod seeds;
 mod start;
 mod tidy;

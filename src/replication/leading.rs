@@ -41,6 +41,9 @@ pub(super) struct Leading {
     /// Not before then, so that every older lease has run out.
     pub(super) dispatch_from: Duration,
     dispatching: bool,
+    /// Why this mastership is being given away, with the epoch whose lease was released for it. It is, until it has
+    /// ended: nothing is dispatched any more, so a write that was lost must be followed by another.
+    leaving: Option<(Epoch, String)>,
     pub(super) heartbeat_at: Duration,
 }
 
@@ -128,6 +131,7 @@ impl Replica {
             change: None,
             dispatch_from,
             dispatching: false,
+            leaving: None,
             heartbeat_at: Duration::ZERO,
         }));
         self.reason = None;
@@ -172,13 +176,22 @@ impl Replica {
     /// Gives the mastership away: dispatch stops first, so the next master need not wait for the lease.
     pub(super) fn step_down(&mut self, why: &str) {
         let epoch = self.identity.promise.epoch;
-        let Some(leading) = self.leading() else { return };
+        let Some(leading) = self.leading().filter(|leading| leading.leaving.is_none()) else { return };
         let held_lease = leading.dispatching;
         leading.dispatching = false;
         leading.dispatch_from = Duration::MAX;
+        leading.leaving = Some((if held_lease { epoch } else { Epoch(0) }, why.to_owned()));
         self.act(Action::AllowDispatch(false));
-        self.unfit(why.to_owned());
-        self.bump(if held_lease { epoch } else { Epoch(0) }, why);
+        self.leave();
+    }
+
+    /// Asks for another master, as often as it takes, one write at a time.
+    fn leave(&mut self) {
+        let leaving = self.leading().and_then(|leading| leading.leaving.clone());
+        if let Some((released, why)) = leaving.filter(|_| !self.writing()) {
+            self.unfit(why.clone());
+            self.bump(released, &why);
+        }
     }
 
     fn bump(&mut self, released: Epoch, why: &str) {
@@ -347,6 +360,7 @@ impl Replica {
         }
         self.hold_lease();
         self.watch_quorum();
+        self.leave();
         self.change_voters();
     }
 
