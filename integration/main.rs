@@ -8,10 +8,9 @@
     reason = "a test that cannot go on stops, and says what it measured"
 )]
 
-mod backlog;
-mod cleaning;
 mod coordination;
 mod dependencies;
+mod endurance;
 mod failover;
 mod handover;
 mod harness;
