@@ -2,3 +2,4 @@
 
 mod backlog;
 mod cleaning;
+mod sifting;

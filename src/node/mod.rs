@@ -12,6 +12,7 @@ mod propose;
 mod reads;
 mod snapshot;
 mod status;
+mod weights;
 
 use std::sync::Arc;
 

@@ -30,4 +30,4 @@ pub use recovery::Damage;
 pub use scrub::VerifyReport;
 pub use sidecar::{Finished, Held};
 pub use store::Store;
-pub use window::{Loaded, WindowRequest};
+pub use window::{Loaded, WeightRequest, WindowRequest};
