@@ -12,10 +12,9 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-mod backlog;
-mod cleaning;
 mod coordination;
 mod dependencies;
+mod endurance;
 mod failover;
 mod handover;
 mod harness;

@@ -11,6 +11,7 @@ pub(crate) mod ports;
 pub(crate) mod python;
 pub(crate) mod stomp;
 pub(crate) mod stores;
+pub(crate) mod usage;
 pub(crate) mod wait;
 
 pub(crate) use wait::eventually;

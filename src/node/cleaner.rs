@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use crate::model::{Offset, Record, Sequence};
 use crate::replication::Event;
-use crate::state::State;
-use crate::storage::{BatchBuilder, Finished, Held, Loaded, StorageError, WindowRequest};
+use crate::storage::{BatchBuilder, Finished, Loaded, StorageError, WindowRequest};
 
 use super::core::Core;
 use super::reads::Reader;
@@ -16,8 +15,10 @@ use super::reads::Reader;
 /// The log may be so many times what is alive in it, and so many segments longer.
 const LIVE_FACTOR: u64 = 2;
 const SEGMENTS_FREE: u64 = 3;
-/// How often the need for cleaning is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often the need for cleaning is looked at, and for how large a part of the time at most: with many destinations a
+/// look takes long.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_PART: u32 = 50;
 /// What is moved at once, and the pause after it: at most some 50 MiB/s beside the live traffic.
 const MOVE_BYTES: usize = 256 << 10;
 const MOVE_ENTRIES: usize = 1024;
@@ -46,6 +47,8 @@ pub(super) struct Moving {
     /// Index into `stretch.held`, and the next sequence there.
     at: usize,
     next: u64,
+    /// The highest sequence that is being read, or was.
+    asked: u64,
     reading: bool,
     resume_at: Duration,
 }
@@ -82,9 +85,8 @@ impl Core {
             return;
         }
         self.cleaner_looks_at = now + LOOK_EVERY;
-        let finished = self.log.finished();
-        let Some(oldest) = finished.first().cloned() else { return };
-        let length = self.log.end().0 - oldest.base.0;
+        let (base, end) = (self.log.base().0, self.log.end().0);
+        let length = end.saturating_sub(base);
         // While producers are held, all that is dead is in the way.
         let pressed = self.space.held.is_some();
         let (factor, free) = if pressed { (1, 1) } else { (LIVE_FACTOR, SEGMENTS_FREE) };
@@ -92,25 +94,31 @@ impl Core {
         if length <= spare {
             return;
         }
-        let state = self.broker.state();
-        let live: u64 = finished.iter().flat_map(|f| &f.held).map(|held| live_bytes(state, held)).sum();
+        let finished = self.log.finished();
+        let live = self.live_bytes(&finished);
         // Slaves that are attached read on from where they are; the base never passes them.
-        let attached = self.read_by_slaves().unwrap_or(oldest.end);
-        let moved: u64 = oldest.held.iter().map(|held| live_bytes(state, held)).sum();
-        if pressed && moved > self.log.guaranteed() / 2 {
-            return;
+        let attached = self.read_by_slaves().unwrap_or(Offset(u64::MAX));
+        let needed = length > factor * live + spare;
+        match finished.first().cloned() {
+            Some(oldest) if needed && oldest.end <= self.applied.offset.min(attached) => {
+                // What is moved under pressure comes out of the reserve.
+                let moved = self.live_bytes(std::slice::from_ref(&oldest));
+                if pressed && moved > self.log.guaranteed() / 2 {
+                    return;
+                }
+                let end = oldest.end;
+                tracing::debug!(base, %end, live, length, "cleaning the oldest end of the log");
+                let next = oldest.held.first().map_or(0, |held| held.first);
+                let (at, asked, reading, resume_at) = (0, 0, false, Duration::ZERO);
+                let stretch = oldest;
+                self.cleaner = Cleaner::Moving(Moving { stretch, at, next, asked, reading, resume_at });
+            }
+            _ if !needed => self.weigh_next(&finished),
+            _ => {}
         }
-        if length > factor * live + spare && oldest.end <= self.applied.offset.min(attached) {
-            tracing::debug!(base = %oldest.base, end = %oldest.end, live, length, "cleaning the oldest end of the log");
-            let next = oldest.held.first().map_or(0, |held| held.first);
-            self.cleaner = Cleaner::Moving(Moving {
-                stretch: oldest,
-                at: 0,
-                next,
-                reading: false,
-                resume_at: Duration::ZERO,
-            });
-        }
+        let now = self.clock.now();
+        let took = now.saturating_sub(self.cleaner_looks_at.saturating_sub(LOOK_EVERY));
+        self.cleaner_looks_at = now + LOOK_EVERY.max(took * LOOK_PART);
     }
 
     /// Asks for the next live messages of the stretch.
@@ -131,6 +139,9 @@ impl Core {
                 continue;
             }
             moving.reading = true;
+            // With fewer ranges than one read takes, these are all that there are.
+            let all = ranges.len() < RANGES_MAX;
+            moving.asked = ranges.last().filter(|_| !all).map_or(held.last, |(_, last)| *last);
             let request = WindowRequest {
                 destination: held.destination,
                 ranges,
@@ -162,8 +173,8 @@ impl Core {
             }
         };
         let Some(last) = loaded.last() else {
-            // What is unsettled there stands in a later part of the log.
-            moving.next = held.last + 1;
+            // What was asked for stands in a later part of the log.
+            moving.next = moving.asked + 1;
             return;
         };
         moving.next = last.sequence.0 + 1;
@@ -218,11 +229,4 @@ impl Core {
             self.step(Event::Rebased(origin.0, origin.1)).await;
         }
     }
-}
-
-/// About how many bytes of a stretch's messages are alive: exact where all are of one size.
-fn live_bytes(state: &State, held: &Held) -> u64 {
-    let Some(it) = state.destination(held.destination) else { return 0 };
-    let live = it.live_between(held.first, held.last).min(held.count);
-    (u128::from(held.bytes) * u128::from(live) / u128::from(held.count.max(1))) as u64
 }

@@ -79,6 +79,7 @@ pub(super) struct Core {
     pub(super) cleaner: super::cleaner::Cleaner,
     /// When the cleaner looks again.
     pub(super) cleaner_looks_at: Duration,
+    pub(super) weights: super::weights::Weights,
     /// A committed base, and the end of the record that said it, until that is durable here.
     pub(super) base_waiting: Option<(Offset, Offset)>,
     pub(super) segment_bytes: u64,
@@ -128,6 +129,7 @@ impl Core {
             open_group: Vec::new(),
             cleaner: super::cleaner::Cleaner::default(),
             cleaner_looks_at: Duration::ZERO,
+            weights: super::weights::Weights::default(),
             base_waiting: None,
             segment_bytes: parts.segment_bytes,
             space: super::space::Space::default(),
@@ -248,12 +250,13 @@ impl Core {
 
     async fn take_read(&mut self, done: ReadDone) {
         self.reads.done();
-        match done.reader {
-            Reader::Cleaner => self.moved(done.result).await,
-            Reader::Broker(read) => {
+        match done {
+            ReadDone::Weight(base, result) => self.weighed(base, result),
+            ReadDone::Window(Reader::Cleaner, result) => self.moved(result).await,
+            ReadDone::Window(Reader::Broker(read), result) => {
                 let loaded =
                     |it: crate::storage::Loaded| Loaded { sequence: it.sequence, message: it.message };
-                let result = done.result.map(|all| all.into_iter().map(loaded).collect());
+                let result = result.map(|all| all.into_iter().map(loaded).collect());
                 self.broker.loaded(read, result.map_err(|e| e.to_string()));
             }
         }

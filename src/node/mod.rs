@@ -13,6 +13,7 @@ mod reads;
 mod snapshot;
 mod space;
 mod status;
+mod weights;
 
 use std::sync::Arc;
 

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use tokio::sync::mpsc;
 
 use crate::broker::ReadId;
-use crate::storage::{Loaded, Log, StorageError, WindowRequest};
+use crate::model::Offset;
+use crate::storage::{Loaded, Log, StorageError, WeightRequest, WindowRequest};
 
 /// Reads at the same time: enough to hide a disk's latency, few enough to leave it to the writer.
 const READS_MAX: usize = 4;
@@ -20,9 +21,17 @@ pub(super) enum Reader {
 }
 
 /// A read's answer.
-pub(super) struct ReadDone {
-    pub(super) reader: Reader,
-    pub(super) result: Result<Vec<Loaded>, StorageError>,
+pub(super) enum ReadDone {
+    /// The messages of a window.
+    Window(Reader, Result<Vec<Loaded>, StorageError>),
+    /// What is alive in the stretch that begins here, in bytes.
+    Weight(Offset, Result<u64, StorageError>),
+}
+
+/// What waits for a thread.
+enum Work {
+    Window(Reader, WindowRequest),
+    Weight(WeightRequest),
 }
 
 /// Passes reads to a small number of threads. What waits is bounded by who asks: one read for each cursor.
@@ -30,7 +39,7 @@ pub(super) struct Reads {
     log: Log,
     done: mpsc::UnboundedSender<ReadDone>,
     running: usize,
-    waiting: VecDeque<(Reader, WindowRequest)>,
+    waiting: VecDeque<Work>,
 }
 
 impl Reads {
@@ -41,7 +50,13 @@ impl Reads {
 
     /// Asks for messages.
     pub(super) fn ask(&mut self, reader: Reader, request: WindowRequest) {
-        self.waiting.push_back((reader, request));
+        self.waiting.push_back(Work::Window(reader, request));
+        self.start();
+    }
+
+    /// Asks how much of a stretch is alive.
+    pub(super) fn weigh(&mut self, request: WeightRequest) {
+        self.waiting.push_back(Work::Weight(request));
         self.start();
     }
 
@@ -53,13 +68,17 @@ impl Reads {
 
     fn start(&mut self) {
         while self.running < READS_MAX
-            && let Some((reader, request)) = self.waiting.pop_front()
+            && let Some(work) = self.waiting.pop_front()
         {
             self.running += 1;
             let (log, done) = (self.log.clone(), self.done.clone());
             tokio::task::spawn_blocking(move || {
+                let answer = match work {
+                    Work::Window(reader, request) => ReadDone::Window(reader, read(&log, reader, request)),
+                    Work::Weight(request) => ReadDone::Weight(request.base, log.weigh(&request)),
+                };
                 // The node may have ended meanwhile.
-                let _ = done.send(ReadDone { reader, result: read(&log, reader, request) });
+                let _ = done.send(answer);
             });
         }
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::format::RecordView;
 use super::segment::Origin;
 use super::sidecar::Held;
-use super::window::Window;
+use super::window::Seeker;
 use crate::model::{DestinationId, Epoch, Offset, RecordKind};
 
 /// `(epoch, end of its last record)`, ascending.
@@ -61,10 +61,10 @@ impl Entries {
         of.insert((entry.sequence, entry.start), entry);
     }
 
-    /// Adds to `window` what it wants of these entries.
-    pub(super) fn collect(&self, destination: DestinationId, window: &mut Window<'_>) {
+    /// Offers to `window` what it wants of these entries.
+    pub(super) fn collect<'a>(&self, destination: DestinationId, window: &mut impl Seeker<'a>) {
         let Some(entries) = self.by_destination.get(&destination) else { return };
-        for &(first, last) in window.ranges {
+        for &(first, last) in window.ranges() {
             for entry in entries.range((first, Offset(0))..=(last, Offset(u64::MAX))).map(|(_, entry)| entry)
             {
                 if !window.offer(*entry) {

@@ -31,4 +31,4 @@ pub use scrub::VerifyReport;
 pub use segment::{Shortage, SpaceOptions};
 pub use sidecar::{Finished, Held};
 pub use store::Store;
-pub use window::{Loaded, WindowRequest};
+pub use window::{Loaded, WeightRequest, WindowRequest};

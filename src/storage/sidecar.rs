@@ -15,7 +15,7 @@ use super::StorageError;
 use super::live::{Entries, Entry, History, Summary};
 use super::log::Log;
 use super::segment::Origin;
-use super::window::Window;
+use super::window::Seeker;
 use crate::env::{Disk, DiskFile};
 use crate::model::{DestinationId, Epoch, Offset};
 
@@ -140,10 +140,10 @@ impl Sealed {
     }
 
     /// Offers to `window` what it wants of this segment.
-    pub(super) fn collect(
+    pub(super) fn collect<'a>(
         &self,
         destination: DestinationId,
-        window: &mut Window<'_>,
+        window: &mut impl Seeker<'a>,
     ) -> Result<(), Unreadable> {
         match &self.places {
             Places::Memory(entries) => {
@@ -266,12 +266,16 @@ impl Sidecar {
         self.directory.get(found)
     }
 
-    fn collect(&self, destination: DestinationId, window: &mut Window<'_>) -> Result<(), Unreadable> {
+    fn collect<'a>(
+        &self,
+        destination: DestinationId,
+        window: &mut impl Seeker<'a>,
+    ) -> Result<(), Unreadable> {
         let Some(of) = self.directory(destination) else { return Ok(()) };
         let (index, end) = (of.index, of.index + of.count);
         let mut number = u64::MAX;
         let mut block = Vec::new();
-        for &(first, last) in window.ranges {
+        for &(first, last) in window.ranges() {
             if last < of.first || first > of.last {
                 continue;
             }
@@ -279,19 +283,23 @@ impl Sidecar {
             let before =
                 self.blocks.partition_point(|b| (b.destination, b.sequence) < (destination, first)) as u64;
             let mut at = index.max(before.saturating_sub(1) * BLOCK_ENTRIES);
-            while at < end {
+            'range: while at < end {
                 if number != at / BLOCK_ENTRIES {
                     number = at / BLOCK_ENTRIES;
                     block = self.block(number)?;
                 }
-                let entry = block[(at % BLOCK_ENTRIES) as usize];
-                at += 1;
-                if entry.sequence > last {
-                    break;
+                let until = (end - number * BLOCK_ENTRIES).min(BLOCK_ENTRIES) as usize;
+                // All of one destination from here, so they ascend.
+                let here = &block[(at % BLOCK_ENTRIES) as usize..until.min(block.len())];
+                for entry in &here[here.partition_point(|entry| entry.sequence < first)..] {
+                    if entry.sequence > last {
+                        break 'range;
+                    }
+                    if !window.offer(*entry) {
+                        return Ok(());
+                    }
                 }
-                if entry.sequence >= first && !window.offer(entry) {
-                    return Ok(());
-                }
+                at = (number + 1) * BLOCK_ENTRIES;
             }
         }
         Ok(())

@@ -1,5 +1,5 @@
 //! Reading a window of a destination's messages: from the sidecars which and where, then the messages themselves with
-//! few large reads.
+//! few large reads. And counting how much of a finished stretch is alive, from the sidecars alone.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,19 +41,30 @@ pub struct Loaded {
     pub message: Message,
 }
 
+/// Who looks for entries of one destination.
+pub(super) trait Seeker<'a> {
+    /// Wanted sequences: ascending and disjoint inclusive ranges.
+    fn ranges(&self) -> &'a [(u64, u64)];
+
+    /// Takes a wanted entry; entries of one source come in ascending order. False: no further one of this source can
+    /// be of use.
+    fn offer(&mut self, entry: Entry) -> bool;
+}
+
 /// The lowest wanted entries found so far.
 pub(super) struct Window<'a> {
-    /// Wanted sequences: ascending and disjoint inclusive ranges.
-    pub(super) ranges: &'a [(u64, u64)],
+    ranges: &'a [(u64, u64)],
     below: Offset,
     entries_max: usize,
     found: BTreeMap<u64, Entry>,
 }
 
-impl Window<'_> {
-    /// Takes a wanted entry; entries of one source come in ascending order. False: no further one of this source can
-    /// be of use.
-    pub(super) fn offer(&mut self, entry: Entry) -> bool {
+impl<'a> Seeker<'a> for Window<'a> {
+    fn ranges(&self) -> &'a [(u64, u64)] {
+        self.ranges
+    }
+
+    fn offer(&mut self, entry: Entry) -> bool {
         if entry.end() > self.below {
             return true;
         }
@@ -70,7 +81,9 @@ impl Window<'_> {
         }
         true
     }
+}
 
+impl Window<'_> {
     /// Whether nothing from `sequence` on has a place any more.
     fn is_full_below(&self, sequence: u64) -> bool {
         let highest = self.found.last_key_value().map(|(highest, _)| *highest);
@@ -126,15 +139,26 @@ impl Log {
             if window.is_full_below(first) {
                 break;
             }
-            if sealed.collect(destination, &mut window).is_err() {
-                let rebuilt = self.rebuild_sidecar(&sealed)?;
-                if rebuilt.collect(destination, &mut window).is_err() {
-                    let reason = "its sidecar cannot be rebuilt".into();
-                    return Err(StorageError::Corrupt { at: sealed.origin.base, reason });
-                }
-            }
+            self.collect(&sealed, destination, &mut window)?;
         }
         Ok(window.found.into_values().collect())
+    }
+
+    /// Offers `seeker` what it wants of a finished segment, whose sidecar is rebuilt if it is damaged.
+    pub(super) fn collect<'a>(
+        &self,
+        sealed: &Sealed,
+        destination: DestinationId,
+        seeker: &mut impl Seeker<'a>,
+    ) -> Result<(), StorageError> {
+        if sealed.collect(destination, seeker).is_err() {
+            let rebuilt = self.rebuild_sidecar(sealed)?;
+            if rebuilt.collect(destination, seeker).is_err() {
+                let reason = "its sidecar cannot be rebuilt".into();
+                return Err(StorageError::Corrupt { at: sealed.origin.base, reason });
+            }
+        }
+        Ok(())
     }
 
     /// The bytes `from..to`, from the files and from what is still in memory.
@@ -167,6 +191,57 @@ impl Log {
         }
         bytes.truncate((to.0 - from.0) as usize);
         Ok(bytes.freeze())
+    }
+}
+
+/// Which messages of a stretch are alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeightRequest {
+    /// First offset of the stretch.
+    pub base: Offset,
+    /// Its end.
+    pub end: Offset,
+    /// Destinations with the ranges of their living sequences, ascending and disjoint.
+    pub alive: Vec<(DestinationId, Vec<(u64, u64)>)>,
+}
+
+/// Adds up what it is offered.
+struct Weight<'a> {
+    ranges: &'a [(u64, u64)],
+    bytes: u64,
+}
+
+impl<'a> Seeker<'a> for Weight<'a> {
+    fn ranges(&self) -> &'a [(u64, u64)] {
+        self.ranges
+    }
+
+    fn offer(&mut self, entry: Entry) -> bool {
+        self.bytes += entry.span;
+        true
+    }
+}
+
+impl Log {
+    /// Bytes of the stretch's living messages. A message that was moved out of it meanwhile counts still. Blocking I/O,
+    /// from any thread.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`]: a sidecar and its segment are damaged. [`StorageError::Io`]: the disk.
+    pub fn weigh(&self, request: &WeightRequest) -> Result<u64, StorageError> {
+        let within: Vec<_> = {
+            let sealed = self.inner.shared.sealed();
+            sealed.range(request.base..request.end).map(|(_, sealed)| sealed.clone()).collect()
+        };
+        let mut bytes = 0;
+        for (destination, ranges) in &request.alive {
+            let mut weight = Weight { ranges, bytes: 0 };
+            for sealed in &within {
+                self.collect(sealed, *destination, &mut weight)?;
+            }
+            bytes += weight.bytes;
+        }
+        Ok(bytes)
     }
 }
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::storage::format::cut_body;
-use crate::storage::{Loaded, StorageError, WindowRequest};
+use crate::storage::{Loaded, StorageError, WeightRequest, WindowRequest};
 
 /// What a step does to the log.
 #[derive(Clone, Debug)]
@@ -307,5 +307,35 @@ fn a_sidecar_that_is_read_is_equal_to_the_entries_it_was_written_from() {
             let some = WindowRequest { ranges: vec![(first, first + 2)], ..everything(destination) };
             assert_eq!(log.log.scan(&some).unwrap(), all[first as usize - 1..first as usize + 2]);
         }
+    }
+}
+
+#[test]
+fn the_weight_of_a_stretch_is_that_of_the_messages_which_are_alive_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = LogOptions { segment_bytes: 200_000, tail_bytes: 0 };
+    let mut log = Fixture::open(dir.path(), options);
+    let mut bytes = Vec::new();
+    for n in 0..6000u64 {
+        let batch = log.append(&[vec![record(1 + (n % 2) as u32, 1 + n / 2, (n % 90) as usize)]]);
+        bytes.push((batch.at, n, batch.bytes.len() as u64));
+    }
+    log.log.sync().unwrap();
+    drop(log);
+    let log = Fixture::open(dir.path(), options);
+    let stretches = log.log.finished();
+    assert!(stretches.len() > 2);
+    for stretch in &stretches {
+        // Of destination 1 each third message, of destination 2 a range.
+        let third = |n: u64| n.is_multiple_of(2) && (1 + n / 2).is_multiple_of(3);
+        let range = |n: u64| !n.is_multiple_of(2) && (1000..=1900).contains(&(1 + n / 2));
+        let expected = bytes
+            .iter()
+            .filter(|(at, n, _)| (stretch.base..stretch.end).contains(at) && (third(*n) || range(*n)));
+        let expected: u64 = expected.map(|(_, _, bytes)| bytes).sum();
+        let thirds = (1..=1000).map(|n| (3 * n, 3 * n)).collect();
+        let alive = vec![(DestinationId(1), thirds), (DestinationId(2), vec![(1000, 1900)])];
+        let request = WeightRequest { base: stretch.base, end: stretch.end, alive };
+        assert_eq!(log.log.weigh(&request).unwrap(), expected);
     }
 }
