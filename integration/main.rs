@@ -15,7 +15,7 @@ mod dependencies;
 mod failover;
 mod handover;
 mod harness;
-mod hostile;
+mod limits;
 mod misconfig;
 mod seeds;
 mod start;

@@ -20,12 +20,16 @@ use crate::node::{Node, NodeError, NodeParts, Request, Snapshot};
 use crate::protocol::{Listener, ListenerError};
 use crate::replication::{Access, PeerOptions, ReplicaSettings, TlsError, TlsFiles};
 use crate::storage::Store as Disks;
-use crate::storage::{IndexHandle, LogEvent, LogOptions, StorageError};
+use crate::storage::{IndexHandle, Log, LogEvent, LogOptions, SpaceOptions, StorageError};
 
 /// How long a starting node waits for ZooKeeper. A running one waits for ever.
 const ZOOKEEPER_TIME_MAX: Duration = Duration::from_secs(15);
 /// How long clients may take to go when the node stops.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+/// Disk in reserve for what makes room when the disk is full. More than what may be in flight when that is noticed.
+const RESERVE_BYTES: u64 = 64 << 20;
+/// Disk that stays free beside it, for sidecars and the index.
+const FREE_BYTES_MIN: u64 = 32 << 20;
 /// Silence after which a lone broker would suspect its master; it has none.
 const SUSPECT_AFTER: Duration = Duration::from_secs(1);
 
@@ -262,7 +266,10 @@ fn parts(
     let kind = kind(config);
     let settings = settings(config, kind.replicated);
     let (notify, log_events) = mpsc::unbounded_channel();
-    let store = open_store(&kind, &settings.node, notify)?;
+    let store = open_store(&kind, &settings.node, notify.clone())?;
+    if !matches!(config.store, Store::Memory) {
+        watch_space(config, &kind, &store.log, notify)?;
+    }
     let (index, checkpoint) = match config.store {
         Store::Memory => (IndexHandle::none(), None),
         _ => Disks::open_index(&kind.directory),
@@ -381,6 +388,36 @@ fn acl(acl: &ZkAcl) -> Vec<(i32, String, String)> {
             entries.iter().map(|e| (bits(&e.permissions), e.scheme.clone(), e.id.clone())).collect()
         }
     }
+}
+
+/// Keeps a reserve on the disk, and the log within its limit; a limit that the disk cannot hold is shrunk to it.
+fn watch_space(
+    config: &Config,
+    kind: &Kind<'_>,
+    log: &Log,
+    notify: mpsc::UnboundedSender<LogEvent>,
+) -> Result<(), ServerError> {
+    let unusable = |source| ServerError::Directory { path: kind.directory.clone(), source };
+    let disk = rustix::fs::statvfs(&kind.directory).map_err(std::io::Error::from)?;
+    let total = disk.f_blocks.saturating_mul(disk.f_frsize);
+    let usable = disk.f_bavail.saturating_mul(disk.f_frsize).saturating_add(log.used_bytes());
+    let asked = config.system_usage.store.bytes_of(total);
+    if asked > usable {
+        let (asked, usable, path) = (asked >> 20, usable >> 20, kind.directory.display());
+        tracing::warn!(
+            "Store limit is {asked} MiB, whilst the disk of {path} has {usable} MiB of usable space - resetting to that"
+        );
+    }
+    let options = SpaceOptions {
+        reserve_bytes: RESERVE_BYTES,
+        free_bytes_min: FREE_BYTES_MIN,
+        limit_bytes: asked.min(usable),
+    };
+    let tell = Box::new(move |shortage| {
+        // The node has ended: nobody waits for it any more.
+        let _ = notify.send(LogEvent::Space(shortage));
+    });
+    log.watch_space(options, tell).map_err(unusable)
 }
 
 fn memory_limit(config: &Config) -> u64 {

@@ -63,7 +63,7 @@ fn voters() -> Vec<Voter> {
 
 fn slave_seeds() -> Vec<Vec<u8>> {
     let blank = Hello { group_id: None, history: History::default(), base: Offset(0), ..hello() };
-    let ack = Ack { durable: Offset(1 << 33), heard: 12_345_678, config: 3 };
+    let ack = Ack { durable: Offset(1 << 33), heard: 12_345_678, config: 3, short: false };
     [
         Frame::Hello(hello(), Bytes::new()),
         Frame::Hello(blank, Bytes::from(vec![7; 32])),

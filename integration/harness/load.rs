@@ -69,8 +69,17 @@ pub(crate) struct Load {
 impl Load {
     /// Starts all clients.
     pub(crate) fn start(plan: Plan) -> Load {
+        Load::with(plan, History::new())
+    }
+
+    /// Starts other clients of the same queue, whose events go to the history of this load.
+    pub(crate) fn beside(&self, plan: Plan) -> Load {
+        Load::with(plan, self.shared.history.clone())
+    }
+
+    fn with(plan: Plan, history: History) -> Load {
         let shared = Arc::new(Shared {
-            history: History::new(),
+            history,
             sending: AtomicBool::new(true),
             receiving: AtomicBool::new(true),
             connections: AtomicU32::new(0),

@@ -37,6 +37,8 @@ pub struct Broker {
     options: BrokerOptions,
     state: State,
     serving: Option<Box<Serving>>,
+    /// Whether sends that would be stored wait.
+    stores_held: bool,
     /// Last words to sessions of a mastership that ended, or never began.
     farewells: Vec<(SessionId, Vec<SessionEvent>)>,
     /// Reads that were ever asked for, over all masterships.
@@ -46,7 +48,7 @@ pub struct Broker {
 impl Broker {
     /// A slave's broker: it folds, and serves nobody.
     pub fn new(options: BrokerOptions, state: State) -> Broker {
-        Broker { options, state, serving: None, farewells: Vec::new(), reads: 0 }
+        Broker { options, state, serving: None, stores_held: false, farewells: Vec::new(), reads: 0 }
     }
 
     /// The fold.
@@ -90,6 +92,7 @@ impl Broker {
     pub fn promote(&mut self, now: Duration, wall: i64) {
         let mut serving = Serving::new(self.options.clone(), &self.state, self.reads);
         serving.set_time(now, wall);
+        serving.hold_stores(self.stores_held);
         self.serving = Some(Box::new(serving));
     }
 
@@ -105,6 +108,15 @@ impl Broker {
     pub fn dispatch_allowed(&mut self, allowed: bool) {
         if let Some(serving) = &mut self.serving {
             serving.allow(allowed);
+        }
+    }
+
+    /// Whether sends that would be stored have to wait, because the disks are full (producer flow control). All else
+    /// goes on; what waits is neither answered nor refused.
+    pub fn hold_stores(&mut self, held: bool) {
+        self.stores_held = held;
+        if let Some(serving) = &mut self.serving {
+            serving.hold_stores(held);
         }
     }
 

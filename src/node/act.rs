@@ -65,7 +65,10 @@ impl Core {
     fn make_durable(&mut self, action: Action) -> Result<(), crate::storage::StorageError> {
         match action {
             Action::SyncLog => self.log.sync().map(|_| ()),
-            Action::SaveIdentity(identity) => self.identity.save(&identity),
+            Action::SaveIdentity(identity) => {
+                self.log.make_way();
+                self.identity.save(&identity)
+            }
             Action::Truncate(to) => {
                 self.last = self.log.truncate(to)?.last;
                 self.forget_above(to);

@@ -85,15 +85,22 @@ impl Core {
         let finished = self.log.finished();
         let Some(oldest) = finished.first().cloned() else { return };
         let length = self.log.end().0 - oldest.base.0;
-        let spare = SEGMENTS_FREE * self.segment_bytes;
+        // While producers are held, all that is dead is in the way.
+        let pressed = self.space.held.is_some();
+        let (factor, free) = if pressed { (1, 1) } else { (LIVE_FACTOR, SEGMENTS_FREE) };
+        let spare = free * self.segment_bytes;
         if length <= spare {
             return;
         }
         let state = self.broker.state();
         let live: u64 = finished.iter().flat_map(|f| &f.held).map(|held| live_bytes(state, held)).sum();
         // Slaves that are attached read on from where they are; the base never passes them.
-        let attached = self.replica.slaves().map(|(_, _, durable)| durable).min().unwrap_or(oldest.end);
-        if length > LIVE_FACTOR * live + spare && oldest.end <= self.applied.offset.min(attached) {
+        let attached = self.read_by_slaves().unwrap_or(oldest.end);
+        let moved: u64 = oldest.held.iter().map(|held| live_bytes(state, held)).sum();
+        if pressed && moved > self.log.guaranteed() / 2 {
+            return;
+        }
+        if length > factor * live + spare && oldest.end <= self.applied.offset.min(attached) {
             tracing::debug!(base = %oldest.base, end = %oldest.end, live, length, "cleaning the oldest end of the log");
             let next = oldest.held.first().map_or(0, |held| held.first);
             self.cleaner = Cleaner::Moving(Moving {

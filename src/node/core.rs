@@ -82,6 +82,8 @@ pub(super) struct Core {
     /// A committed base, and the end of the record that said it, until that is durable here.
     pub(super) base_waiting: Option<(Offset, Offset)>,
     pub(super) segment_bytes: u64,
+    /// Room on the disks.
+    pub(super) space: super::space::Space,
     /// Where the index was written last.
     pub(super) indexed: Offset,
     /// The client ports are to be opened as soon as everything committed is applied.
@@ -128,6 +130,7 @@ impl Core {
             cleaner_looks_at: Duration::ZERO,
             base_waiting: None,
             segment_bytes: parts.segment_bytes,
+            space: super::space::Space::default(),
             indexed: applied.offset,
             serve_when_applied: false,
             outside,
@@ -158,6 +161,7 @@ impl Core {
             self.fold_committed();
             self.let_go().await;
             self.clean().await;
+            self.mind_space().await;
             // A process that was stopped in between may have lost its lease: ask at the last moment.
             self.broker.dispatch_allowed(self.replica.may_dispatch(self.clock.now()));
             self.write_proposals().await;
@@ -196,7 +200,9 @@ impl Core {
                 }
                 self.step(Event::Tick).await;
                 let (now, wall) = self.time();
-                self.broker.tick(now, wall);
+                if self.disk_has_room() {
+                    self.broker.tick(now, wall);
+                }
             }
             Some(done) = inputs.reads.recv() => {
                 self.take_read(done).await;
@@ -219,7 +225,8 @@ impl Core {
     }
 
     fn has_room(&self) -> bool {
-        self.log.end().0 < self.replica.committed().0 + IN_FLIGHT_BYTES_MAX && !self.cleaner_holds()
+        let in_flight = self.log.end().0.saturating_sub(self.replica.committed().0);
+        in_flight < IN_FLIGHT_BYTES_MAX && self.disk_has_room() && !self.cleaner_holds()
     }
 
     /// Takes all that waits, so that it becomes one batch and one wake-up for each that is told something.
@@ -260,6 +267,7 @@ impl Core {
         match event {
             LogEvent::Durable(to) => self.step(Event::Durable(to)).await,
             LogEvent::Failed(reason) => self.fail(NodeError::Store(reason)),
+            LogEvent::Space(short) => self.take_space(short).await,
         }
     }
 
@@ -280,6 +288,7 @@ impl Core {
                 self.peers.connected(connection, way);
                 self.step(Event::Hello(connection, hello)).await;
             }
+            PeerEvent::Records { stream, bytes, .. } if self.skips(stream, bytes.len()) => {}
             PeerEvent::Records { stream, at, bytes, commit } => {
                 let end = self.log.end();
                 let batch = match verify(at, self.last, &bytes) {
@@ -368,7 +377,8 @@ impl Core {
         if tokio::time::timeout(LEAVE_TIME_MAX, left).await.is_err() {
             tracing::warn!("ZooKeeper did not answer the farewell; the member goes with its session");
         }
-        if self.failure.is_none() {
+        // What waits for room is durable nowhere here, and was confirmed by nobody on the strength of this node.
+        if self.failure.is_none() && !self.log.waits_for_room() {
             self.checkpoint_now();
             if let Err(error) = tokio::task::block_in_place(|| self.log.sync()) {
                 tracing::error!(%error, "the log could not be closed cleanly");

@@ -127,7 +127,12 @@ impl Core {
     /// Writes the index for what is applied, unless a group is half seen or the log is behind on the disk.
     pub(super) fn checkpoint_now(&mut self) {
         let durable = self.replica.log().durable >= self.applied.offset;
-        if !durable || !self.open_group.is_empty() || self.indexed == self.applied.offset {
+        // The index can be made again from the log; what makes room cannot.
+        if self.space.short.is_some()
+            || !durable
+            || !self.open_group.is_empty()
+            || self.indexed == self.applied.offset
+        {
             return;
         }
         let state = self.broker.state();

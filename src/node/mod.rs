@@ -11,6 +11,7 @@ mod fold;
 mod propose;
 mod reads;
 mod snapshot;
+mod space;
 mod status;
 
 use std::sync::Arc;

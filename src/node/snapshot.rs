@@ -59,7 +59,7 @@ pub struct Status {
     pub role: Role,
     /// Whether client ports are open.
     pub serving: bool,
-    /// Why it does not serve, or what it waits for; for people.
+    /// Why it does not serve, what it waits for, or why it takes no more; for people.
     pub reason: Option<String>,
     /// The newest epoch that it knows.
     pub epoch: Epoch,
@@ -119,7 +119,8 @@ pub struct ElectionStatus {
 /// Something that needs an operator.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
-    /// Fixed word to match on: `reduced-redundancy`, `no-quorum`, `zookeeper-unreachable`, `store-damaged`, ...
+    /// Fixed word to match on: `disk-full`, `producers-held`, `reduced-redundancy`, `no-quorum`,
+    /// `zookeeper-unreachable`, `store-damaged`, ...
     pub name: String,
     /// For people.
     pub message: String,

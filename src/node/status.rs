@@ -179,6 +179,12 @@ impl Core {
         let alarm = |name: &str, message: String| Alarm { name: name.to_owned(), message };
         let mut alarms: Vec<_> =
             self.status.damages.iter().map(|d| alarm("store-damaged", d.clone())).collect();
+        if let Some(reason) = &self.space.short {
+            alarms.push(alarm("disk-full", reason.clone()));
+        }
+        if let Some(reason) = &self.space.held {
+            alarms.push(alarm("producers-held", format!("persistent sends wait: {reason}")));
+        }
         if let Some(error) = &self.coordinator_error {
             alarms.push(alarm("zookeeper-unreachable", error.clone()));
         }

@@ -44,6 +44,10 @@ pub enum Event {
     Appended(Offset),
     /// The log begins here now, after a record with this checksum.
     Rebased(Position, u32),
+    /// Why this node's disk should take nothing but what makes room; none when it may take anything again.
+    Space(Option<String>),
+    /// This node gives up its stream to begin another: no reason to suspect the master.
+    Redial(StreamId),
     /// An operator wants another master, or the process is about to stop.
     StepDown(String),
     /// Time has passed.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::bugs;
 use crate::coordination::Master;
-use crate::model::{Known, Offset, Position};
+use crate::model::{Epoch, Known, Offset, Position};
 
 use super::replica::{FORMAT, Replica, Role};
 use super::{Ack, Action, Batch, Heartbeat, Hello, History, StreamId, Welcome};
@@ -106,6 +106,23 @@ impl Replica {
         following.standing = false;
         following.caught_up = false;
         following.dial_at = next;
+    }
+
+    /// Ends the stream in order to begin another one where this log ends.
+    pub(super) fn redial(&mut self, stream: StreamId) {
+        if self.following(stream).is_none() {
+            return;
+        }
+        self.act(Action::HangUp(stream));
+        self.master_gone(stream, "this node asks again for what it could not take");
+        // It was this node's own wish. Should the master go meanwhile, its member's end will tell.
+        self.stood_in = Epoch(0);
+    }
+
+    /// What is said of the disk goes to the member record, and to the master at once.
+    pub(super) fn space(&mut self, short: Option<String>) {
+        self.short = short;
+        self.acknowledge();
     }
 
     pub(super) fn welcomed(&mut self, stream: StreamId, welcome: &Welcome) {
@@ -234,9 +251,10 @@ impl Replica {
     pub(super) fn acknowledge(&mut self) {
         let (durable, config) = (self.log.durable, self.identity.known.as_ref().map_or(0, |k| k.config));
         let durable = if bugs::on("slave_acks_before_fsync") { self.log.end } else { durable };
+        let short = self.short.is_some();
         let Role::Following(following) = &mut self.role else { return };
         let Some(stream) = following.stream.filter(|_| following.standing) else { return };
-        following.ack = Ack { durable, config, ..following.ack };
+        following.ack = Ack { durable, config, short, ..following.ack };
         let ack = following.ack;
         self.act(Action::Ack(stream, ack));
     }

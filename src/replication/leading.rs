@@ -55,6 +55,8 @@ pub(super) struct Slave {
     pub(super) heard: Option<Duration>,
     /// The voter list that is durable there.
     pub(super) config: u64,
+    /// Its disk should take nothing but what makes room.
+    pub(super) short: bool,
 }
 
 impl Leading {
@@ -222,7 +224,8 @@ impl Replica {
             leading.slaves.retain(|_, s| s.node != hello.node || bugs::on("slave_counted_twice"));
             tracing::info!(node = %hello.node, from = %truncate_to, "Slave has connected");
             let (node, store, config) = (hello.node.clone(), hello.store, hello.config);
-            leading.slaves.insert(connection, Slave { node, store, durable: Offset(0), heard: None, config });
+            let (durable, short) = (Offset(0), false);
+            leading.slaves.insert(connection, Slave { node, store, durable, heard: None, config, short });
             for stale in older {
                 self.act(Action::Refuse(stale, "the same node has connected again".to_owned()));
             }
@@ -283,6 +286,7 @@ impl Replica {
         }
         slave.durable = slave.durable.max(ack.durable);
         slave.config = slave.config.max(ack.config);
+        slave.short = ack.short;
         // Nobody can have heard what has not been sent yet.
         slave.heard = slave.heard.max((ack.heard > 0).then(|| Duration::from_nanos(ack.heard).min(now)));
         self.advance();
@@ -362,6 +366,37 @@ impl Replica {
         let held = now.saturating_sub(self.quorum_heard(leading, now)) < LEASE;
         let held = held || bugs::on("deposed_master_dispatches");
         leading.serving() && held && now >= leading.dispatch_from
+    }
+
+    /// Whether this master's disk, or those of so many voters that the others are no quorum, should take nothing but
+    /// what makes room. A voter that is not attached has no say.
+    pub fn lacks_room(&self) -> bool {
+        let Role::Leading(leading) = &self.role else { return false };
+        if self.short.is_some() {
+            return true;
+        }
+        let short = |v: &Voter| leading.slave_of(v.store).map(|slave| slave.short);
+        let has_room = |v: &&Voter| v.store == self.identity.store || short(v) == Some(false);
+        let able = leading.voters.iter().filter(has_room).count();
+        able < quorum(leading.voters.len()) && leading.voters.iter().any(|v| short(v) == Some(true))
+    }
+
+    /// The nodes whose disks should take nothing but what makes room, as far as this one knows.
+    pub fn nodes_short(&self) -> Vec<&str> {
+        let own = self.short.is_some().then_some(self.settings.node.as_str());
+        let slaves = match &self.role {
+            Role::Leading(leading) => leading.slaves.values().filter(|s| s.short).collect(),
+            _ => Vec::new(),
+        };
+        own.into_iter().chain(slaves.into_iter().map(|s| s.node.as_str())).collect()
+    }
+
+    /// Below which offset no attached slave reads any more. One whose disk is full and that is `far` behind is not
+    /// waited for: it would keep the log of the others as long as its own is stuck.
+    pub fn read_by_slaves(&self, far: u64) -> Option<Offset> {
+        let Role::Leading(leading) = &self.role else { return None };
+        let stuck = |s: &&Slave| s.short && s.durable.0.saturating_add(far) < self.log.end.0;
+        leading.slaves.values().filter(|s| !stuck(s)).map(|s| s.durable).min()
     }
 
     fn hold_lease(&mut self) {

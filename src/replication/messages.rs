@@ -70,4 +70,6 @@ pub struct Ack {
     pub heard: u64,
     /// Its durable voter list.
     pub config: u64,
+    /// Its disk should take nothing but what makes room.
+    pub short: bool,
 }

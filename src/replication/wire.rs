@@ -136,10 +136,10 @@ pub(super) fn heartbeat_from(frame: proto::Heartbeat) -> Option<Heartbeat> {
 }
 
 pub(super) fn ack_to(ack: Ack) -> proto::SlaveFrame {
-    let frame = proto::Ack { durable: ack.durable.0, heard: ack.heard, config: ack.config };
+    let frame = proto::Ack { durable: ack.durable.0, heard: ack.heard, config: ack.config, short: ack.short };
     proto::SlaveFrame { frame: Some(proto::slave_frame::Frame::Ack(frame)) }
 }
 
 pub(super) fn ack_from(frame: proto::Ack) -> Ack {
-    Ack { durable: Offset(frame.durable), heard: frame.heard, config: frame.config }
+    Ack { durable: Offset(frame.durable), heard: frame.heard, config: frame.config, short: frame.short }
 }

@@ -53,6 +53,12 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// Whether the disk has no room: nothing else is wrong with it.
+    pub(super) fn is_full(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, StorageError::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
+    }
+
     /// For `map_err`: what was tried on which file.
     pub(super) fn io<'a>(
         action: &'static str,

@@ -44,6 +44,8 @@ pub enum LogEvent {
     Durable(Offset),
     /// A write or a sync failed, for this reason: nothing more is written in this process. Told once.
     Failed(String),
+    /// Why the log should take nothing but what makes room on the disk; none when it may take anything again.
+    Space(super::Shortage),
 }
 
 /// What a log holds after it has been opened or cut.
@@ -145,6 +147,7 @@ impl Log {
             syncs: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
             sealed: Mutex::new(sealed),
+            space: OnceLock::new(),
             failure: OnceLock::new(),
         });
         let (sender, receiver) = channel();
@@ -188,6 +191,11 @@ impl Log {
 
     pub(super) fn front(&self) -> MutexGuard<'_, Front> {
         self.inner.front.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a thread joined when the log closes.
+    pub(super) fn keep(&self, thread: JoinHandle<()>) {
+        self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     }
 
     fn recovered(&self, front: &Front) -> Recovered {
@@ -505,6 +513,9 @@ impl Front {
             self.live.push(&record);
         }
         assert_eq!(self.live.end(), batch.end(), "a batch is whole records");
+        if let (false, Some(space)) = (rolls.is_empty(), shared.space.get()) {
+            space.owe(rolls.len());
+        }
         self.tail_bytes += batch.bytes.len();
         self.tail.push_back(batch.clone());
         self.trim(shared);
@@ -561,6 +572,9 @@ impl Drop for Inner {
             front.tell(&self.shared, write);
         }
         (front.sender, front.sealer) = (None, None);
+        if let Some(space) = self.shared.space.get() {
+            space.close();
+        }
         for thread in self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
             // A log let go of by `notify` itself ends without waiting for its own thread.
             if thread.thread().id() != thread::current().id() {

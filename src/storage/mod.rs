@@ -28,6 +28,7 @@ pub use index::{Checkpoint, Index, IndexError, IndexHandle, SledIndex};
 pub use log::{Log, LogEvent, LogOptions, Recovered};
 pub use recovery::Damage;
 pub use scrub::VerifyReport;
+pub use segment::{Shortage, SpaceOptions};
 pub use sidecar::{Finished, Held};
 pub use store::Store;
 pub use window::{Loaded, WindowRequest};

@@ -166,7 +166,11 @@ impl Sealed {
             // Not synced: a torn one is found by its checksums.
             disk.rename(&draft, &path)
         };
-        write().map_err(StorageError::io("write", &path))?;
+        if let Err(error) = write() {
+            // A torn one would only take room.
+            let _ = disk.remove(&draft);
+            return Err(StorageError::io("write", &path)(error));
+        }
         Sealed::open(disk, dir, self.origin, self.end, self.last)
     }
 

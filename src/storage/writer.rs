@@ -17,7 +17,7 @@ use super::StorageError;
 use super::format::Batch;
 use super::hint::Hint;
 use super::log::{LogEvent, LogOptions};
-use super::segment::{Origin, Segment};
+use super::segment::{Origin, Segment, Space};
 use super::sidecar::{Sealed, Sidecar};
 use crate::env::Disk;
 use crate::model::Offset;
@@ -47,6 +47,8 @@ pub(super) struct Shared {
     pub(super) syncs: AtomicU64,
     /// Commands that the thread has not done yet. Grows under the lock of the log's front only.
     pub(super) waiting: AtomicUsize,
+    /// The reserve; none for a log that keeps none.
+    pub(super) space: OnceLock<Arc<Space>>,
     /// Why the log has failed; set once.
     pub(super) failure: OnceLock<String>,
 }
@@ -252,7 +254,11 @@ impl Writer {
 
     fn create(&mut self, origin: Origin) -> Result<(), StorageError> {
         let Shared { disk, dir, options, segments, .. } = &*self.shared;
-        let segment = Arc::new(Segment::create(disk.as_ref(), dir, origin, options.segment_bytes)?);
+        let segment = match self.shared.space.get() {
+            Some(space) => space.segment(origin)?,
+            None => Segment::create(disk.as_ref(), dir, origin, options.segment_bytes)?,
+        };
+        let segment = Arc::new(segment);
         self.active = segment.clone();
         segments.write().unwrap_or_else(PoisonError::into_inner).push(segment);
         Ok(())

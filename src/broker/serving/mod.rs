@@ -49,6 +49,8 @@ pub(super) struct Serving {
     now: Duration,
     wall: i64,
     allowed: bool,
+    /// Whether sends that would be stored wait.
+    stores_held: bool,
     clients: Clients,
     subscriptions: Table<SubscriberId, Subscription>,
     subscriptions_made: u64,
@@ -93,6 +95,7 @@ impl Serving {
             now: Duration::ZERO,
             wall: 0,
             allowed: false,
+            stores_held: false,
             clients: Clients::default(),
             subscriptions: Table::default(),
             subscriptions_made: 0,
@@ -145,6 +148,11 @@ impl Serving {
             self.refilled.extend(self.subscriptions.keys());
         }
         self.allowed = allowed;
+    }
+
+    pub(super) fn hold_stores(&mut self, held: bool) {
+        self.freed |= self.stores_held && !held;
+        self.stores_held = held;
     }
 
     pub(super) fn open(&mut self, session: SessionId, info: SessionInfo) {

@@ -29,8 +29,8 @@ struct Collected {
 }
 
 impl Serving {
-    /// Whether a command can be carried out now. What it waits for: its session's groups in the pipeline, memory for
-    /// non-persistent messages, or a topic's slowest subscription.
+    /// Whether a command can be carried out now. What it waits for: its session's groups in the pipeline, room on the
+    /// disks for what is stored, memory for non-persistent messages, or a topic's slowest subscription.
     pub(super) fn has_room(&self, id: SessionId, command: &Command) -> bool {
         let Some(client) = self.clients.get(id) else { return true };
         let options = &self.options;
@@ -39,12 +39,15 @@ impl Serving {
         }
         match command {
             Command::Send { message, transaction: None, .. } => {
-                (self.is_stored(message) || self.memory < options.memory_limit)
+                !(self.stores_held && self.enters_log(message))
+                    && (self.is_stored(message) || self.memory < options.memory_limit)
                     && self.topics_have_room(message)
             }
             Command::Finish { transaction, commit: true, .. } => {
                 let sends = client.transactions.get(transaction).map_or(&[][..], |open| &open.sends);
-                self.memory < options.memory_limit || sends.iter().all(|message| self.is_stored(message))
+                !(self.stores_held && sends.iter().any(|message| self.enters_log(message)))
+                    && (self.memory < options.memory_limit
+                        || sends.iter().all(|message| self.is_stored(message)))
             }
             _ => true,
         }
@@ -53,6 +56,12 @@ impl Serving {
     /// Whether a message in a queue enters the log.
     fn is_stored(&self, message: &Message) -> bool {
         message.persistent() && !self.options.volatile
+    }
+
+    /// Whether a message takes room on the disk: it is stored in at least one queue.
+    fn enters_log(&self, message: &Message) -> bool {
+        let is_queue = |field: &[u8]| field_kind(field) == Some(DestinationKind::Queue);
+        self.is_stored(message) && destination_fields(message).any(is_queue)
     }
 
     /// Whether every subscription of the message's topics can take one more.

@@ -108,6 +108,8 @@ pub struct Replica {
     /// Since when the record has named the current master.
     pub(super) chosen_since: Option<(Promise, Duration)>,
     pub(super) reason: Option<Reason>,
+    /// Why this node's disk should take nothing but what makes room.
+    pub(super) short: Option<String>,
     /// Since when something has been missing.
     lacking_since: Option<Duration>,
     /// The log's end as told in the member record.
@@ -136,6 +138,7 @@ impl Replica {
             stood_in: Epoch(0),
             chosen_since: None,
             reason: None,
+            short: None,
             lacking_since: None,
             shown,
             published: None,
@@ -158,6 +161,8 @@ impl Replica {
             Event::Durable(to) => self.durable(to),
             Event::Appended(end) => self.appended(end),
             Event::Rebased(base, previous) => (self.log.base, self.log.base_previous) = (base, previous),
+            Event::Space(short) => self.space(short),
+            Event::Redial(stream) => self.redial(stream),
             Event::StepDown(reason) => self.step_down(&reason),
             Event::Tick => {
                 self.tick();
@@ -199,7 +204,7 @@ impl Replica {
 
     /// Why this node does not serve, if it knows.
     pub fn reason(&self) -> Option<&str> {
-        self.reason.as_ref().map(|r| r.text.as_str())
+        self.reason.as_ref().map(|r| r.text.as_str()).or(self.short.as_deref())
     }
 
     /// Its member record as it was last told.
@@ -318,7 +323,8 @@ impl Replica {
     pub(super) fn explain(&mut self, text: String) {
         let since = *self.lacking_since.get_or_insert(self.now);
         let unfit = self.reason.as_ref().is_some_and(|r| r.unfit_until.is_some());
-        if unfit || self.now.saturating_sub(since) < LACK_TIME || self.reason() == Some(&text) {
+        let told = self.reason.as_ref().is_some_and(|r| r.text == text);
+        if unfit || told || self.now.saturating_sub(since) < LACK_TIME {
             return;
         }
         tracing::info!("{text}");
@@ -392,7 +398,7 @@ impl Replica {
             position_epoch: self.shown.epoch,
             role: role.to_owned(),
             suspects: if self.suspects() { self.identity.promise.epoch } else { Epoch(0) },
-            reason: self.reason.as_ref().map(|r| r.text.clone()),
+            reason: self.reason().map(str::to_owned),
             unfit: self.reason.as_ref().is_some_and(|r| r.unfit_until.is_some()),
             replicas: self.settings.replicas,
             format: FORMAT,

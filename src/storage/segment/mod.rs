@@ -1,5 +1,7 @@
 //! One file of the log: a header in a page of its own, which no later write touches, then records.
 
+mod space;
+
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,9 @@ use super::StorageError;
 use super::format::{Header, RECORD_HEADER_BYTES, RecordView, check};
 use crate::env::{Disk, DiskFile};
 use crate::model::{Epoch, Offset};
+
+pub(super) use space::Space;
+pub use space::{Shortage, SpaceOptions};
 
 /// Bytes of a segment file before its first record.
 pub(super) const SEGMENT_HEADER_BYTES: u64 = 4096;
@@ -112,7 +117,31 @@ impl Segment {
             disk.rename(&draft, &path)?;
             disk.sync_dir(dir)
         };
-        create().map_err(StorageError::io("create", &path))?;
+        if let Err(error) = create() {
+            // A full disk gets back what was allocated of it; anything else will be cleared away by the next start.
+            let _ = disk.remove(&draft);
+            return Err(StorageError::io("create", &path)(error));
+        }
+        Ok(Segment { origin, path, file })
+    }
+
+    /// Makes a durable segment of an allocated file that holds zeros.
+    pub(super) fn adopt(
+        disk: &dyn Disk,
+        dir: &Path,
+        origin: Origin,
+        spare: &Path,
+    ) -> Result<Segment, StorageError> {
+        let path = dir.join(Segment::name(origin.base));
+        let adopt = || {
+            let file = disk.open(spare)?;
+            file.write_at(0, &mut [IoSlice::new(&origin.encode())])?;
+            file.sync_data()?;
+            disk.rename(spare, &path)?;
+            disk.sync_dir(dir)?;
+            Ok(file)
+        };
+        let file = adopt().map_err(StorageError::io("create", &path))?;
         Ok(Segment { origin, path, file })
     }
 
