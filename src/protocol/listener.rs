@@ -158,7 +158,10 @@ async fn accept(
         tokio::select! {
             _ = &mut stopped => break,
             Some(ended) = connections.join_next() => {
-                if let Err(error) = ended {
+                // One that was ended to make room is no failure.
+                if let Err(error) = ended
+                    && !error.is_cancelled()
+                {
                     warn!("a {} connection failed: {error}", protocol.name());
                 }
             }
