@@ -14,7 +14,7 @@ use crate::config::{Config, Replicated, Store, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, ZooKeeperCoordinator, ZooKeeperOptions,
 };
-use crate::env::{Clock, Disk, SimDisk, SystemClock, SystemDisk};
+use crate::env::{Clock, Disk, SimDisk, SystemClock, SystemDisk, raise_file_limit};
 use crate::model::StoreId;
 use crate::node::{Node, NodeError, NodeParts, Request, Snapshot};
 use crate::protocol::{Listener, ListenerError};
@@ -26,6 +26,10 @@ use crate::storage::{IndexHandle, Log, LogEvent, LogOptions, SpaceOptions, Stora
 const ZOOKEEPER_TIME_MAX: Duration = Duration::from_secs(15);
 /// How long clients may take to go when the node stops.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+/// Which part of the memory limit may be taken by messages that wait to be carried out.
+const WAITING_SHARE: usize = 4;
+/// Files that a node needs beside its connections: the log's, the index's, the other nodes'.
+const FILES_OTHER: u64 = 1_000;
 /// Disk in reserve for what makes room when the disk is full. More than what may be in flight when that is noticed.
 const RESERVE_BYTES: u64 = 64 << 20;
 /// Disk that stays free beside it, for sidecars and the index.
@@ -105,7 +109,9 @@ pub async fn run(config: Config) -> Result<(), ServerError> {
     for connector in served(&config) {
         probe(connector).await?;
     }
-    let (gate, inbound) = Gate::new();
+    let memory = usize::try_from(memory_limit(&config)).unwrap_or(usize::MAX);
+    let (gate, inbound) = Gate::bounded(memory / WAITING_SHARE);
+    raise_files(&config);
     let parts = parts(&config, Arc::clone(&clock), inbound)?;
     let mut node = Node::start(parts);
     let admin = Admin::start(config.console.bind, node.snapshot.clone(), node.requests.clone()).await;
@@ -228,6 +234,19 @@ async fn zookeeper_answers(
         seconds: ZOOKEEPER_TIME_MAX.as_secs(),
         reason: reason.map_or("no answer".to_owned(), |alarm| alarm.message.clone()),
     })
+}
+
+/// Every connection takes a file; says when there may be fewer than the connectors let in.
+fn raise_files(config: &Config) {
+    let wanted: usize = served(config).map(|connector| connector.maximum_connections).sum();
+    let wanted = wanted as u64 + FILES_OTHER;
+    if let Some(limit) = raise_file_limit().filter(|limit| *limit < wanted) {
+        tracing::warn!(
+            limit,
+            wanted,
+            "this process may open fewer files than its connectors let clients in (ulimit -n)"
+        );
+    }
 }
 
 /// What differs between the kinds of store.

@@ -21,9 +21,15 @@ pub(crate) struct Lone {
 impl Lone {
     /// Starts it with an embedded store and waits until it serves.
     pub(crate) async fn start() -> Lone {
+        Lone::with("").await
+    }
+
+    /// Starts it with these options of its connector, such as `?maximumConnections=2`.
+    pub(crate) async fn with(options: &str) -> Lone {
         let directory = TempDir::new().unwrap();
         let ports = Ports::take();
         let config = configuration(directory.path(), ports.base());
+        let config = config.replace("\"\n[console]", &format!("{options}\"\n[console]"));
         let child = spawn(directory.path(), &config);
         let lone = Lone { directory, ports, child };
         let address = lone.stomp();

@@ -1,5 +1,7 @@
 //! What happens at the bounds: full disks, many connections, peers that say nothing or nonsense.
 
+mod connections;
+mod crowd;
 mod disk;
 mod hostile;
 mod volumes;

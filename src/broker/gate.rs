@@ -2,8 +2,9 @@
 //!
 //! Three bounds hold: the gate's channel has [`GATE_COMMANDS`] places; a session has at most [`SESSION_SUBMISSIONS`]
 //! submissions on their way that the broker has not carried out, so that one whose commands wait for room (producer
-//! flow control) stops its own socket and nobody else's; events are bounded by the session's prefetch and by what it
-//! asked. An open transaction stays on this side, in the memory of its connection, until it is committed.
+//! flow control) stops its own socket and nobody else's; events are bounded by the session's prefetch and outbox, and by
+//! what it asked. What all sessions have submitted and the broker has not carried out is bounded too: beyond that, a
+//! session that waits already reads no further. An open transaction stays on this side, in the memory of its connection, until it is committed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::options::{TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
+use super::outbox::{Outbox, Pool, Share};
 use super::{Command, Correlation, Refusal, SessionEvent, SessionId, SessionInfo, TransactionKey};
 
 /// Places in the channel to the core task: some rounds of its loop, not more, because what waits here is not counted
@@ -31,6 +33,7 @@ pub struct Closed;
 #[derive(Debug)]
 pub struct Turn {
     _permit: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 /// Commands that a session submits at once.
@@ -59,6 +62,13 @@ pub enum Inbound {
         info: SessionInfo,
         /// Where its events go; each send is one batch. Dropping it ends the session for the adapter.
         events: mpsc::UnboundedSender<Vec<SessionEvent>>,
+        /// Counts what is delivered until it has reached the socket.
+        outbox: Outbox,
+    },
+    /// Its client has read what was too much.
+    Drained {
+        /// Who.
+        session: SessionId,
     },
     /// It asks.
     Commands {
@@ -79,13 +89,19 @@ pub enum Inbound {
 pub struct Gate {
     core: mpsc::Sender<Inbound>,
     next: Arc<AtomicU64>,
+    pool: Arc<Pool>,
 }
 
 impl Gate {
     /// A gate, and the core task's end of it.
     pub fn new() -> (Gate, mpsc::Receiver<Inbound>) {
+        Gate::bounded(usize::MAX)
+    }
+
+    /// A gate whose sessions together may have so many bytes of messages waiting to be carried out.
+    pub fn bounded(bytes_max: usize) -> (Gate, mpsc::Receiver<Inbound>) {
         let (core, inbound) = mpsc::channel(GATE_COMMANDS);
-        (Gate { core, next: Arc::new(AtomicU64::new(1)) }, inbound)
+        (Gate { core, next: Arc::new(AtomicU64::new(1)), pool: Pool::new(bytes_max) }, inbound)
     }
 
     /// Opens a session. Not cancel-safe: a session that was opened and not returned is closed again.
@@ -99,11 +115,15 @@ impl Gate {
             id,
             core: self.core.clone(),
             inbox,
+            outbox: Outbox::counted(),
+            told_bytes: 0,
+            pool: Arc::clone(&self.pool),
             turns: Arc::new(Semaphore::new(SESSION_SUBMISSIONS)),
             answers: Vec::new(),
             transactions: Vec::new(),
         };
-        self.core.send(Inbound::Open { session: id, info, events }).await.map_err(|_| Closed)?;
+        let outbox = session.outbox.clone();
+        self.core.send(Inbound::Open { session: id, info, events, outbox }).await.map_err(|_| Closed)?;
         Ok(session)
     }
 }
@@ -114,6 +134,10 @@ pub struct Session {
     id: SessionId,
     core: mpsc::Sender<Inbound>,
     inbox: mpsc::UnboundedReceiver<Vec<SessionEvent>>,
+    outbox: Outbox,
+    /// Bytes of the outbox that were told and have not reached the socket.
+    told_bytes: usize,
+    pool: Arc<Pool>,
     turns: Arc<Semaphore>,
     /// Answers that are given on this side.
     answers: Vec<SessionEvent>,
@@ -156,19 +180,38 @@ impl Session {
             None
         } else {
             let permit = self.turns.clone().acquire_owned().await.map_err(|_| Closed)?;
-            Some(Turn { _permit: permit })
+            let share = self.pool.take(through.iter().map(message_bytes).sum());
+            Some(Turn { _permit: permit, _share: share })
         };
         let submission = Submission { commands: through, turn };
         self.core.send(Inbound::Commands { session: self.id, submission }).await.map_err(|_| Closed)
     }
 
-    /// Completes when [`Session::submit`] would find a turn. Cancel-safe; borrows nothing, so that it can be awaited
-    /// beside [`Session::events`].
+    /// Completes when [`Session::submit`] would find a turn, and when the memory for what waits has room, unless nothing
+    /// of this session waits: one that only consumes is never held up. Cancel-safe; borrows nothing, so that it can be
+    /// awaited beside [`Session::events`].
     pub fn ready(&self) -> impl Future<Output = ()> + Send + use<> {
-        let turns = self.turns.clone();
+        let (turns, pool) = (self.turns.clone(), Arc::clone(&self.pool));
         async move {
             let _ = turns.acquire().await;
+            tokio::select! {
+                biased;
+                () = pool.room() => {}
+                _ = turns.acquire_many(SESSION_SUBMISSIONS as u32) => {}
+            }
         }
+    }
+
+    /// All events that were taken have reached the socket. Not cancel-safe: the broker may not hear of it.
+    ///
+    /// # Errors
+    /// [`Closed`]: close the socket.
+    pub async fn sent(&mut self) -> Result<(), Closed> {
+        let bytes = std::mem::take(&mut self.told_bytes);
+        if bytes > 0 && self.outbox.take(bytes) {
+            self.core.send(Inbound::Drained { session: self.id }).await.map_err(|_| Closed)?;
+        }
+        Ok(())
     }
 
     /// The next events, at least one; `None` when the broker is gone. Cancel-safe.
@@ -176,7 +219,9 @@ impl Session {
         if !self.answers.is_empty() {
             return Some(std::mem::take(&mut self.answers));
         }
-        self.inbox.recv().await
+        let events = self.inbox.recv().await?;
+        self.told_bytes += events.iter().map(delivered_bytes).sum::<usize>();
+        Some(events)
     }
 
     /// Keeps what belongs to an open transaction here, lets everything else through.
@@ -260,6 +305,14 @@ impl Session {
             self.answers.push(SessionEvent::Done { correlation, result });
         }
     }
+}
+
+fn message_bytes(command: &Command) -> usize {
+    if let Command::Send { message, .. } = command { message.encoded().len() } else { 0 }
+}
+
+fn delivered_bytes(event: &SessionEvent) -> usize {
+    if let SessionEvent::Delivery { message, .. } = event { message.encoded().len() } else { 0 }
 }
 
 fn too_large() -> Refusal {

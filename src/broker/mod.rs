@@ -8,6 +8,7 @@ mod deliveries;
 mod destination;
 mod gate;
 mod options;
+mod outbox;
 mod output;
 mod serving;
 mod session;
@@ -23,6 +24,7 @@ use crate::state::State;
 
 pub use gate::{Closed, GATE_COMMANDS, Gate, Inbound, SESSION_SUBMISSIONS, Session, Submission, Turn};
 pub use options::{BrokerOptions, PREFETCH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
+pub use outbox::Outbox;
 pub use output::{DestinationView, Loaded, Output, ReadId, ReadRequest, SessionView};
 pub use session::{
     Command, Correlation, DeliveryId, Refusal, SessionEvent, SessionId, SessionInfo, SubscribeOptions,
@@ -122,12 +124,24 @@ impl Broker {
 
     /// A session begins. On a node that does not serve it is told [`SessionEvent::Closed`].
     pub fn open(&mut self, session: SessionId, info: SessionInfo) {
+        self.open_with(session, info, Outbox::default());
+    }
+
+    /// As [`Broker::open`], for a session whose deliveries are counted until they reach its socket.
+    pub fn open_with(&mut self, session: SessionId, info: SessionInfo, outbox: Outbox) {
         match &mut self.serving {
-            Some(serving) => serving.open(session, info),
+            Some(serving) => serving.open(session, info, outbox),
             None => {
                 let reason = "this node does not serve".to_owned();
                 self.farewells.push((session, vec![SessionEvent::Closed { reason }]));
             }
+        }
+    }
+
+    /// The client of a session has read what was too much: there is room in its outbox again.
+    pub fn drained(&mut self, session: SessionId) {
+        if let Some(serving) = &mut self.serving {
+            serving.drained(session);
         }
     }
 

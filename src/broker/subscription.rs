@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::model::{DestinationId, Message};
 
 use super::deliveries::Transient;
-use super::{SessionId, SubscriptionKey};
+use super::{Outbox, SessionId, SubscriptionKey};
 
 /// Names a subscription over all sessions; never given twice under one master.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,6 +52,8 @@ pub(super) struct Subscription {
     pub(super) prefetch: u32,
     /// Deliveries that are not settled; may exceed `prefetch` after that was lowered.
     pub(super) outstanding: u32,
+    /// Its session's.
+    pub(super) outbox: Outbox,
     pub(super) priority: i8,
     pub(super) exclusive: bool,
     pub(super) no_local: bool,
@@ -59,8 +61,8 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
-    /// How many more deliveries it takes now.
+    /// How many more deliveries it takes now; none while its client does not read what is on its way.
     pub(super) fn credit(&self) -> u32 {
-        self.prefetch.saturating_sub(self.outstanding)
+        if self.outbox.is_full() { 0 } else { self.prefetch.saturating_sub(self.outstanding) }
     }
 }

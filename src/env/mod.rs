@@ -3,8 +3,10 @@
 
 mod clock;
 mod disk;
+mod files;
 mod sim_disk;
 
 pub use clock::{Clock, SystemClock, random_u64, random_u128};
 pub use disk::{Disk, DiskFile, DiskLock, SystemDisk};
+pub use files::raise_file_limit;
 pub use sim_disk::{Keep, SimDisk};

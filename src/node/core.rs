@@ -333,10 +333,11 @@ impl Core {
     fn take_inbound(&mut self, inbound: Inbound) {
         let (now, wall) = self.time();
         match inbound {
-            Inbound::Open { session, info, events } => {
+            Inbound::Open { session, info, events, outbox } => {
                 self.sessions.insert(session, events);
-                self.broker.open(session, info);
+                self.broker.open_with(session, info, outbox);
             }
+            Inbound::Drained { session } => self.broker.drained(session),
             Inbound::Commands { session, submission } => self.broker.submit(now, wall, session, submission),
             Inbound::Close { session } => {
                 self.sessions.remove(&session);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
@@ -15,6 +15,7 @@ use crate::broker::Gate;
 use crate::config::{Scheme, TransportConnector};
 use crate::env::Clock;
 
+use super::half_open::{Admission, Complaint, HalfOpen};
 use super::{Protocol, Shared, protocol};
 
 /// Connections that the system holds until they are accepted, as in ActiveMQ; the system may hold fewer.
@@ -79,7 +80,8 @@ impl Listener {
         };
         let bound = bind(&connector.host, connector.port).await;
         let (socket, address) = bound.map_err(|source| ListenerError::bind(connector, source))?;
-        let shared = Shared { gate, clock, body_bytes_max: connector.frame_bytes_max };
+        let (body_bytes_max, admission) = (connector.frame_bytes_max, Admission::default());
+        let shared = Shared { gate, clock, body_bytes_max, admission };
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(accept(socket, protocol, shared, connector.maximum_connections, stopped));
         let shown = authority(&connector.host, address.port());
@@ -150,23 +152,35 @@ async fn accept(
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut connections = JoinSet::new();
+    let mut half_open = HalfOpen::default();
+    let mut complaint = Complaint::default();
     loop {
         tokio::select! {
             _ = &mut stopped => break,
             Some(ended) = connections.join_next() => {
-                if let Err(error) = ended {
+                // One that was ended to make room is no failure.
+                if let Err(error) = ended
+                    && !error.is_cancelled()
+                {
                     warn!("a {} connection failed: {error}", protocol.name());
                 }
             }
             accepted = socket.accept() => match accepted {
-                Ok((_, remote)) if connections.len() >= connections_max => {
-                    warn!(%remote, connections_max, "refused: maximumConnections is reached");
-                }
                 Ok((stream, remote)) => {
-                    start(&mut connections, protocol, stream, remote, shared.clone());
+                    if connections.len() >= connections_max && !half_open.end_oldest() {
+                        if let Some(times) = complaint.count() {
+                            warn!(%remote, connections_max, times, "refused: maximumConnections is reached");
+                        }
+                        continue;
+                    }
+                    let admission = Admission::default();
+                    let shared = Shared { admission: admission.clone(), ..shared.clone() };
+                    half_open.push(start(&mut connections, protocol, stream, remote, shared), admission);
                 }
                 Err(error) => {
-                    warn!("Could not accept connection: {error}");
+                    if let Some(times) = complaint.count() {
+                        warn!(times, "Could not accept connection: {error}");
+                    }
                     sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -182,9 +196,9 @@ fn start(
     stream: TcpStream,
     remote: SocketAddr,
     shared: Shared,
-) {
+) -> AbortHandle {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%remote, "TCP_NODELAY: {error}");
     }
-    connections.spawn(protocol.serve(stream, format!("tcp://{remote}"), shared));
+    connections.spawn(protocol.serve(stream, format!("tcp://{remote}"), shared))
 }

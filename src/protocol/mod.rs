@@ -2,6 +2,7 @@
 //!
 //! To add a protocol: one folder, one line in `protocol()`.
 
+mod half_open;
 mod listener;
 pub mod stomp;
 #[cfg(test)]
@@ -26,6 +27,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     /// Largest body of a message in bytes.
     body_bytes_max: usize,
+    /// One for each connection: to be told when its client is known.
+    admission: half_open::Admission,
 }
 
 /// A connection being served.

@@ -194,13 +194,13 @@ impl Writer {
             for origin in rolls {
                 parts.push(rest.split_to((origin.base.0 - at.0) as usize));
                 at = origin.base;
-                self.flush(&mut parts, true)?;
+                self.flush(&mut parts)?;
                 self.roll(origin)?;
             }
             parts.push(rest);
             next = if bytes < ROUND_BYTES_MAX { more() } else { None };
         }
-        self.flush(&mut parts, false)?;
+        self.flush(&mut parts)?;
         if self.hint_synced.elapsed() >= HINT_SYNC_PERIOD {
             self.hint.sync()?;
             self.hint_synced = Instant::now();
@@ -208,11 +208,11 @@ impl Writer {
         Ok(next)
     }
 
-    /// Writes `parts` to the end of the active segment, makes them durable and says so. `seal`: the segment gets nothing
-    /// more, and gives back what it has reserved.
-    fn flush(&mut self, parts: &mut Vec<Bytes>, seal: bool) -> Result<(), StorageError> {
+    /// Writes `parts` to the end of the active segment, makes them durable and says so.
+    fn flush(&mut self, parts: &mut Vec<Bytes>) -> Result<(), StorageError> {
         let bytes: usize = parts.iter().map(Bytes::len).sum();
-        if bytes == 0 && !seal {
+        if bytes == 0 {
+            parts.clear();
             return Ok(());
         }
         let end = self.written.plus(bytes);
@@ -220,9 +220,6 @@ impl Writer {
         let file = &self.active.file;
         let mut write = || {
             file.write_at(self.active.place(self.written), &mut slices)?;
-            if seal {
-                file.set_len(self.active.place(end))?;
-            }
             file.sync_data()
         };
         let began = Instant::now();
@@ -249,7 +246,12 @@ impl Writer {
     fn roll(&mut self, origin: Origin) -> Result<(), StorageError> {
         assert_eq!(origin.base, self.written, "a segment begins where the one before ends");
         self.hint.sync()?;
-        self.create(origin)
+        let sealed = self.active.clone();
+        self.create(origin)?;
+        // Only now: a segment that is the last one on a full disk must keep its room. Not synced, as the next segment says
+        // where this one ends.
+        let end = sealed.place(origin.base);
+        sealed.file.set_len(end).map_err(StorageError::io("trim", &sealed.path))
     }
 
     fn create(&mut self, origin: Origin) -> Result<(), StorageError> {

@@ -27,7 +27,7 @@ use super::destination::{Pattern, Queue, Topic};
 use super::output::{Output, ReadId, ReadRequest};
 use super::subscription::{SubscriberId, Subscription};
 use super::table::Table;
-use super::{BrokerOptions, Command, Refusal, SessionEvent, SessionId, SessionInfo, Submission};
+use super::{BrokerOptions, Command, Outbox, Refusal, SessionEvent, SessionId, SessionInfo, Submission};
 
 use acknowledge::Acknowledgements;
 use applied::Pending;
@@ -155,8 +155,13 @@ impl Serving {
         self.stores_held = held;
     }
 
-    pub(super) fn open(&mut self, session: SessionId, info: SessionInfo) {
-        self.clients.insert(session, Client::new(info));
+    pub(super) fn open(&mut self, session: SessionId, info: SessionInfo, outbox: Outbox) {
+        self.clients.insert(session, Client::new(info, outbox));
+    }
+
+    pub(super) fn drained(&mut self, session: SessionId) {
+        let client = self.clients.get(session);
+        self.refilled.extend(client.into_iter().flat_map(|client| client.subscriptions.values()));
     }
 
     pub(super) fn close(&mut self, session: SessionId) {

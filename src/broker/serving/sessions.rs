@@ -6,8 +6,8 @@ use crate::broker::deliveries::{Deliveries, Delivery, Held};
 use crate::broker::subscription::{SubscriberId, Subscription};
 use crate::broker::table::Table;
 use crate::broker::{
-    Command, Correlation, Refusal, SessionEvent, SessionId, SessionInfo, SubscriptionKey, TransactionKey,
-    Turn,
+    Command, Correlation, Outbox, Refusal, SessionEvent, SessionId, SessionInfo, SubscriptionKey,
+    TransactionKey, Turn,
 };
 use crate::model::{Destination, DestinationId, DestinationKind, Field, Message};
 
@@ -24,6 +24,7 @@ pub(in crate::broker) struct Waiter {
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) info: SessionInfo,
+    pub(super) outbox: Outbox,
     pub(super) subscriptions: BTreeMap<SubscriptionKey, SubscriberId>,
     pub(super) temporary: Vec<DestinationId>,
     pub(super) transactions: BTreeMap<TransactionKey, Transaction>,
@@ -45,9 +46,10 @@ fn is_fleeting(command: &Command) -> bool {
 }
 
 impl Client {
-    pub(super) fn new(info: SessionInfo) -> Client {
+    pub(super) fn new(info: SessionInfo, outbox: Outbox) -> Client {
         Client {
             info,
+            outbox,
             subscriptions: BTreeMap::new(),
             temporary: Vec::new(),
             transactions: BTreeMap::new(),
@@ -156,6 +158,7 @@ impl Clients {
         };
         let delivery = client.deliveries.insert(Delivery { subscriber, held });
         subscription.outstanding += 1;
+        subscription.outbox.put(message.encoded().len());
         if client.events.is_empty() {
             self.told.push(subscription.session);
         }

@@ -50,11 +50,13 @@ impl Serving {
             (false, true) => Source::Queues(Vec::new()),
             (false, false) => Source::Topics(Vec::new(), Backlog::default()),
         };
+        let outbox = self.clients.get(session).map(|client| client.outbox.clone()).unwrap_or_default();
         let made = Subscription {
             session,
             key,
             prefetch: options.prefetch.min(PREFETCH_MAX),
             outstanding: 0,
+            outbox,
             priority: options.priority,
             exclusive: options.exclusive,
             no_local: options.no_local,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::broker::outbox::{OUTBOX_BYTES_MAX, Outbox};
 use crate::broker::tests::world::{World, prefetch, queue};
 use crate::broker::{Broker, BrokerOptions, SessionEvent, SessionId, SessionInfo, Verdict};
 use crate::model::Record;
@@ -152,4 +153,53 @@ fn a_node_that_does_not_serve_closes_a_session_at_once() {
     assert!(
         matches!(&output.events[..], [(SessionId(1), events)] if matches!(&events[..], [SessionEvent::Closed { .. }]))
     );
+}
+
+#[test]
+fn while_the_disks_are_full_stored_sends_wait_and_all_else_goes_on() {
+    let mut world = World::new();
+    world.open(1);
+    world.open(2);
+    let before: Vec<_> = (0..3).map(|n| world.send(1, "Q", &n.to_string())).collect();
+    assert!(before.iter().all(|it| world.answer(1, *it) == Some(Ok(()))));
+    world.broker.hold_stores(true);
+    let held: Vec<_> = (3..6).map(|n| world.send(1, "Q", &n.to_string())).collect();
+    assert!(held.iter().all(|it| world.answer(1, *it).is_none()), "neither confirmed nor refused");
+    let fast = world.send_fast(2, "F", "fleeting");
+    assert_eq!(world.answer(2, fast), Some(Ok(())));
+    world.subscribe(2, 1, queue("Q"), prefetch(9));
+    let got = world.got(2);
+    assert_eq!(got.len(), 3, "consumers drain");
+    world.settle(2, &got, Verdict::Consumed);
+    assert_eq!(world.view(&queue("Q")).size, 0);
+    assert!(held.iter().all(|it| world.answer(1, *it).is_none()), "room on the disk is not theirs to see");
+    world.broker.hold_stores(false);
+    world.settle_down();
+    assert!(held.iter().all(|it| world.answer(1, *it) == Some(Ok(()))));
+    let bodies: Vec<_> = world.got(2).iter().map(|it| it.body()).collect();
+    assert_eq!(bodies, ["3", "4", "5"], "in their order");
+}
+
+#[test]
+fn a_client_that_does_not_read_gets_no_more_than_its_outbox_and_others_go_on() {
+    let outbox = Outbox::counted();
+    let mut world = World::with(BrokerOptions { window_bytes_max: 32 << 20, ..BrokerOptions::default() });
+    world.open(1);
+    world.broker.open_with(SessionId(2), SessionInfo::default(), outbox.clone());
+    world.open(3);
+    let body = "x".repeat(1 << 20);
+    for _ in 0..24 {
+        world.send(1, "Q", &body);
+    }
+    world.subscribe(2, 1, queue("Q"), prefetch(1000));
+    let got = world.got(2);
+    let bytes: usize = got.iter().map(|it| it.message.encoded().len()).sum();
+    assert!(got.len() < 10 && bytes >= OUTBOX_BYTES_MAX, "{} deliveries of {bytes} bytes", got.len());
+    assert!(outbox.is_full());
+    world.subscribe(3, 1, queue("Q"), prefetch(4));
+    assert_eq!(world.got(3).len(), 4, "another consumer gets what it does not take");
+    assert!(outbox.take(bytes), "now it has read");
+    world.broker.drained(SessionId(2));
+    world.settle_down();
+    assert!(!world.got(2).is_empty());
 }

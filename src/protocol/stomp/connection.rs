@@ -117,6 +117,7 @@ async fn run(stream: &mut TcpStream, remote: &str, shared: Shared) -> (End, Outp
         Ok(greeting) => greeting,
         Err(end) => return (end, output, Version::V1_0),
     };
+    shared.admission.admit();
     let version = greeting.version;
     let session = match shared.gate.open(greeting.info.clone()).await {
         Ok(session) => session,
@@ -269,6 +270,9 @@ impl Connection<'_> {
     /// A part of the output has left.
     async fn written(&mut self) -> Result<(), End> {
         self.spoke = Instant::now();
+        if self.output.is_empty() {
+            self.session.sent().await?;
+        }
         if self.output.is_empty()
             && let Some(command) = self.adapter.written()
         {

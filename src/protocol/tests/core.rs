@@ -43,7 +43,7 @@ pub(crate) fn start() -> (Gate, JoinHandle<()>) {
 impl Core {
     fn take(&mut self, inbound: Inbound) {
         match inbound {
-            Inbound::Open { session, info, events } => {
+            Inbound::Open { session, info, events, .. } => {
                 if info.user == "closed" {
                     let reason = "not served".to_owned();
                     let _ = events.send(vec![SessionEvent::Closed { reason }]);
@@ -56,6 +56,7 @@ impl Core {
                     self.carry_out(session, command);
                 }
             }
+            Inbound::Drained { .. } => {}
             Inbound::Close { session } => {
                 self.sessions.remove(&session);
                 self.release(|consumer| consumer.session == session);

@@ -3,6 +3,7 @@
 mod append;
 mod crash;
 mod reopen;
+mod space;
 mod window;
 
 use std::path::Path;
