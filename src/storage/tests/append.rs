@@ -292,6 +292,7 @@ fn two_threads_that_append_and_write_leave_one_log() {
     verify(Offset(0), 0, &all).unwrap();
     drop(log);
     assert_eq!(Fixture::open(dir.path(), SMALL).all(), all);
+}
 
 #[test]
 fn segments_end_between_groups_so_that_each_can_be_dropped_by_itself() {
