@@ -22,11 +22,13 @@ pub(crate) struct Options {
     pub(crate) session_timeout: &'static str,
     /// Bytes of a segment of the log, in the words of the configuration.
     pub(crate) log_size: &'static str,
+    /// What the nodes log.
+    pub(crate) log_filter: &'static str,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { zk_servers: 3, session_timeout: "10s", log_size: "100MiB" }
+        Options { zk_servers: 3, session_timeout: "10s", log_size: "100MiB", log_filter: "info" }
     }
 }
 
@@ -51,6 +53,7 @@ impl Cluster {
         let mut command = cluster.command(&["up", "--zk", &servers, "--no-nodes"]);
         command.env("QUORATE_ZK_SESSION_TIMEOUT", options.session_timeout);
         command.env("QUORATE_LOG_SIZE", options.log_size);
+        command.env("QUORATE_LOG", options.log_filter);
         cluster.finish(command, "up");
         cluster
     }
@@ -235,13 +238,6 @@ impl Cluster {
     /// The group's place in ZooKeeper.
     pub(crate) fn zk_path(&self) -> &'static str {
         "/activemq-cluster/leveldb-stores/group1"
-    }
-
-    /// Resident memory of a node, in KiB.
-    pub(crate) fn resident_kib(&self, node: usize) -> u64 {
-        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid(node))).unwrap();
-        let line = text.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 }
 

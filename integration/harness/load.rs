@@ -243,7 +243,7 @@ fn body(name: &str, bytes: usize) -> Vec<u8> {
 }
 
 /// The name of a body that is exactly what was sent under that name.
-fn name_in(body_bytes: &[u8]) -> Option<MessageName> {
+pub(crate) fn name_in(body_bytes: &[u8]) -> Option<MessageName> {
     let end = body_bytes.iter().position(|byte| *byte == b' ')?;
     let name = std::str::from_utf8(&body_bytes[..end]).ok()?;
     (body(name, body_bytes.len()) == body_bytes).then(|| MessageName::parse(name))?

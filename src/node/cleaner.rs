@@ -96,7 +96,6 @@ impl Core {
         }
         let finished = self.log.finished();
         let live = self.live_bytes(&finished);
-        // Slaves that are attached read on from where they are; the base never passes them.
         let attached = self.read_by_slaves().unwrap_or(Offset(u64::MAX));
         let needed = length > factor * live + spare;
         match finished.first().cloned() {
@@ -200,6 +199,7 @@ impl Core {
         }
         let state = self.broker.state().checkpoint();
         self.append_groups(&[state, vec![Record::Base(base)]]).await;
+        tracing::debug!(%base, "the new base is written");
         self.cleaner = Cleaner::Based(base);
     }
 

@@ -124,7 +124,8 @@ impl Core {
         }
     }
 
-    /// Writes the index for what is applied, unless a group is half seen or the log is behind on the disk.
+    /// Writes the index for what is applied, unless a group is half seen, the log is behind on the disk, or the fold has
+    /// not met the checkpoint that it rests on.
     pub(super) fn checkpoint_now(&mut self) {
         let durable = self.replica.log().durable >= self.applied.offset;
         // The index can be made again from the log; what makes room cannot.
@@ -136,6 +137,9 @@ impl Core {
             return;
         }
         let state = self.broker.state();
+        if !state.is_whole() {
+            return;
+        }
         let checkpoint =
             Checkpoint { applied: self.applied, digest: state.digest(), entries: state.snapshot() };
         self.indexed = self.applied.offset;

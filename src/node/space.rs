@@ -99,6 +99,6 @@ impl Core {
 
     /// Below which offset the log may be cleaned, as far as slaves go.
     pub(super) fn read_by_slaves(&self) -> Option<crate::model::Offset> {
-        self.replica.read_by_slaves(FAR_BEHIND_BYTES)
+        self.replica.read_by_slaves(self.segment_bytes.max(FAR_BEHIND_BYTES), FAR_BEHIND_BYTES)
     }
 }

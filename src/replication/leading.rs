@@ -405,12 +405,16 @@ impl Replica {
         own.into_iter().chain(slaves.into_iter().map(|s| s.node.as_str())).collect()
     }
 
-    /// Below which offset no attached slave reads any more. One whose disk is full and that is `far` behind is not
-    /// waited for: it would keep the log of the others as long as its own is stuck.
-    pub fn read_by_slaves(&self, far: u64) -> Option<Offset> {
+    /// Below which offset no slave reads any more that follows. One that is `far` bytes behind, or `far_when_short` when
+    /// its disk is full, is not waited for: it would keep the log of the others as long as it takes. It goes on behind
+    /// the base, where it would have come anyway, and what it skips is of no use.
+    pub fn read_by_slaves(&self, far: u64, far_when_short: u64) -> Option<Offset> {
         let Role::Leading(leading) = &self.role else { return None };
-        let stuck = |s: &&Slave| s.short && s.durable.0.saturating_add(far) < self.log.end.0;
-        leading.slaves.values().filter(|s| !stuck(s)).map(|s| s.durable).min()
+        let follows = |s: &&Slave| {
+            let far = if s.short { far.min(far_when_short) } else { far };
+            s.durable.0.saturating_add(far) >= self.log.end.0
+        };
+        leading.slaves.values().filter(follows).map(|s| s.durable).min()
     }
 
     fn hold_lease(&mut self) {

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -32,6 +34,13 @@ const WINDOW_BYTES: u32 = 256 << 10;
 const STREAMS_MAX: u32 = 4;
 /// Streams that a connection may reset before it is closed.
 const RESETS_MAX: usize = 16;
+
+/// How fast a slave is sent what it missed while the log grows: so many bytes a second at least, and so many times what
+/// comes meanwhile, so that it catches up. Without traffic it gets what it can take.
+const MISSED_BYTES_MIN: f64 = (32 << 20) as f64;
+const MISSED_FACTOR: f64 = 2.0;
+/// Over what time the growth of the log is measured.
+const GROWTH_TIME: Duration = Duration::from_millis(100);
 
 /// Binds the replication port at once, also just after a run before has left it.
 pub(super) fn listen(bind: SocketAddr) -> std::io::Result<(TcpListener, u16)> {
@@ -198,8 +207,10 @@ impl SlaveStream {
     async fn send(&self, mut words: mpsc::Receiver<ToSlave>) {
         let mut end = self.tail.end.clone();
         let mut at: Option<Offset> = None;
+        let mut pace = Pace::new(*end.borrow());
         loop {
             let more = at.is_some_and(|at| at < *end.borrow_and_update());
+            let held = more && pace.until > Instant::now();
             tokio::select! {
                 biased;
                 word = words.recv() => match word {
@@ -223,10 +234,14 @@ impl SlaveStream {
                         return;
                     }
                 }
-                permit = self.frames.reserve(), if more => {
+                () = sleep_until(pace.until), if held => {}
+                permit = self.frames.reserve(), if more && !held => {
                     let (Ok(permit), Some(from)) = (permit, at) else { return };
                     match self.chunk(from).await {
-                        Ok((frame, next)) => {
+                        Ok((frame, next, missed)) => {
+                            if missed {
+                                pace.charge(Instant::now(), next.0 - from.0, *end.borrow());
+                            }
                             permit.send(Ok(frame));
                             at = Some(next);
                         }
@@ -237,9 +252,12 @@ impl SlaveStream {
         }
     }
 
-    /// The next records from `from` on: from memory if they are recent, else from the disk.
-    async fn chunk(&self, from: Offset) -> Result<(proto::MasterFrame, Offset), String> {
-        let bytes = match self.tail.log.read_recent(from, CHUNK_BYTES) {
+    /// The next records from `from` on and their end: from memory if they are recent, else from the disk, as what the
+    /// slave missed.
+    async fn chunk(&self, from: Offset) -> Result<(proto::MasterFrame, Offset, bool), String> {
+        let recent = self.tail.log.read_recent(from, CHUNK_BYTES);
+        let missed = recent.is_none();
+        let bytes = match recent {
             Some(bytes) => bytes,
             None => {
                 let log = self.tail.log.clone();
@@ -250,7 +268,37 @@ impl SlaveStream {
         let next = from.plus(bytes.len());
         let commit = self.tail.committed.load(Ordering::Acquire);
         let records = proto::Records { at: from.0, records: bytes, commit };
-        Ok((proto::MasterFrame { frame: Some(proto::master_frame::Frame::Records(records)) }, next))
+        let frame = Some(proto::master_frame::Frame::Records(records));
+        Ok((proto::MasterFrame { frame }, next, missed))
+    }
+}
+
+/// When a slave may be sent the next part of what it missed.
+struct Pace {
+    until: Instant,
+    /// When the log's growth was last measured, and its end then.
+    mark: (Instant, Offset),
+    /// Bytes by which the log grows each second.
+    growth: f64,
+}
+
+impl Pace {
+    fn new(end: Offset) -> Pace {
+        let now = Instant::now();
+        Pace { until: now, mark: (now, end), growth: 0.0 }
+    }
+
+    /// So many bytes go out now, while the log ends at `end`.
+    fn charge(&mut self, now: Instant, bytes: u64, end: Offset) {
+        let passed = now.saturating_duration_since(self.mark.0);
+        if passed >= GROWTH_TIME {
+            self.growth = end.0.saturating_sub(self.mark.1.0) as f64 / passed.as_secs_f64();
+            self.mark = (now, end);
+        }
+        let rate = (MISSED_FACTOR * self.growth).max(MISSED_BYTES_MIN);
+        if self.growth > 0.0 {
+            self.until = self.until.max(now) + Duration::from_secs_f64(bytes as f64 / rate);
+        }
     }
 }
 
@@ -271,5 +319,33 @@ async fn take_acks(
         if events.send(PeerEvent::Event(event)).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How long it takes to send `bytes` while the log grows by `growth` bytes each second.
+    fn time(bytes: u64, growth: u64) -> Duration {
+        let mut pace = Pace::new(Offset(0));
+        let begun = pace.until;
+        let (mut now, mut sent) = (begun + GROWTH_TIME, 0);
+        while sent < bytes {
+            now = now.max(pace.until);
+            let end = (now - begun).as_secs_f64() * growth as f64;
+            pace.charge(now, CHUNK_BYTES as u64, Offset(end as u64));
+            sent += CHUNK_BYTES as u64;
+        }
+        now - begun
+    }
+
+    #[test]
+    fn a_slave_behind_is_sent_what_it_missed_twice_as_fast_as_more_comes() {
+        let gigabyte = 1 << 30;
+        let seconds = |growth| time(gigabyte, growth).as_secs_f64();
+        assert!((31.0..33.5).contains(&seconds(1 << 20)), "{}", seconds(1 << 20));
+        assert!((4.9..5.5).contains(&seconds(100 << 20)), "{}", seconds(100 << 20));
+        assert!(seconds(0) <= 0.2, "nothing holds it back while nothing comes: {}", seconds(0));
     }
 }

@@ -207,6 +207,12 @@ impl State {
         Applied::Done
     }
 
+    /// Whether it stands for all of the log that was applied. False for a fold that began above offset 0 until it meets a
+    /// checkpoint: such a state says nothing, and must be kept nowhere.
+    pub fn is_whole(&self) -> bool {
+        self.coverage == Coverage::Whole
+    }
+
     /// Where the log begins, as far as committed `Base` records say.
     pub fn base(&self) -> Offset {
         self.base

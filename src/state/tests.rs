@@ -217,3 +217,19 @@ proptest! {
         prop_assert_eq!(whole.digest(), late.digest());
     }
 }
+
+#[test]
+fn a_fold_that_begins_in_the_middle_is_whole_only_after_a_checkpoint() {
+    let mut whole = State::new();
+    whole.apply(Offset(0), &create(1));
+    assert!(whole.is_whole());
+    let mut part = State::new();
+    assert!(!part.is_whole());
+    part.apply(Offset(100), &create(2));
+    assert!(!part.is_whole(), "an index made of it would be an empty state that looks like all");
+    for record in whole.checkpoint() {
+        part.apply(Offset(200), &record);
+    }
+    assert!(part.is_whole());
+    assert_eq!(part.digest(), whole.digest());
+}

@@ -12,6 +12,9 @@ use crate::model::{DestinationId, Epoch, Offset, RecordKind};
 /// `(epoch, end of its last record)`, ascending.
 pub(super) type History = Vec<(Epoch, Offset)>;
 
+/// The last part of a segment, in which it ends with the first group that does.
+const ROOM_PART: u64 = 8;
+
 /// Records that an epoch reaches to `end`.
 pub(super) fn extend_history(history: &mut History, epoch: Epoch, end: Offset) {
     match history.last_mut() {
@@ -157,10 +160,14 @@ impl Live {
         self.summary.end
     }
 
-    /// Whether this record must begin a new segment.
+    /// Whether this record must begin a new segment: where it does not fit any more, and before that between two groups
+    /// when little room is left. Segments that share a group can only be dropped together, and with a group across each
+    /// border nothing could ever be.
     pub(super) fn is_full(&self, record: &RecordView, segment_bytes: u64) -> bool {
         let base = self.summary.origin.base;
-        self.end() > base && record.end.0 - base.0 > segment_bytes
+        let (used, between) = (self.end().0 - base.0, self.group == self.end());
+        let little = used >= segment_bytes - segment_bytes / ROOM_PART;
+        used > 0 && (record.end.0 - base.0 > segment_bytes || between && little)
     }
 
     /// Begins a new segment at the end of this one, which is returned.

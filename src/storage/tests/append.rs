@@ -293,3 +293,18 @@ fn two_threads_that_append_and_write_leave_one_log() {
     drop(log);
     assert_eq!(Fixture::open(dir.path(), SMALL).all(), all);
 }
+
+#[test]
+fn segments_end_between_groups_so_that_each_can_be_dropped_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = Fixture::open(dir.path(), LogOptions { segment_bytes: 10_000, tail_bytes: 0 });
+    // Groups of seven messages, some 90 in all: with borders anywhere most would be within a group.
+    for n in 0..90u64 {
+        let group: Vec<_> = (1..=7).map(|m| record(1, 7 * n + m, 40 + (n % 9) as usize)).collect();
+        log.append(&[group]);
+    }
+    log.log.sync().unwrap();
+    let segments = names(dir.path(), ".log").len();
+    assert!(segments > 5, "{segments} segments");
+    assert_eq!(log.log.finished().len(), segments - 1);
+}
