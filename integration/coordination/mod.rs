@@ -7,4 +7,5 @@ mod group;
 mod outages;
 mod probe;
 mod proxy;
+mod recovery;
 mod tree;

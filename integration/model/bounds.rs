@@ -38,6 +38,8 @@ pub(super) struct Bounds {
     pub(super) leases: bool,
     /// Starts with blank disks instead of a serving master.
     pub(super) blank: bool,
+    /// Starts when an operator has recovered the group from so many of its voters; 0 if nobody has.
+    pub(super) kept: usize,
     /// Masters that give their mastership away.
     pub(super) steps_down: u8,
     /// The way back to service is looked at: from every state, with no further fault but what `live` tells.
@@ -70,6 +72,7 @@ const BASE: Bounds = Bounds {
     linger: false,
     leases: false,
     blank: false,
+    kept: 0,
     steps_down: 0,
     live: false,
     further: 3,
@@ -103,6 +106,7 @@ pub(super) fn worlds() -> Vec<Bounds> {
         Bounds { name: "suspects", writes: 0, cuts: 2, any_bump: false, ..BASE },
         Bounds { name: "voters", wipes: 1, ..BASE },
         Bounds { name: "voters-return", writes: 0, wipes: 1, returns: 1, ..BASE },
+        Bounds { name: "recovered", epochs: 3, kept: 1, ..BASE },
         Bounds { name: "emptied", empties: 1, bumps: 0, ..BASE },
         Bounds { name: "elections-emptied", writes: 0, empties: 1, streams: false, ..BASE },
         Bounds { name: "blank", writes: 0, blank: true, ..BASE },
@@ -112,6 +116,7 @@ pub(super) fn worlds() -> Vec<Bounds> {
         Bounds { name: "live-sessions", writes: 0, expiries: 1, linger: true, orderly: true, ..LIVE },
         Bounds { name: "live-unfit", writes: 0, crashes: 1, unfit: true, orderly: true, ..LIVE },
         Bounds { name: "live-wiped", writes: 0, wipes: 1, orderly: true, ..LIVE },
+        Bounds { name: "live-recovered", writes: 0, kept: 1, orderly: true, ..LIVE },
         Bounds { name: "live-emptied", writes: 0, epochs: 1, empties: 1, ..LIVE },
         Bounds { name: "live-blank", writes: 0, epochs: 0, blank: true, ..LIVE },
         Bounds {
@@ -207,7 +212,7 @@ pub(super) fn planted() -> Vec<(&'static str, Bounds)> {
         ("suspicion_not_withdrawn", of("suspects")),
         ("deposed_master_dispatches", of("lease")),
         ("lease_not_outlived", of("lease")),
-        ("member_keeps_its_guid", Bounds { epochs: 3, ..of("elections-emptied") }),
+        ("member_keeps_its_guid", Bounds { epochs: 3, bumps: 1, ..of("elections-emptied") }),
     ]
 }
 
@@ -233,6 +238,7 @@ impl Bounds {
             "unsynced" => self.unsynced = number == 1,
             "linger" => self.linger = number == 1,
             "blank" => self.blank = number == 1,
+            "kept" => self.kept = usize::from(number),
             "steps_down" => self.steps_down = number,
             "leases" => self.leases = number == 1,
             "live" => self.live = number == 1,

@@ -170,7 +170,7 @@ fn every_planted_bug_yields_a_counterexample() {
     for (bug, bounds) in bounds::planted().into_iter().filter(|(bug, _)| wish.is_empty() || wish == *bug) {
         let start = bounds.start();
         quorate::bugs::plant(bug);
-        let outcome = explore(bounds, start, Duration::from_secs(60));
+        let outcome = explore(bounds, start, Duration::from_secs(180));
         quorate::bugs::plant("");
         let (states, seconds, world) = (outcome.states, outcome.seconds, bounds.name);
         crate::harness::publish(&match outcome.broken.first() {

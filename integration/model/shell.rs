@@ -368,7 +368,7 @@ impl World {
         let chosen =
             record.master.clone().filter(|_| self.tree.group.as_ref().is_none_or(|g| g.master.is_none()));
         self.used.claims += u8::from(record.master.is_none() && bounds.empties_matter());
-        if self.tree.group.as_ref().is_some_and(|group| group.config < record.config) {
+        if self.tree.group.as_ref().is_some_and(|g| g.config < record.config && g.epoch == record.epoch) {
             let chosen: Vec<Entry> = self.proof.chosen.iter().map(|c| c.0).collect();
             if !self.held(&record.voters, &chosen, chosen.len(), 0) {
                 self.broken |= L6;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stateright::{Model, Property};
 
-use quorate::coordination::{Member, View};
+use quorate::coordination::{GroupRecord, Member, View};
 use quorate::model::{Claim, Epoch, Offset};
 use quorate::replication::{Action, ConnectionId, Event, StreamId, Timer};
 
@@ -261,6 +261,9 @@ impl Bounds {
                 }
             }
         }
+        if self.kept > 0 {
+            w.recover(self);
+        }
         w.seal(self);
         w
     }
@@ -467,6 +470,16 @@ impl World {
             self.step(b, n, Event::Heartbeat(StreamId(1), heartbeat));
         }
         Some(())
+    }
+
+    /// What an operator's recovery writes who finds only the first voters in sight. The old master is one of them: what
+    /// others have committed meanwhile is what a recovery may lose.
+    fn recover(&mut self, b: &Bounds) {
+        let Some(group) = self.tree.group.clone() else { return };
+        let version = if b.empties_matter() { self.tree.version } else { 0 };
+        let voters = group.voters[..b.kept].to_vec();
+        let bumped = self.shown().bump(&group, Claim(self.claim(b, 3)), Epoch(0), "");
+        self.land(b, version, GroupRecord { voters, config: group.config + 1, ..bumped });
     }
 
     fn end_session(&mut self, b: &Bounds, n: usize) {

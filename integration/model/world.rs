@@ -455,8 +455,8 @@ impl World {
     fn same_to_rules(&self, view: &View, bounds: &Bounds) -> bool {
         let whole = self.shown();
         let Some(group) = &self.tree.group else {
-            return (view.lost_group(bounds.nodes), view.may_found(bounds.nodes))
-                == (whole.lost_group(bounds.nodes), whole.may_found(bounds.nodes))
+            return (view.lost_group(), view.may_found(bounds.nodes))
+                == (whole.lost_group(), whole.may_found(bounds.nodes))
                 && view.fresh_epoch() == whole.fresh_epoch();
         };
         let winner = |view: &View| view.winner(group).map(|member| member.id);

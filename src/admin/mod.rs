@@ -8,6 +8,8 @@
 //! | `GET /api/queues`, `GET /api/topics` | list of [`DestinationStatus`](crate::node::DestinationStatus) |
 //! | `GET /api/connections` | list of [`ConnectionStatus`](crate::node::ConnectionStatus) |
 //! | `POST /api/group/step-down` | 202; 409 with `{"error": ..}` if refused |
+//! | `GET /api/group/recover` | [`RecoveryPlan`](crate::node::RecoveryPlan); 409 if there is nothing to recover |
+//! | `POST /api/group/recover` | the same with 202: it is being done |
 //!
 //! A request that changes something carries the header `X-Quorate: 1`: no form of a foreign web page can send it.
 

@@ -37,6 +37,7 @@ pub(super) fn router(snapshots: watch::Receiver<Arc<Snapshot>>, requests: mpsc::
         .route("/api/topics", get(topics))
         .route("/api/connections", get(connections))
         .route("/api/group/step-down", post(step_down))
+        .route("/api/group/recover", get(recovery_plan).post(recover))
         .fallback(async || refused(StatusCode::NOT_FOUND, "no such page"))
         .with_state(Shared { snapshots, requests })
 }
@@ -99,18 +100,49 @@ async fn connections(State(shared): State<Shared>) -> Response {
 }
 
 async fn step_down(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    if headers.get(GUARD_HEADER).is_none_or(|value| value != "1") {
-        return refused(StatusCode::FORBIDDEN, "the header X-Quorate: 1 is missing");
+    if let Some(refusal) = unguarded(&headers) {
+        return refusal;
     }
+    match ask(&shared, |reply| Request::StepDown { reply }).await {
+        Ok(()) => (StatusCode::ACCEPTED, Json(json!({ "accepted": true }))).into_response(),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn recovery_plan(State(shared): State<Shared>) -> Response {
+    match ask(&shared, |reply| Request::Recover { dry: true, reply }).await {
+        Ok(plan) => Json(plan).into_response(),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn recover(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    if let Some(refusal) = unguarded(&headers) {
+        return refusal;
+    }
+    match ask(&shared, |reply| Request::Recover { dry: false, reply }).await {
+        Ok(plan) => (StatusCode::ACCEPTED, Json(plan)).into_response(),
+        Err(refusal) => refusal,
+    }
+}
+
+/// The refusal of a request that may come from a foreign web page.
+fn unguarded(headers: &HeaderMap) -> Option<Response> {
+    let guarded = headers.get(GUARD_HEADER).is_some_and(|value| value == "1");
+    (!guarded).then(|| refused(StatusCode::FORBIDDEN, "the header X-Quorate: 1 is missing"))
+}
+
+/// Asks the node and waits for what it says.
+async fn ask<T>(
+    shared: &Shared,
+    request: impl FnOnce(oneshot::Sender<Result<T, RequestError>>) -> Request,
+) -> Result<T, Response> {
+    let stopping = || refused(StatusCode::SERVICE_UNAVAILABLE, "the node is stopping");
     let (reply, answer) = oneshot::channel();
-    if shared.requests.send(Request::StepDown { reply }).await.is_err() {
-        return refused(StatusCode::SERVICE_UNAVAILABLE, "the node is stopping");
-    }
+    shared.requests.send(request(reply)).await.map_err(|_| stopping())?;
     match answer.await {
-        Ok(Ok(())) => (StatusCode::ACCEPTED, Json(json!({ "accepted": true }))).into_response(),
-        Ok(Err(error @ (RequestError::NotMaster(_) | RequestError::Refused(_)))) => {
-            refused(StatusCode::CONFLICT, &error.to_string())
-        }
-        Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the node is stopping"),
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(refused(StatusCode::CONFLICT, &error.to_string())),
+        Err(_) => Err(stopping()),
     }
 }

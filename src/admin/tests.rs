@@ -8,7 +8,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::Admin;
 use crate::model::Epoch;
-use crate::node::{DestinationStatus, GroupStatus, Request, RequestError, Role, Snapshot, Status};
+use crate::node::{
+    DestinationStatus, GroupStatus, RecoveryPlan, Request, RequestError, Role, Snapshot, Status,
+};
 
 struct Console {
     admin: Admin,
@@ -90,6 +92,28 @@ async fn step_down_needs_the_header_and_tells_what_the_node_said() {
         let head = "POST /api/group/step-down HTTP/1.1\r\nX-Quorate: 1\r\nContent-Length: 0";
         let (told, ()) = tokio::join!(ask(&console, head), node);
         assert_eq!(told, (code, body.to_owned()));
+        console.requests = requests;
+    }
+    console.admin.stop().await;
+}
+
+#[tokio::test]
+async fn a_recovery_is_told_by_one_request_and_done_by_another_that_needs_the_header() {
+    let mut console = console().await;
+    assert_eq!(ask(&console, "POST /api/group/recover HTTP/1.1").await.0, 403);
+    assert!(console.requests.try_recv().is_err());
+    let guarded = "POST /api/group/recover HTTP/1.1\r\nX-Quorate: 1\r\nContent-Length: 0";
+    for (head, code, only_told) in [("GET /api/group/recover HTTP/1.1", 200, true), (guarded, 202, false)] {
+        let (_, mut requests) = mpsc::channel(1);
+        std::mem::swap(&mut requests, &mut console.requests);
+        let node = async {
+            let Some(Request::Recover { dry, reply }) = requests.recv().await else { panic!("no request") };
+            reply.send(Ok(RecoveryPlan { quorum: 2, ..RecoveryPlan::default() })).unwrap();
+            dry
+        };
+        let (told, dry) = tokio::join!(ask(&console, head), node);
+        assert_eq!((told.0, dry), (code, only_told));
+        assert_eq!(serde_json::from_str::<RecoveryPlan>(&told.1).unwrap().quorum, 2);
         console.requests = requests;
     }
     console.admin.stop().await;

@@ -1,12 +1,12 @@
 //! `quorate group`.
 
-use anyhow::anyhow;
-use clap::Subcommand;
+use anyhow::{Context, anyhow};
+use clap::{Args, Subcommand};
 
 use super::console::ConsoleArgs;
 use super::exit::Failure;
 use super::{block_on, table};
-use crate::node::GroupStatus;
+use crate::node::{GroupStatus, RecoveryPlan};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum GroupCommand {
@@ -14,6 +14,20 @@ pub(super) enum GroupCommand {
     Status(ConsoleArgs),
     /// Make the master hand over to a slave that has everything
     StepDown(ConsoleArgs),
+    /// Go on with the voters that are left when a quorum of them is lost for good
+    Recover(RecoverArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RecoverArgs {
+    #[command(flatten)]
+    console: ConsoleArgs,
+    /// Do it; without, only what it would do is printed
+    #[arg(long)]
+    force: bool,
+    /// Do not ask
+    #[arg(long, requires = "force")]
+    yes: bool,
 }
 
 pub(super) fn run(command: &GroupCommand, json: bool) -> Result<(), Failure> {
@@ -31,7 +45,56 @@ pub(super) fn run(command: &GroupCommand, json: bool) -> Result<(), Failure> {
                 table::print("accepted\n")
             }
         }
+        GroupCommand::Recover(args) => recover(args, json),
     }
+}
+
+fn recover(args: &RecoverArgs, json: bool) -> Result<(), Failure> {
+    const PATH: &str = "/api/group/recover";
+    let plan: Option<RecoveryPlan> = block_on(args.console.get(PATH))?;
+    let plan = plan.ok_or_else(|| anyhow!("this broker is in no group"))?;
+    if json {
+        table::json(&plan)?
+    } else {
+        table::print(&risk(&plan))?
+    }
+    if !args.force {
+        return if json { Ok(()) } else { table::print("nothing was done; --force does it\n") };
+    }
+    if !args.yes && !confirmed()? {
+        return Err(anyhow!("nothing was done").into());
+    }
+    block_on(args.console.post(PATH))?;
+    if json { Ok(()) } else { table::print("accepted; `quorate group status` shows what comes of it\n") }
+}
+
+fn confirmed() -> Result<bool, Failure> {
+    table::print("Type `recover` to go on: ")?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).context("standard input cannot be read")?;
+    Ok(line.trim() == "recover")
+}
+
+/// What is kept and what may be lost.
+fn risk(plan: &RecoveryPlan) -> String {
+    let mut text = format!(
+        "Of the voters of epoch {} fewer than a quorum of {} are in sight.\n\nkept\n",
+        plan.epoch, plan.quorum
+    );
+    for member in &plan.kept {
+        text.push_str(&format!("  {} (store {}), at {}\n", member.node, member.store, member.position));
+    }
+    text.push_str("given up\n");
+    for voter in &plan.lost {
+        text.push_str(&format!("  {} (store {})\n", voter.node, voter.store));
+    }
+    text.push_str(
+        "\nThe group goes on in a new epoch with the highest log among those kept.\n\
+         RISK: what was acknowledged and is only on the stores given up is LOST, and nobody can say how much that is:\n\
+         messages may be missing, and messages that were consumed may be delivered again. A store given up that turns\n\
+         up later is cut to the new log. Start every node whose disk still exists first, and ask again.\n",
+    );
+    text
 }
 
 fn text(group: &GroupStatus) -> String {
@@ -43,12 +106,16 @@ fn text(group: &GroupStatus) -> String {
         group.quorum,
         group.members.len()
     );
-    let mut text = table::pairs(&[
+    let mut lines = vec![
         ("zookeeper", format!("{} ({session})", group.zk_path)),
         ("group", group.group_id.map_or_else(|| "not founded yet".to_owned(), |id| id.to_string())),
         ("state", format!("{}, epoch {}, master {master}", group.state, group.epoch)),
         ("size", size),
-    ]);
+    ];
+    if let Some(election) = &group.election {
+        lines.push(("election", super::status::election(election)));
+    }
+    let mut text = table::pairs(&lines);
     text.push('\n');
     let rows: Vec<Vec<String>> = group
         .members
@@ -74,6 +141,9 @@ fn text(group: &GroupStatus) -> String {
         if !group.members.iter().any(|member| member.store == voter.store) {
             text.push_str(&format!("voter {} is missing (store {})\n", voter.node, voter.store));
         }
+    }
+    for alarm in &group.alarms {
+        text.push_str(&format!("ALARM {}: {}\n", alarm.name, alarm.message));
     }
     text
 }

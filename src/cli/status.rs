@@ -5,7 +5,7 @@ use anyhow::anyhow;
 use super::console::ConsoleArgs;
 use super::exit::Failure;
 use super::{block_on, table};
-use crate::node::Status;
+use crate::node::{ElectionStatus, Status};
 
 pub(super) fn run(console: &ConsoleArgs, json: bool) -> Result<(), Failure> {
     let status: Option<Status> = block_on(console.get("/api/status"))?;
@@ -36,11 +36,16 @@ fn text(status: &Status) -> String {
         lines.insert(4, ("reason", reason.clone()));
     }
     if let Some(election) = &status.election {
-        let took = election.took_ms.map_or_else(|| "under way".to_owned(), |ms| format!("took {ms} ms"));
-        lines.push(("election", format!("epoch {}, {took}: {}", election.epoch, election.reason)));
+        lines.push(("election", self::election(election)));
     }
     for alarm in &status.alarms {
         lines.push(("ALARM", format!("{}: {}", alarm.name, alarm.message)));
     }
     table::pairs(&lines)
+}
+
+/// The last election in one line.
+pub(super) fn election(election: &ElectionStatus) -> String {
+    let took = election.took_ms.map_or_else(|| "under way".to_owned(), |ms| format!("took {ms} ms"));
+    format!("epoch {}, {took}: {}", election.epoch, election.reason)
 }

@@ -8,9 +8,9 @@ use crate::model::{Claim, Epoch, Known, Position, Voter, quorum};
 
 use super::{GroupRecord, GroupState, Master, Member, View};
 
-/// How many voters besides the master must suspect it: so many that it has no quorum without them.
-pub fn suspicion(replicas: usize) -> usize {
-    replicas - quorum(replicas) + 1
+/// How many of so many voters, besides the master, must suspect it: so many that it has no quorum without them.
+pub fn suspicion(voters: usize) -> usize {
+    voters - quorum(voters) + 1
 }
 
 /// Why an election should start.
@@ -68,7 +68,7 @@ impl View {
         let rank = |m: &&Member| (height(m.record.log_position()), m.record.weight, std::cmp::Reverse(m.id));
         let promised = |m: &&Member| m.record.promise() == group.promise() && !m.record.unfit;
         let best = self.voters(group).filter(promised).max_by_key(rank)?;
-        (self.promises(group, best.record.log_position()) >= quorum(group.replicas)).then_some(best)
+        (self.promises(group, best.record.log_position()) >= quorum(group.voters.len())).then_some(best)
     }
 
     /// Whether a new election is due, and why.
@@ -77,8 +77,8 @@ impl View {
             let master = group.master.as_ref().is_some_and(|master| master.guid == m.record.guid);
             !master && m.record.suspects == group.epoch
         };
-        if group.master.is_some() && self.voters(group).filter(suspects).count() >= suspicion(group.replicas)
-        {
+        let needed = suspicion(group.voters.len());
+        if group.master.is_some() && self.voters(group).filter(suspects).count() >= needed {
             return Some(Due::MasterSuspected);
         }
         let ahead = |m: &Member| {
@@ -118,14 +118,22 @@ impl View {
 
     /// What the members in sight know of a group whose record is lost: the highest (epoch, config), if a quorum of its
     /// voters is in sight.
-    pub fn lost_group(&self, replicas: usize) -> Option<&Known> {
+    pub fn lost_group(&self) -> Option<&Known> {
         if bugs::on("emptied_zookeeper_starts_blank") {
             return None;
         }
-        let best =
-            self.newest().filter_map(|m| m.record.known.as_ref()).max_by_key(|k| (k.epoch, k.config))?;
-        let votes = |m: &&Member| best.voters.iter().any(|v| v.store == m.record.store);
-        (self.newest().filter(votes).count() >= quorum(replicas)).then_some(best)
+        let best = self.newest_known()?;
+        (self.survivors(&best.voters).count() >= quorum(best.voters.len())).then_some(best)
+    }
+
+    /// The highest (epoch, config) that a member in sight knows.
+    pub fn newest_known(&self) -> Option<&Known> {
+        self.newest().filter_map(|m| m.record.known.as_ref()).max_by_key(|k| (k.epoch, k.config))
+    }
+
+    /// The members in sight whose store is one of `voters`.
+    pub fn survivors<'a>(&'a self, voters: &'a [Voter]) -> impl Iterator<Item = &'a Member> {
+        self.newest().filter(|m| voters.iter().any(|v| v.store == m.record.store))
     }
 
     /// Whether a new group may be founded: exactly `replicas` members, every one of them blank. Fewer, or a single one

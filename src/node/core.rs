@@ -360,6 +360,13 @@ impl Core {
                 // Whoever asked may have gone; the request stands all the same.
                 let _ = reply.send(result);
             }
+            Request::Recover { dry, reply } => {
+                let plan = self.recovery_plan();
+                if plan.is_ok() && !dry {
+                    self.step(Event::Recover).await;
+                }
+                let _ = reply.send(plan);
+            }
             Request::CannotServe { reason } => self.step(Event::StepDown(reason)).await,
         }
     }

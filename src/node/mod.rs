@@ -28,8 +28,8 @@ use crate::replication::{PeerOptions, ReplicaSettings};
 use crate::storage::{Checkpoint, IdentityFile, IndexHandle, Log, LogEvent, Recovered};
 
 pub use snapshot::{
-    Alarm, ConnectionStatus, DestinationStatus, ElectionStatus, GroupStatus, MemberStatus, Request,
-    RequestError, Role, Snapshot, Status,
+    Alarm, ConnectionStatus, DestinationStatus, ElectionStatus, GroupStatus, MemberStatus, RecoveryPlan,
+    Request, RequestError, Role, Snapshot, Status,
 };
 
 /// Requests of operators that wait.

@@ -155,6 +155,25 @@ pub struct GroupStatus {
     pub format: u32,
     /// Members in sight, this node among them.
     pub members: Vec<MemberStatus>,
+    /// The last election that this node saw.
+    #[serde(default)]
+    pub election: Option<ElectionStatus>,
+    /// What needs an operator.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
+}
+
+/// What is left of a group that has lost a quorum of its voters, and what a recovery would make of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecoveryPlan {
+    /// The newest epoch that is known of the group.
+    pub epoch: Epoch,
+    /// How many voters make a quorum of it.
+    pub quorum: usize,
+    /// The voters that are in sight: all the voters there will be.
+    pub kept: Vec<MemberStatus>,
+    /// The voters that are given up.
+    pub lost: Vec<Voter>,
 }
 
 /// A member as this node sees it.
@@ -229,6 +248,13 @@ pub enum Request {
     StepDown {
         /// The answer: accepted, or why not.
         reply: oneshot::Sender<Result<(), RequestError>>,
+    },
+    /// Give up the voters that are not in sight, for a group that has lost a quorum of them for good.
+    Recover {
+        /// Only tell what would be done.
+        dry: bool,
+        /// The answer: what is done, or why it is not.
+        reply: oneshot::Sender<Result<RecoveryPlan, RequestError>>,
     },
     /// The client ports cannot be opened here: another node has to be master.
     CannotServe {

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::coordination::{GroupRecord, GroupState, Member};
 use crate::model::{Epoch, Offset, Position, StoreId, quorum};
-use crate::replication::ReplicaSettings;
+use crate::replication::{Recovery, ReplicaSettings};
 
 use super::core::Core;
 use super::{
-    Alarm, ConnectionStatus, DestinationStatus, ElectionStatus, GroupStatus, MemberStatus, Role, Snapshot,
-    Status,
+    Alarm, ConnectionStatus, DestinationStatus, ElectionStatus, GroupStatus, MemberStatus, RecoveryPlan,
+    RequestError, Role, Snapshot, Status,
 };
 
 /// A snapshot is made at most so often: it walks all destinations.
@@ -188,6 +188,7 @@ impl Core {
         if let Some(error) = &self.coordinator_error {
             alarms.push(alarm("zookeeper-unreachable", error.clone()));
         }
+        let replicas = self.status.settings.replicas;
         if let Some(group) = group.filter(|_| self.replica.leads()) {
             let own = |store: StoreId| store == self.status.store;
             let attached = |store: StoreId| self.replica.slaves().any(|(_, s, _)| s == store);
@@ -197,11 +198,9 @@ impl Core {
                     "no-quorum",
                     format!("{here} of {} voters are attached", group.voters.len()),
                 ));
-            } else if here < group.voters.len() {
-                let text = format!(
-                    "{here} of {} voters are attached; the next loss may stop service",
-                    group.voters.len()
-                );
+            } else if here < replicas {
+                let text =
+                    format!("{here} of {replicas} voters are attached; the next loss may stop service");
                 alarms.push(alarm("reduced-redundancy", text));
             }
         }
@@ -214,7 +213,9 @@ impl Core {
             zk_path: path.to_owned(),
             zk_connected: self.coordinator_error.is_none() && self.replica.view().is_some(),
             replicas,
-            quorum: quorum(replicas),
+            quorum: quorum(group.map_or(replicas, |group| group.voters.len())),
+            election: self.status.election.clone(),
+            alarms: self.alarms(group),
             ..GroupStatus::default()
         };
         if let Some(group) = group {
@@ -230,6 +231,20 @@ impl Core {
         let members = self.replica.view().map(|view| &view.members[..]).unwrap_or_default();
         status.members = members.iter().map(|m| self.member_status(m, group)).collect();
         status
+    }
+
+    /// What an operator's recovery would do now.
+    pub(super) fn recovery_plan(&self) -> Result<RecoveryPlan, RequestError> {
+        let Recovery { from, voters } = self.replica.recovery().map_err(RequestError::Refused)?;
+        let view = self.replica.view();
+        let group = view.and_then(|view| view.group.as_ref()).map(|(group, _)| group);
+        let kept = view.into_iter().flat_map(|view| view.survivors(&voters));
+        Ok(RecoveryPlan {
+            epoch: group.map_or(from.epoch, |group| group.epoch),
+            quorum: quorum(from.voters.len()),
+            kept: kept.map(|member| self.member_status(member, group)).collect(),
+            lost: from.voters.iter().filter(|v| !voters.contains(v)).cloned().collect(),
+        })
     }
 
     fn member_status(&self, member: &Member, group: Option<&GroupRecord>) -> MemberStatus {

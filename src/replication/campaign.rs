@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::bugs;
 use crate::coordination::{Due, GroupRecord, GroupState, Master, View};
-use crate::model::{Epoch, GroupId, Known, quorum};
+use crate::model::{Epoch, GroupId, Known, Voter, quorum};
 
 use super::replica::{FORMAT, Replica, Role};
 use super::{Action, following::Following};
@@ -22,6 +22,15 @@ pub(super) enum Intent {
     Recreate,
     Bump(Epoch, Due),
     Choose(Epoch),
+}
+
+/// A group of which fewer than a quorum is left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// What is known of it.
+    pub from: Known,
+    /// Its voters that are in sight.
+    pub voters: Vec<Voter>,
 }
 
 impl Replica {
@@ -125,13 +134,19 @@ impl Replica {
         let replicas = self.settings.replicas;
         if let Some(differing) = self.differing_member(view) {
             self.explain(differing);
-        } else if let Some(lost) = view.lost_group(replicas) {
+        } else if let Some(lost) = view.lost_group() {
             if self.ready(view, Intent::Recreate, Duration::ZERO) {
-                tracing::warn!(
-                    "the group's record is gone from ZooKeeper; it is created anew with a new epoch"
-                );
                 let lost = lost.clone();
-                self.create(view, lost.group_id, lost.voters, lost.config, "the group record was lost");
+                // A lone broker keeps its record in memory; it begins anew with each start.
+                let cause = if replicas == 1 {
+                    "the only node of the group has started"
+                } else {
+                    tracing::warn!(
+                        "the group's record is gone from ZooKeeper; it is created anew with a new epoch"
+                    );
+                    "the group record was lost"
+                };
+                self.create(view, lost.group_id, lost.voters, lost.config, cause);
             }
         } else if view.may_found(replicas) {
             if self.ready(view, Intent::Found, Duration::ZERO) {
@@ -144,14 +159,7 @@ impl Replica {
         }
     }
 
-    fn create(
-        &mut self,
-        view: &View,
-        id: GroupId,
-        voters: Vec<crate::model::Voter>,
-        config: u64,
-        cause: &str,
-    ) {
+    fn create(&mut self, view: &View, id: GroupId, voters: Vec<Voter>, config: u64, cause: &str) {
         let record = GroupRecord {
             id: self.settings.broker.clone(),
             epoch: view.fresh_epoch(),
@@ -173,12 +181,9 @@ impl Replica {
         let replicas = self.settings.replicas;
         let members = view.newest().count();
         let line = "Not enough cluster members connected to elect a master.";
-        if let Some(known) =
-            view.newest().filter_map(|m| m.record.known.as_ref()).max_by_key(|k| (k.epoch, k.config))
-        {
-            let votes =
-                view.newest().filter(|m| known.voters.iter().any(|v| v.store == m.record.store)).count();
-            return format!("{line} {votes} of the {} voters needed are here", quorum(replicas));
+        if let Some(known) = view.newest_known() {
+            let (here, needed) = (view.survivors(&known.voters).count(), quorum(known.voters.len()));
+            return format!("{line} {here} of the {needed} voters needed are here");
         }
         format!("{line} A new group is founded by all {replicas} of its nodes; {members} are here")
     }
@@ -235,6 +240,54 @@ impl Replica {
         }
     }
 
+    /// What an operator's recovery would do now: for a group that has lost a quorum of its voters for good.
+    ///
+    /// # Errors
+    /// Why there is nothing to recover, or nothing to recover it with; for people.
+    pub fn recovery(&self) -> Result<Recovery, String> {
+        let Some(view) = self.view.as_deref().filter(|view| view.mine.is_some() && self.mine_is_in(view))
+        else {
+            return Err("this node has no member in ZooKeeper now".to_owned());
+        };
+        if self.writing() {
+            return Err("this node has a write under way; ask again".to_owned());
+        }
+        let of_members = || view.newest_known().cloned().ok_or("no member in sight knows a group");
+        let from = view.group.as_ref().map_or_else(of_members, |(group, _)| Ok(known(group)))?;
+        if self.identity.known.as_ref().is_some_and(|mine| mine.group_id != from.group_id) {
+            return Err("this node belongs to another group".to_owned());
+        }
+        let voters: Vec<Voter> = view
+            .survivors(&from.voters)
+            .map(|m| Voter { node: m.record.node.clone(), store: m.record.store })
+            .collect();
+        let (here, needed) = (voters.len(), quorum(from.voters.len()));
+        if here >= needed {
+            return Err(format!("{here} voters are in sight and {needed} are a quorum: nothing is lost"));
+        }
+        if voters.is_empty() {
+            return Err("no voter's store is left: there is nothing to recover from".to_owned());
+        }
+        Ok(Recovery { from, voters })
+    }
+
+    /// Carries out what an operator decided: the voters that are in sight are all the voters there are, from a new epoch
+    /// on. The others, should they come back, have no vote until they have caught up.
+    pub(super) fn recover(&mut self) {
+        let Ok(Recovery { from, voters }) = self.recovery() else { return };
+        let Some(view) = self.view.take() else { return };
+        let cause = "an operator recovered the group from the voters that were left";
+        tracing::warn!(voters = voters.len(), lost = from.voters.len() - voters.len(), "{cause}");
+        match &view.group {
+            Some((group, version)) => {
+                let record = view.bump(group, self.claim(), Epoch(0), cause);
+                self.write_group(*version, GroupRecord { voters, config: from.config + 1, ..record });
+            }
+            None => self.create(&view, from.group_id, voters, from.config + 1, cause),
+        }
+        self.view = Some(view);
+    }
+
     /// An election is due: the lowest member that is not the master bumps the epoch, the others follow by rank.
     fn campaign(&mut self, view: &View, group: &GroupRecord, version: i32, due: Due) {
         if self.ready(view, Intent::Bump(group.epoch, due), Duration::ZERO) {
@@ -254,7 +307,7 @@ impl Replica {
             let line = "Not enough cluster members have reported their update positions yet.";
             let promised = view.newest().filter(|m| group.votes(m.record.store));
             let promised = promised.filter(|m| m.record.promise() == group.promise()).count();
-            self.explain(format!("{line} {promised} of the {} voters needed", quorum(group.replicas)));
+            self.explain(format!("{line} {promised} of the {} voters needed", quorum(group.voters.len())));
             return;
         };
         let settle = if view.all_promised(group) { Duration::ZERO } else { SETTLE };

@@ -50,6 +50,8 @@ pub enum Event {
     Redial(StreamId),
     /// An operator wants another master, or the process is about to stop.
     StepDown(String),
+    /// An operator gives up the voters that are not in sight; done if [`Replica::recovery`](super::Replica::recovery) allows it.
+    Recover,
     /// Time has passed.
     Tick,
 }

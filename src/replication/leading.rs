@@ -10,7 +10,8 @@ use crate::model::{Epoch, Offset, StoreId, Voter, quorum};
 use super::campaign::known;
 use super::quorum::{joint_offset, quorum_offset};
 use super::replica::{
-    FORMAT, HEARTBEAT_EVERY, LEASE, LEASE_DRIFT, QUORUM_SILENCE_MAX, Reason, Replica, Role, WINNER_TIME_MAX,
+    FORMAT, HEARTBEAT_EVERY, LACK_TIME, LEASE, LEASE_DRIFT, QUORUM_SILENCE_MAX, Reason, Replica, Role,
+    WINNER_TIME_MAX,
 };
 use super::{Ack, Action, ConnectionId, Heartbeat, Hello, Welcome};
 
@@ -45,6 +46,8 @@ pub(super) struct Leading {
     /// ended: nothing is dispatched any more, so a write that was lost must be followed by another.
     leaving: Option<(Epoch, String)>,
     pub(super) heartbeat_at: Duration,
+    /// Since when fewer voters than the group has nodes are in step, and what was said of it.
+    pub(super) reduced: Option<(Duration, String)>,
 }
 
 /// A slave's stream. What it holds is keyed by node, store and epoch: a stale stream or a new store never counts.
@@ -60,6 +63,8 @@ pub(super) struct Slave {
     pub(super) config: u64,
     /// Its disk should take nothing but what makes room.
     pub(super) short: bool,
+    /// Whether it has held all that was committed since its stream stands.
+    pub(super) in_step: bool,
 }
 
 impl Leading {
@@ -90,11 +95,22 @@ impl Leading {
         held.get(quorum(self.voters.len()) - 1).copied().unwrap_or_default()
     }
 
-    /// The voters with the store under change in its node's place.
+    /// The voters with the store under change in its node's place, or beside them if its node has none.
     fn next_voters(&self) -> Option<Vec<Voter>> {
         let new = self.change.as_ref()?;
         let swap = |v: &Voter| if v.node == new.node { new.clone() } else { v.clone() };
-        Some(self.voters.iter().map(swap).collect())
+        let mut next: Vec<Voter> = self.voters.iter().map(swap).collect();
+        if !next.contains(new) {
+            next.push(new.clone());
+        }
+        Some(next)
+    }
+
+    /// Whether this slave's store should be a voter and is none: it takes the place of its node's lost one, or one that is
+    /// free since a recovery.
+    fn wants_vote(&self, slave: &Slave, replicas: usize) -> bool {
+        let of_node = self.voters.iter().find(|v| v.node == slave.node);
+        of_node.map_or(self.voters.len() < replicas, |voter| voter.store != slave.store)
     }
 }
 
@@ -133,6 +149,7 @@ impl Replica {
             dispatching: false,
             leaving: None,
             heartbeat_at: Duration::ZERO,
+            reduced: None,
         }));
         self.reason = None;
         self.act(Action::Bind);
@@ -237,8 +254,8 @@ impl Replica {
             leading.slaves.retain(|_, s| s.node != hello.node || bugs::on("slave_counted_twice"));
             tracing::info!(node = %hello.node, from = %truncate_to, "Slave has connected");
             let (node, store, config) = (hello.node.clone(), hello.store, hello.config);
-            let (durable, short) = (Offset(0), false);
-            leading.slaves.insert(connection, Slave { node, store, durable, heard: None, config, short });
+            let (durable, heard, short, in_step) = (Offset(0), None, false, false);
+            leading.slaves.insert(connection, Slave { node, store, durable, heard, config, short, in_step });
             for stale in older {
                 self.act(Action::Refuse(stale, "the same node has connected again".to_owned()));
             }
@@ -286,7 +303,7 @@ impl Replica {
     }
 
     pub(super) fn acknowledged(&mut self, connection: ConnectionId, ack: Ack) {
-        let (end, now) = (self.log.end, self.now);
+        let (end, now, committed) = (self.log.end, self.now, self.committed);
         let Some(leading) = self.leading() else { return };
         let Some(slave) = leading.slaves.get_mut(&connection) else { return };
         if ack.durable > end {
@@ -300,6 +317,7 @@ impl Replica {
         slave.durable = slave.durable.max(ack.durable);
         slave.config = slave.config.max(ack.config);
         slave.short = ack.short;
+        slave.in_step |= slave.durable >= committed;
         // Nobody can have heard what has not been sent yet.
         slave.heard = slave.heard.max((ack.heard > 0).then(|| Duration::from_nanos(ack.heard).min(now)));
         self.advance();
@@ -339,6 +357,7 @@ impl Replica {
     fn serve(&mut self) {
         let Some(leading) = self.leading() else { return };
         leading.stage = Stage::Serving;
+        leading.reduced = None;
         self.content();
         self.show_position();
         self.act(Action::Serve);
@@ -362,6 +381,7 @@ impl Replica {
         self.watch_quorum();
         self.leave();
         self.change_voters();
+        self.watch_redundancy();
     }
 
     /// When the oldest of the newest words of a quorum of voters was asked for. This node always hears itself.
@@ -458,9 +478,41 @@ impl Replica {
         }
     }
 
-    /// Puts a caught-up new store in the place of its node's old one, one at a time.
+    /// Says, in the log and in the member record, when the group holds fewer copies than it should, and when it no longer
+    /// does. Not at once: every stream needs a moment to stand again after an election.
+    fn watch_redundancy(&mut self) {
+        let (now, own, replicas) = (self.now, self.identity.store, self.settings.replicas);
+        let Some(leading) = self.leading().filter(|leading| leading.serving()) else { return };
+        let answers = |s: &Slave| s.heard.is_some_and(|at| now.saturating_sub(at) < QUORUM_SILENCE_MAX);
+        let in_step =
+            |v: &&Voter| v.store == own || leading.slave_of(v.store).is_some_and(|s| s.in_step && answers(s));
+        let here = leading.voters.iter().filter(in_step).count();
+        if here >= replicas {
+            if leading.reduced.take().is_some_and(|(_, said)| !said.is_empty()) {
+                tracing::info!("all {replicas} voters are in step again");
+                self.content();
+            }
+            return;
+        }
+        let missing: Vec<&str> =
+            leading.voters.iter().filter(|v| !in_step(v)).map(|v| v.node.as_str()).collect();
+        let mut line = format!("redundancy is reduced: {here} of {replicas} voters are in step");
+        if !missing.is_empty() {
+            line = format!("{line}; missing: {}", missing.join(", "));
+        }
+        let (since, said) = leading.reduced.get_or_insert_with(|| (now, String::new()));
+        if now.saturating_sub(*since) >= LACK_TIME && *said != line {
+            tracing::warn!("{line}");
+            said.clone_from(&line);
+            if self.reason.as_ref().is_none_or(|reason| reason.unfit_until.is_none()) {
+                self.reason = Some(Reason { text: line, unfit_until: None });
+            }
+        }
+    }
+
+    /// Makes caught-up new stores voters, one at a time.
     fn change_voters(&mut self) {
-        let committed = self.committed;
+        let (committed, replicas) = (self.committed, self.settings.replicas);
         if self.writing() {
             return;
         }
@@ -472,10 +524,10 @@ impl Replica {
             if here + leading.voters.iter().filter(told).count() < quorum(leading.voters.len()) {
                 return;
             }
-            let new = leading.slaves.values().find(|s| {
-                let replaces = leading.voters.iter().any(|v| v.node == s.node && v.store != s.store);
-                replaces && s.durable >= committed && s.heard.is_some()
-            });
+            let new = leading
+                .slaves
+                .values()
+                .find(|s| leading.wants_vote(s, replicas) && s.durable >= committed && s.heard.is_some());
             let Some(new) = new else { return };
             tracing::info!(node = %new.node, store = %new.store, "Slave has now caught up: its new store becomes a voter");
             leading.change = Some(Voter { node: new.node.clone(), store: new.store });
@@ -491,7 +543,13 @@ impl Replica {
         let own =
             group.promise() == self.identity.promise && group.master.as_ref().is_some_and(|m| self.is_me(m));
         if own && group.config == leading.config {
-            let cause = "a new store took the place of a lost one".to_owned();
+            let grown = voters.len() > group.voters.len();
+            let cause = if grown {
+                "a store was added to the voters"
+            } else {
+                "a new store took the place of a lost one"
+            };
+            let cause = cause.to_owned();
             let record = GroupRecord { voters, config: group.config + 1, cause, ..group.clone() };
             self.write_group(version, record);
         }

@@ -19,6 +19,7 @@ mod serving;
 mod wire;
 
 pub use access::{Access, TlsError, TlsFiles};
+pub use campaign::Recovery;
 pub use event::{Action, Batch, ConnectionId, Event, StreamId};
 pub use frame::{Frame, decode_master, decode_slave};
 pub use history::History;

@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn any_two_quorums_meet_also_across_one_replacement() {
+    fn any_two_quorums_meet_also_across_one_replacement_or_addition() {
         for n in 1..=7usize {
             let sets: Vec<u32> = (0..1u32 << n).filter(|s| s.count_ones() as usize >= quorum(n)).collect();
             let swap = |s: u32| if s & 1 == 1 { s & !1 | 1 << n } else { s };
@@ -49,6 +49,8 @@ mod tests {
                 for b in &sets {
                     assert!(a & b != 0 && swap(*a) & swap(*b) != 0, "replicas {n}");
                 }
+                let grown = (0..1u32 << (n + 1)).filter(|s| s.count_ones() as usize >= quorum(n + 1));
+                assert!(grown.into_iter().all(|b| a & b != 0), "one more than {n}");
             }
         }
     }

@@ -113,6 +113,8 @@ impl Replica {
             }
             Role::Leading(leading) => {
                 leading.heartbeat_at = OVER;
+                leading.reduced = None;
+                leading.slaves.values_mut().for_each(|slave| slave.in_step = true);
                 if ignored.leases {
                     leading.dispatch_from = Duration::MAX;
                     leading.slaves.values_mut().for_each(|slave| slave.heard = Some(now));

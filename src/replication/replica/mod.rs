@@ -44,7 +44,7 @@ pub(super) const QUORUM_SILENCE_MAX: Duration = Duration::from_secs(2);
 /// How long a winner may take until it serves.
 pub(super) const WINNER_TIME_MAX: Duration = Duration::from_secs(3);
 /// How long something is missing before that is said: elections pass through such moments.
-const LACK_TIME: Duration = Duration::from_millis(500);
+pub(super) const LACK_TIME: Duration = Duration::from_millis(500);
 /// How long a winner that could not serve is no candidate.
 const UNFIT_TIME: Duration = Duration::from_secs(10);
 
@@ -163,6 +163,7 @@ impl Replica {
             Event::Rebased(base, previous) => (self.log.base, self.log.base_previous) = (base, previous),
             Event::Space(short) => self.space(short),
             Event::Redial(stream) => self.redial(stream),
+            Event::Recover => self.recover(),
             Event::StepDown(reason) => self.step_down(&reason),
             Event::Tick => {
                 self.tick();
