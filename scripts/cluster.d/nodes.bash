@@ -31,6 +31,13 @@ uri = "stomp://$(client_address "$node"):$(port stomp "$node")"
 [console]
 bind = "$(client_address "$node"):$(port console "$node")"
 TOML
+    [[ -z ${QUORATE_TLS_DIR:-} ]] || cat >>"$dir/quorate.toml" <<TOML
+
+[store.replicated.tls]
+certificate = "$QUORATE_TLS_DIR/node$node.pem"
+key = "$QUORATE_TLS_DIR/node$node.key"
+ca = "$QUORATE_TLS_DIR/ca.pem"
+TOML
 }
 
 check_node() { [[ $1 =~ ^[0-9]+$ ]] && (($1 >= 1 && $1 <= $(node_count))) || fail "there is no node $1, only 1 to $(node_count)"; }

@@ -15,6 +15,7 @@ use super::histogram::Histogram;
 use super::options::{ClientError, ConnectOptions};
 
 mod consumer;
+mod pace;
 mod producer;
 
 /// What to do.
@@ -22,6 +23,9 @@ mod producer;
 pub struct Load {
     /// Where: each connection tries these in turn.
     pub addresses: Vec<String>,
+    /// Connection number `i` begins with the `i`-th address, for brokers all of whose nodes serve; otherwise each begins
+    /// with the first.
+    pub spread: bool,
     /// How to connect.
     pub connect: ConnectOptions,
     /// Where producers send, in STOMP's form; number `i` uses the `i`-th, from the front again if there are fewer.
@@ -32,6 +36,8 @@ pub struct Load {
     pub producers: usize,
     /// Sends without an answer that each may have.
     pub outstanding: usize,
+    /// Messages a second of all producers together; as many as go without one.
+    pub rate: Option<u64>,
     /// Whether sends want a receipt; without it what is written counts as sent.
     pub receipts: bool,
     /// Whether messages are persistent.
@@ -60,11 +66,13 @@ impl Default for Load {
     fn default() -> Load {
         Load {
             addresses: vec!["127.0.0.1:61613".to_owned()],
+            spread: false,
             connect: ConnectOptions::default(),
             destinations: vec!["/queue/bench".to_owned()],
             sources: Vec::new(),
             producers: 1,
             outstanding: 100,
+            rate: None,
             receipts: true,
             persistent: true,
             body_bytes: 1024,
@@ -77,6 +85,13 @@ impl Default for Load {
             duration: Duration::from_secs(10),
             drain: Duration::from_secs(10),
         }
+    }
+}
+
+impl Load {
+    /// The address that connection `number` tries first.
+    fn first_address(&self, number: usize) -> usize {
+        if self.spread { number % self.addresses.len().max(1) } else { 0 }
     }
 }
 

@@ -29,6 +29,12 @@ pub(in crate::cli) struct BenchArgs {
     /// Sends without an answer that each producer may have
     #[arg(long, default_value_t = 100)]
     outstanding: usize,
+    /// Messages a second of all producers together, evenly; as many as go if not given
+    #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
+    rate: Option<u64>,
+    /// Spread connections over the addresses, for brokers all of whose nodes serve
+    #[arg(long)]
+    spread: bool,
     /// Unacknowledged messages that each consumer may have
     #[arg(long, default_value_t = 1000)]
     prefetch: u32,
@@ -61,10 +67,12 @@ pub(in crate::cli) struct BenchArgs {
 pub(in crate::cli) fn run(args: &BenchArgs, json: bool) -> Result<(), Failure> {
     let load = Load {
         addresses: args.broker.addresses(),
+        spread: args.spread,
         connect: args.broker.options()?,
         destinations: args.destinations.clone(),
         producers: args.producers,
         outstanding: args.outstanding,
+        rate: args.rate,
         receipts: !args.no_receipts,
         persistent: !args.non_persistent,
         body_bytes: usize::try_from(args.size)?,
@@ -78,8 +86,8 @@ pub(in crate::cli) fn run(args: &BenchArgs, json: bool) -> Result<(), Failure> {
         ..Load::default()
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(watched(load))?;
-    if json { table::json(&document(&report)) } else { table::print(&text(&report)) }
+    let report = runtime.block_on(watched(load.clone()))?;
+    if json { table::json(&document(&load, &report)) } else { table::print(&text(&report)) }
 }
 
 /// Runs the load with a progress line.
@@ -106,7 +114,7 @@ fn ms(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-fn document(report: &LoadReport) -> serde_json::Value {
+fn document(load: &Load, report: &LoadReport) -> serde_json::Value {
     let confirm: serde_json::Map<String, serde_json::Value> = QUANTILES
         .into_iter()
         .map(|(name, quantile)| (name.to_owned(), ms(report.confirm.quantile(quantile)).into()))
@@ -127,6 +135,18 @@ fn document(report: &LoadReport) -> serde_json::Value {
         "unknown_total": report.unknown_total,
         "reconnects": report.reconnects,
         "client_cpu_s": report.processor.as_secs_f64(),
+        "settings": {
+            "producers": load.producers,
+            "consumers": load.consumers,
+            "outstanding": load.outstanding,
+            "rate": load.rate,
+            "prefetch": load.prefetch,
+            "body_bytes": load.body_bytes,
+            "persistent": load.persistent,
+            "receipts": load.receipts,
+            "warm_up_s": load.warm_up.as_secs_f64(),
+            "duration_s": load.duration.as_secs_f64(),
+        },
     })
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn consume(
     let (load, progress) = &*shared;
     let sources = if load.sources.is_empty() { &load.destinations } else { &load.sources };
     let Some(source) = sources.get(number % sources.len().max(1)) else { return Ok(()) };
-    let mut first = 0;
+    let mut first = load.first_address(number);
     let mut again = false;
     loop {
         let (mut wire, address) = Wire::connect(&load.addresses, first, &load.connect).await?;

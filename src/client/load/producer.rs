@@ -10,6 +10,7 @@ use crate::client::options::ClientError;
 use crate::client::wire::{Wire, error_message};
 use crate::protocol::stomp::Verb;
 
+use super::pace::Pace;
 use super::{Findings, Run};
 
 /// After the end a producer waits so long for the answers that it still lacks.
@@ -23,9 +24,10 @@ struct Producer {
     destination: String,
     wire: Wire,
     address: usize,
-    /// When the send in each slot was written.
+    /// When the send in each slot was written, or was due.
     slots: Vec<Instant>,
     free: Vec<usize>,
+    pace: Pace,
     sent: u64,
     heard: Instant,
     findings: Findings,
@@ -34,17 +36,17 @@ struct Producer {
 /// Produces until the run ends.
 pub(super) async fn produce(run: Arc<Run>, number: usize) -> Result<Findings, ClientError> {
     let load = &run.load;
-    let first = number % load.addresses.len().max(1);
-    let (wire, address) = Wire::connect(&load.addresses, 0, &load.connect).await?;
+    let (wire, address) = Wire::connect(&load.addresses, load.first_address(number), &load.connect).await?;
     let destination = load.destinations.get(number % load.destinations.len().max(1)).cloned();
     let now = Instant::now();
     let window = if load.receipts { load.outstanding.max(1) } else { OUTPUT_FRAMES_MAX };
     let mut producer = Producer {
-        destination: destination.unwrap_or_else(|| format!("/queue/bench-{first}")),
+        destination: destination.unwrap_or_else(|| format!("/queue/bench-{address}")),
         wire,
         address,
         slots: vec![now; window],
         free: (0..window).collect(),
+        pace: Pace::new(load.rate, number, load.producers, now),
         sent: 0,
         heard: now,
         findings: Findings::default(),
@@ -73,8 +75,10 @@ impl Producer {
     async fn turns(&mut self) -> Result<(), ClientError> {
         while !self.finished() {
             self.fill();
-            // A broker that says nothing does not keep the run from ending.
-            if let Ok(stepped) = timeout_at(self.run.to, self.wire.step(true)).await {
+            // A broker that says nothing does not keep the run from ending, nor the next message from being sent.
+            let due = self.pace.next().filter(|_| !self.free.is_empty());
+            let until = due.map_or(self.run.to, |due| due.min(self.run.to));
+            if let Ok(stepped) = timeout_at(until, self.wire.step(true)).await {
                 stepped?;
             }
             self.answers()?;
@@ -101,16 +105,17 @@ impl Producer {
     fn fill(&mut self) {
         let now = Instant::now();
         let room = self.run.load.messages.map_or(u64::MAX, |messages| messages - self.sent.min(messages));
-        let count = (self.free.len() as u64).min(room);
+        let count = (self.free.len() as u64).min(room).min(self.pace.due(now));
         if count > 0 && self.unanswered() == 0 {
             // Silence counts only while something is under way.
             self.heard = now;
         }
         for _ in 0..count {
             let Some(slot) = self.free.pop() else { break };
-            self.slots[slot] = now;
+            self.slots[slot] = self.pace.send(now);
             self.write(slot);
         }
+        self.pace.window(self.free.is_empty(), now);
         self.sent += count;
         self.run.progress.sent.fetch_add(count, Ordering::Relaxed);
     }
