@@ -38,4 +38,5 @@ activemq_stop() {
 }
 
 activemq_syncs() { :; }
-activemq_warm() { warm activemq queue/warm; }
+# A Java broker has compiled its path after some ten thousand messages.
+activemq_warm() { warm activemq queue/warm 20; }

@@ -5,9 +5,11 @@ artemis_work=$run/artemis
 
 artemis_version() { sed -n 's:.*<artemis[.]version>\(.*\)</artemis[.]version>.*:\1:p' "$root/scripts/bench.d/artemis.xml"; }
 
+has_libaio() { [[ $(ldconfig -p) = *libaio.so.1* ]]; }
+
 need_artemis() {
     command -v java >/dev/null || install_packages 'A Java runtime is missing' default-jre-headless
-    if ! ldconfig -p | grep -q 'libaio\.so\.1'; then
+    if ! has_libaio; then
         # The package's name depends on the age of the distribution; without the library the journal does without, and says so.
         (install_packages 'libaio is missing' libaio1) || (install_packages 'libaio is missing' libaio1t64) || true
     fi
@@ -82,7 +84,7 @@ artemis_said() { grep -q "$2" "$(artemis_dir "$1")/log"; }
 
 artemis_start() {
     artemis_journal=ASYNCIO
-    ldconfig -p | grep -q 'libaio\.so\.1' || { artemis_journal=NIO; say 'no libaio on this system: the journal of Artemis is NIO'; }
+    has_libaio || { artemis_journal=NIO; say 'no libaio on this system: the journal of Artemis is NIO'; }
     # As "artemis create" sets it: the time of one write and sync on this disk.
     artemis_buffer_ns=$((1000000000 / $(raw_rounds)))
     rm -rf "$artemis_work"
@@ -105,4 +107,5 @@ artemis_stop() {
 }
 
 artemis_syncs() { :; }
-artemis_warm() { warm artemis queue/warm; }
+# A Java broker has compiled its path after some ten thousand messages.
+artemis_warm() { warm artemis queue/warm 20; }

@@ -73,7 +73,9 @@ def collect(lines):
         of_broker = out.setdefault(line["part"], {}).setdefault(line["broker"], {})
         for name, value in figures(line).items():
             of_broker.setdefault(name, []).append(value)
-    return out
+    # quorate first, whoever was measured first
+    order = list(NAMES)
+    return {part: dict(sorted(brokers.items(), key=lambda pair: order.index(pair[0]))) for part, brokers in out.items()}
 
 
 class Run:

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::runtime::{Builder, Runtime};
 
 use super::super::exit::Failure;
 use super::super::table;
@@ -35,6 +36,9 @@ pub(in crate::cli) struct BenchArgs {
     /// Spread connections over the addresses, for brokers all of whose nodes serve
     #[arg(long)]
     spread: bool,
+    /// Threads of this tool; one for each processor, but not more than connections, if not given
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
     /// Unacknowledged messages that each consumer may have
     #[arg(long, default_value_t = 1000)]
     prefetch: u32,
@@ -85,9 +89,18 @@ pub(in crate::cli) fn run(args: &BenchArgs, json: bool) -> Result<(), Failure> {
         drain: args.drain,
         ..Load::default()
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(watched(load.clone()))?;
+    let report = runtime(args)?.block_on(watched(load.clone()))?;
     if json { table::json(&document(&load, &report)) } else { table::print(&text(&report)) }
+}
+
+/// One connection, or one thread, needs nobody to wake: what a second thread would cost is not the broker's.
+fn runtime(args: &BenchArgs) -> std::io::Result<Runtime> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let usual = processors.min(args.producers + args.consumers).max(1);
+    match args.threads.map_or(usual, usize::from) {
+        1 => Builder::new_current_thread().enable_all().build(),
+        threads => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+    }
 }
 
 /// Runs the load with a progress line.
