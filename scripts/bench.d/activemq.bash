@@ -37,6 +37,7 @@ activemq_stop() {
     rm -rf "$activemq_dir"
 }
 
+activemq_settings() { echo "KahaDB as it comes (each journal write synced), stomp+nio with tcpNoDelay, -Xms64M -Xmx1G"; }
 activemq_syncs() { :; }
 # A Java broker has compiled its path after some ten thousand messages.
 activemq_warm() { warm activemq queue/warm 20; }

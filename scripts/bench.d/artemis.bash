@@ -106,6 +106,9 @@ artemis_stop() {
     rm -rf "$artemis_work"
 }
 
+artemis_settings() {
+    echo "primary and backup that replicate, journal $artemis_journal with datasync and a buffer time out of $artemis_buffer_ns ns, stompConsumerWindowSize 1,200,000, -Xms512M -Xmx2G, G1"
+}
 artemis_syncs() { :; }
 # A Java broker has compiled its path after some ten thousand messages.
 artemis_warm() { warm artemis queue/warm 20; }

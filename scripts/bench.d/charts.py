@@ -29,7 +29,7 @@ def bars(axis, run, names, part, figure, title):
         axis.bar(place, middle, color=COLOURS[broker], width=0.6)
         axis.plot([place] * len(values), values, "k.", markersize=4)
         axis.annotate(f"{middle:,.0f}" if middle >= 100 else f"{middle:.3g}", (place, max(values)), ha="center", va="bottom", fontsize=8)
-    labels = [names[broker].replace(", ", ",\n").replace(" quorum", "\nquorum").replace(" replicated", "\nreplicated") for broker in brokers]
+    labels = [names[broker].replace(", ", ",\n").replace(" replicated", "\nreplicated") for broker in brokers]
     axis.set_xticks(range(len(brokers)), labels, fontsize=7)
     axis.set_title(title, fontsize=9)
     axis.margins(y=0.15)
@@ -55,22 +55,26 @@ def quantiles(run, names, path):
     parts = [part for part in titles if part in run.parts]
     if not parts:
         return []
-    figure, axis = plt.subplots(figsize=(9, 3.6))
-    seen = set()
+    figure, axis = plt.subplots(figsize=(10, 3.6))
+    seen, lowest = set(), None
     for place, part in enumerate(parts):
         brokers = list(run.parts[part])
         for number, broker in enumerate(brokers):
             at = place + (number - (len(brokers) - 1) / 2) * 0.22
             low, high = run.median(part, broker, "p50"), run.median(part, broker, "p99")
+            lowest = low if lowest is None else min(low, lowest)
             label = None if broker in seen else names[broker]
             seen.add(broker)
             hatch = {"lone": "//"}.get(broker)
             axis.bar(at, high - low, bottom=low, width=0.18, color=COLOURS[broker], label=label, hatch=hatch, edgecolor="white")
     axis.set_yscale("log")
+    axis.yaxis.set_major_formatter("{x:g}")
     axis.set_xticks(range(len(parts)), [titles[part] for part in parts], fontsize=8)
     axis.set_ylabel("ms")
     axis.set_title("From a send to its receipt: p50 (lower edge) to p99 (upper edge)", fontsize=9)
-    axis.legend(fontsize=7)
+    axis.margins(y=0.1)
+    axis.set_ylim(bottom=max(lowest, 0.001) / 2)
+    axis.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     axis.spines[["top", "right"]].set_visible(False)
     return [finish(figure, path)]
 
@@ -86,10 +90,12 @@ def demands(rows, path):
         return []
     figure, axis = plt.subplots(figsize=(9, 0.34 * len(bars) + 1))
     for place, (text, share, holds) in enumerate(reversed(bars)):
-        axis.barh(place, share, color="#2a6f97" if holds else "#d62828")
-        axis.annotate(f" {share:.2f}", (share, place), va="center", fontsize=8)
+        axis.barh(place, share - 1, left=1, color="#2a6f97" if holds else "#d62828")
+        axis.annotate(f" {share:.2f}", (max(share, 1), place), va="center", fontsize=8)
     axis.axvline(1, color="black", linewidth=1)
     axis.set_xscale("log")
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.margins(x=0.1)
     axis.set_yticks(range(len(bars)), [text for text, _, _ in reversed(bars)], fontsize=8)
     axis.set_title("Found, as a multiple of what was wanted (right of the line: better)", fontsize=9)
     axis.spines[["top", "right"]].set_visible(False)

@@ -25,6 +25,7 @@ start() {
         say "starting $broker"
         "${broker}_start"
         started+=("$broker")
+        record '"part": "settings", "broker": "'"$broker"'", "text": '"$(quoted "$("${broker}_settings")")"
         settle
         record '"part": "idle", "broker": "'"$broker"'", "resident_mib": ['"$(resident_mib $("${broker}_pids"))"']'
         "${broker}_warm"

@@ -17,6 +17,9 @@ quorate_stop() { [[ ! -f $run/quorate/cluster.env ]] || quorate_cluster down; }
 quorate_addresses() { echo "127.0.0.1:$((bench_port + 1)),127.0.0.1:$((bench_port + 2)),127.0.0.1:$((bench_port + 3))"; }
 quorate_pids() { echo "$quorate_known_pids"; }
 quorate_warm() { warm quorate queue/warm; }
+quorate_settings() {
+    echo "three nodes, an ensemble of three ZooKeeper servers, sync quorum_disk, segments of 100 MiB, replication in $([[ $tls = plain ]] && echo 'plain text on loopback' || echo 'mutual TLS')"
+}
 zookeeper_pids() { cat "$run"/quorate/zk?/pid; }
 
 # An authority of this run and a certificate of it for each node's replication address.
@@ -81,6 +84,7 @@ lone_stop() {
 lone_addresses() { echo "127.0.0.1:$((bench_port + 90))"; }
 lone_pids() { cat "$lone_dir/pid"; }
 lone_syncs() { syncs_at $((bench_port + 91)); }
+lone_settings() { echo 'local store as it comes'; }
 lone_warm() { warm lone queue/warm; }
 
 # Ten starts of a lone broker with an empty store, from exec to an open client port.

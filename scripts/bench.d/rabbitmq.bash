@@ -58,6 +58,7 @@ rabbitmq_pids() { echo "$rabbitmq_known_pids"; }
 # All nodes, for the tool to spread its connections over.
 rabbitmq_addresses() { echo "127.0.0.1:$(rabbitmq_stomp_port 1),127.0.0.1:$(rabbitmq_stomp_port 2),127.0.0.1:$(rabbitmq_stomp_port 3)"; }
 
+rabbitmq_settings() { echo 'three nodes, quorum queue of three members with its leader on node 1, vm_memory_high_watermark 4 GB, else as it comes'; }
 rabbitmq_warm() {
     rabbitmq_queue warm
     warm rabbitmq /amq/queue/warm

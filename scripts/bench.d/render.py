@@ -9,13 +9,13 @@ from pathlib import Path
 
 NAMES = {
     "quorate": "quorate, 3 nodes",
-    "rabbitmq": "RabbitMQ quorum queue, 3 nodes",
+    "rabbitmq": "RabbitMQ, 3 nodes",
     "artemis": "Artemis replicated pair",
     "lone": "quorate, one node",
     "activemq": "ActiveMQ 5, KahaDB, one node",
 }
 TITLES = {
-    "many": "8 producers x 100 under way, 8 consumers, one queue, 1 KiB persistent",
+    "many": "8 producers x 100 under way, 8 consumers, one queue, 1 KiB persistent (RabbitMQ: quorum queue, here and below)",
     "one": "One producer that waits for each receipt, 1 KiB persistent",
     "large": "64 KiB persistent, 2 producers x 100 under way, 2 consumers",
     "topic": "Topic fan-out 1 to 8, 1 KiB non-persistent, 100 under way",
@@ -59,7 +59,7 @@ def figures(line):
         "others": max(line["machine_cpu_s"] - ours, 0) / line["wall_s"],
         "stolen": line["stolen_cpu_s"] / line["wall_s"],
     }
-    if syncs:
+    if syncs and tool["settings"]["persistent"]:
         found["per_sync"] = tool["confirmed_total"] * line["nodes"] / syncs
     return found
 
@@ -199,6 +199,7 @@ def machine_text(run):
     disk = run.disk()
     idle = "; ".join(
         f"{NAMES[line['broker']]}: {number(sum(line['resident_mib']))} MiB" for line in run.of("idle"))
+    settings = "\n".join(f"- {NAMES[line['broker']]}: {line['text']}" for line in run.of("settings"))
     return f"""{machine['date']}, commit {machine['commit']}. {machine['processors']} x {machine['processor']}, {machine['memory_gib']} GiB, \
 {machine['file_system']}, Linux {machine['kernel']}, {machine['system']}; all nodes, ZooKeeper and the load share processors and disk.
 {machine['rounds']} rounds of {machine['seconds']} s after 1 s of warming up; figures are medians, ratios are medians of the rounds' ratios.
@@ -206,6 +207,9 @@ One write and sync of 1 KiB in one file, one thread: {number(disk) or 'not measu
 Replication: {mode}; clients and peers in plain text.
 {versions['quorate']} ({versions['rust']}), ZooKeeper {versions['zookeeper']}, RabbitMQ {versions['rabbitmq']}, Artemis {versions['artemis']}, \
 ActiveMQ {versions['activemq']}, {versions['java']}.
+
+{settings}
+
 Resident when idle, all nodes: {idle or 'not measured'}.
 Other processes took {number(100 * statistics.median(others))} % of one processor in the median measurement and \
 {number(100 * max(others))} % in the worst; the machine's host took {number(100 * max(stolen))} % in the worst. Load average before: {machine['load_before']}.

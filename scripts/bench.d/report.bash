@@ -42,6 +42,6 @@ report() {
         python=$plotter
         options=(--document "$root/BENCHMARKS.md" --charts "$root/scripts/bench.d/charts")
     fi
-    "$python" "$root/scripts/bench.d/render.py" "$results" "${options[@]}"
+    "$python" -B "$root/scripts/bench.d/render.py" "$results" "${options[@]}"
     say "written: $results/bench.md, $results/bench.json${write:+, BENCHMARKS.md, scripts/bench.d/charts}"
 }
