@@ -18,7 +18,7 @@ need_artemis() {
     say "fetching Artemis $(artemis_version) with Maven"
     rm -rf "$artemis_lib"
     timeout 600 mvn -q -B -f "$root/scripts/bench.d/artemis.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
-        -DincludeScope=runtime -DoutputDirectory="$artemis_lib/lib" || fail 'Maven could not fetch Artemis'
+        -DincludeScope=runtime -DoutputDirectory="$artemis_lib/lib" >"$results/maven.log" 2>&1 || fail "Maven could not fetch Artemis: $results/maven.log"
     python3 -m zipfile -e "$artemis_lib"/lib/activemq-artemis-native-*.jar "$artemis_lib/native"
 }
 

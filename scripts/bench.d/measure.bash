@@ -96,7 +96,8 @@ measure() {
  "nodes_cpu_s": '"$(ticks_to_seconds "$nodes")"', "other_brokers_cpu_s": '"$(ticks_to_seconds "$rest")"', "tool_cpu_s": '"$tool"',
  "machine_cpu_s": '"$(ticks_to_seconds $((busy_after - busy)))"', "stolen_cpu_s": '"$(ticks_to_seconds $((stolen_after - stolen)))"',
  "syncs": '"${syncs:-null}"', "nodes": '"$(wc -w <<<"$pids")"', "resident_mib": ['"$(resident_mib $pids)"'], "tool": '"$answer"
-    say "$part $round: $broker $(field produced_per_second <<<"$answer") confirmed/s, $(field consumed_per_second <<<"$answer") consumed/s," \
+    say "$(printf '%s %s: %s %.0f confirmed/s, %.0f consumed/s,' "$part" "$round" "$broker" \
+        "$(field produced_per_second <<<"$answer")" "$(field consumed_per_second <<<"$answer")")" \
         "p50 $(field p50 <<<"$answer") ms, p99 $(field p99 <<<"$answer") ms"
 }
 

@@ -98,6 +98,10 @@ class Run:
     def of(self, part):
         return [line for line in self.lines if line["part"] == part]
 
+    def of_brokers(self, part):
+        """One line of each broker, though it may have been started twice."""
+        return list({line["broker"]: line for line in reversed(self.of(part))}.values())[::-1]
+
     def disk(self):
         rounds = [line["rounds_per_second"] for line in self.of("disk")]
         return statistics.median(rounds) if rounds else None
@@ -109,7 +113,7 @@ def number(value, digits=3):
         return ""
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.{max(digits - len(str(int(value))), 1)}f}" if value >= 1 else f"{value:.3g}"
+    return f"{value:.{max(digits - max(len(str(int(value))), 1), 1)}f}" if value >= 0.9995 else f"{value:.3g}"
 
 
 ROWS = [
@@ -200,8 +204,8 @@ def machine_text(run):
     mode = {"plain": "plain text on loopback, no TLS", "mutual": "mutual TLS between the quorate nodes"}[machine["replication"]]
     disk = run.disk()
     idle = "; ".join(
-        f"{NAMES[line['broker']]}: {number(sum(line['resident_mib']))} MiB" for line in run.of("idle"))
-    settings = "\n".join(f"- {NAMES[line['broker']]}: {line['text']}" for line in run.of("settings"))
+        f"{NAMES[line['broker']]}: {number(sum(line['resident_mib']))} MiB" for line in run.of_brokers("idle"))
+    settings = "\n".join(f"- {NAMES[line['broker']]}: {line['text']}" for line in run.of_brokers("settings"))
     return f"""{machine['date']}, commit {machine['commit']}. {machine['processors']} x {machine['processor']}, {machine['memory_gib']} GiB, \
 {machine['file_system']}, Linux {machine['kernel']}, {machine['system']}; all nodes, ZooKeeper and the load share processors and disk.
 {machine['rounds']} rounds of {machine['seconds']} s after 1 s of warming up; figures are medians, ratios are medians of the rounds' ratios.
