@@ -121,7 +121,8 @@ async fn producers_are_held(scene: &Scene, victims: &[usize], name: &str, queue:
     scene.unmoved(&pids, epoch);
 }
 
-/// Fills the disk of one slave: the group goes on without it, and takes it back when it has room.
+/// Fills the disk of one slave: the group goes on without it, it starts on the full disk too, and is taken back when it
+/// has room.
 async fn one_slave_is_left_behind(scene: &Scene, queue: &str) {
     let Scene { cluster, volumes } = scene;
     let master = cluster.master(LIMIT).await;
@@ -138,6 +139,10 @@ async fn one_slave_is_left_behind(scene: &Scene, queue: &str) {
     scene.alarm(slave, "disk-full", true).await;
     assert!(cluster.log(slave).contains("no records are taken from the master"), "its reserve is used up");
     scene.unmoved(&pids, epoch);
+    cluster.kill(slave);
+    cluster.start_node(slave);
+    scene.alarm(slave, "disk-full", true).await;
+    let pids = scene.pids();
     let consumers = producers.beside(plan(cluster, queue, 0, 4));
     volumes.relieve(slave);
     producers.finish(Duration::from_millis(200)).await;

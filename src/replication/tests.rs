@@ -735,3 +735,36 @@ fn a_group_survives_random_faults_and_serves_again() {
         }
     }
 }
+
+#[test]
+fn a_master_knows_who_has_no_room_and_a_slave_that_asks_again_suspects_nobody() {
+    let mut world = World::new(3);
+    world.run(Duration::from_secs(3), true);
+    let epoch = world.tree_group.as_ref().unwrap().epoch;
+    let master = (0..NODES).find(|n| world.nodes[*n].serving).unwrap();
+    let slaves: Vec<usize> = (0..NODES).filter(|n| *n != master).collect();
+    // (who, whether its disk is full now, whether producers are held then)
+    let one_by_one = [
+        (slaves[0], true, false),
+        (slaves[1], true, true),
+        (slaves[0], false, false),
+        (master, true, true),
+        (slaves[1], false, true),
+        (master, false, false),
+    ];
+    for (n, full, held) in one_by_one {
+        world.step(n, Event::Space(full.then(|| "the disk is full".to_owned())));
+        world.run(Duration::from_millis(500), true);
+        assert_eq!(world.nodes[n].member.as_ref().unwrap().reason.is_some(), full, "node {n} tells it");
+        let lacks_room = world.nodes[master].replica.as_ref().unwrap().lacks_room();
+        assert_eq!(lacks_room, held, "the disk of node {n} is full: {full}");
+    }
+    for n in slaves {
+        let connection = world.connections.values().find(|it| it.slave == n).unwrap();
+        world.step(n, Event::Redial(connection.stream));
+    }
+    let before = world.chosen.len();
+    world.run(Duration::from_secs(2), true);
+    assert_eq!(world.tree_group.as_ref().unwrap().epoch, epoch, "nobody suspects the master");
+    assert!(world.chosen.len() > before, "and it goes on");
+}

@@ -13,7 +13,7 @@ use crate::model::{DestinationId, Epoch, Offset, RecordKind};
 pub(super) type History = Vec<(Epoch, Offset)>;
 
 /// The last part of a segment, in which it ends with the first group that does.
-const ROOM_PART: u64 = 8;
+pub(super) const ROOM_PART: u64 = 8;
 
 /// Records that an epoch reaches to `end`.
 pub(super) fn extend_history(history: &mut History, epoch: Epoch, end: Offset) {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::{Origin, SEGMENT_HEADER_BYTES, Segment};
 use crate::env::Disk;
+use crate::storage::live::ROOM_PART;
 use crate::storage::writer::Shared;
 use crate::storage::{Log, StorageError};
 
@@ -291,15 +292,17 @@ impl Log {
     /// reserve. No bound at all for a log that keeps none.
     pub fn guaranteed(&self) -> u64 {
         let Some(space) = self.inner.shared.space.get() else { return u64::MAX };
+        // Behind this a segment may end wherever a group does.
+        let filled = space.segment_bytes - space.segment_bytes / ROOM_PART;
         let rest = {
             let front = self.front();
             let (origin, end) = (front.live.summary.origin, front.live.end());
-            space.segment_bytes.saturating_sub(end.0 - origin.base.0)
+            filled.saturating_sub(end.0 - origin.base.0)
         };
         let state = space.lock();
         let spares = state.spares.len() as u64;
         match spares.checked_sub(state.owed) {
-            Some(left) => rest.saturating_add(left.saturating_mul(space.segment_bytes)),
+            Some(left) => rest.saturating_add(left.saturating_mul(filled)),
             None => 0,
         }
     }
