@@ -78,8 +78,9 @@ impl Listener {
         let (Some(protocol), false) = (protocol(connector.scheme), connector.tls) else {
             return Err(ListenerError::Unsupported { name, scheme: connector.scheme, tls: connector.tls });
         };
-        let bound = bind(&connector.host, connector.port).await;
-        let (socket, address) = bound.map_err(|source| ListenerError::bind(connector, source))?;
+        let bound = bind(&connector.host, connector.port, listen).await;
+        let socket = bound.map_err(|source| ListenerError::bind(connector, source))?;
+        let address = socket.local_addr().map_err(|source| ListenerError::bind(connector, source))?;
         let (body_bytes_max, admission) = (connector.frame_bytes_max, Admission::default());
         let shared = Shared { gate, clock, body_bytes_max, admission };
         let (stop, stopped) = oneshot::channel();
@@ -96,7 +97,7 @@ impl Listener {
     /// # Errors
     /// As [`Listener::start`].
     pub async fn probe(connector: &TransportConnector) -> Result<(), ListenerError> {
-        let bound = bind(&connector.host, connector.port).await;
+        let bound = bind(&connector.host, connector.port, claim).await;
         bound.map(|_| ()).map_err(|source| ListenerError::bind(connector, source))
     }
 
@@ -120,27 +121,29 @@ fn authority(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// Binds the first address of a host that can be bound.
-async fn bind(host: &str, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+/// Binds the first address of a host that can be bound, by `how`.
+async fn bind<T>(host: &str, port: u16, how: fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in lookup_host((host, port)).await? {
-        match listen(address) {
-            Ok(socket) => {
-                let address = socket.local_addr()?;
-                return Ok((socket, address));
-            }
+        match how(address) {
+            Ok(bound) => return Ok(bound),
             Err(error) => last = error,
         }
     }
     Err(last)
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Takes an address without listening there: a client that came in meanwhile would be cut off.
+fn claim(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A node that is promoted again at once must get its port again at once.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    Ok(socket)
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    claim(address)?.listen(BACKLOG)
 }
 
 /// Accepts until told to stop, then closes everything.
