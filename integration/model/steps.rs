@@ -69,6 +69,8 @@ pub(super) enum Step {
     Wipe(usize),
     DiskReturns(usize),
     EmptyTree,
+    /// A slave that could not take what it was sent ends its stream to begin another.
+    Redial(usize),
     /// An operator, or a clean stop, wants another master.
     StepDown(usize),
     // From here on nothing breaks any more.
@@ -163,6 +165,9 @@ impl Bounds {
             if node.disk.log.len() > node.disk.synced {
                 out.push(Step::Crash(n, node.disk.log.len()));
             }
+        }
+        if w.used.cuts < self.cuts && node.link.as_ref().is_some_and(|link| link.standing && link.open) {
+            out.push(Step::Redial(n));
         }
         if node.session.is_some() && w.used.expiries < self.expiries {
             out.push(Step::Expire(n));
@@ -383,6 +388,10 @@ impl World {
                 self.used.empties += 1;
                 self.tree.edit().clone_from(&Tree::default());
                 self.forget_foundings();
+            }
+            Step::Redial(n) => {
+                self.used.cuts += 1;
+                self.step(b, n, Event::Redial(StreamId(1)));
             }
             Step::StepDown(n) => {
                 self.used.steps_down += 1;
