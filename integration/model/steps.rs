@@ -72,7 +72,7 @@ pub(super) enum Step {
     /// A slave that could not take what it was sent ends its stream to begin another.
     Redial(usize),
     /// An operator, or a clean stop, wants another master.
-    StepDown(usize),
+    HandOver(usize),
     // From here on nothing breaks any more.
     Calm(Calm),
     /// The session of a node that is away ends.
@@ -154,7 +154,7 @@ impl Bounds {
             out.push(Step::Write(n));
         }
         if node.serving && w.used.steps_down < self.steps_down {
-            out.push(Step::StepDown(n));
+            out.push(Step::HandOver(n));
         }
     }
 
@@ -238,7 +238,7 @@ impl Bounds {
                 for step in steps {
                     let fault = matches!(
                         step,
-                        Step::Write(_) | Step::Lose(_) | Step::LandLate(_) | Step::StepDown(_)
+                        Step::Write(_) | Step::Lose(_) | Step::LandLate(_) | Step::HandOver(_)
                     ) || matches!(step, Step::RunOut(_, t) if t != Timer::Turn);
                     if !fault && let Some(next) = self.after(&w, step) {
                         w = next;
@@ -393,7 +393,7 @@ impl World {
                 self.used.cuts += 1;
                 self.step(b, n, Event::Redial(StreamId(1)));
             }
-            Step::StepDown(n) => {
+            Step::HandOver(n) => {
                 self.used.steps_down += 1;
                 self.step(b, n, Event::StepDown(String::new()));
             }
