@@ -19,7 +19,7 @@ pub(super) struct Bounds {
     /// How often a lost disk may come back.
     pub(super) returns: u8,
     pub(super) empties: u8,
-    /// Streams that break or fall silent.
+    /// Streams that break, fall silent, or are given up by their slave.
     pub(super) cuts: u8,
     /// Deadlines of winners that pass.
     pub(super) deadlines: u8,
@@ -114,11 +114,11 @@ pub(super) fn worlds() -> Vec<Bounds> {
         Bounds { name: "replicas-2", nodes: 2, epochs: 3, writes: 2, crashes: 1, unsynced: true, ..BASE },
         Bounds { name: "live-suspects", writes: 0, cuts: 1, ..LIVE },
         Bounds { name: "live-sessions", writes: 0, expiries: 1, linger: true, orderly: true, ..LIVE },
-        Bounds { name: "live-unfit", writes: 0, crashes: 1, unfit: true, orderly: true, ..LIVE },
+        Bounds { name: "live-unfit", writes: 0, epochs: 1, cuts: 2, unfit: true, orderly: true, ..LIVE },
         Bounds { name: "live-wiped", writes: 0, wipes: 1, orderly: true, ..LIVE },
         Bounds { name: "live-recovered", writes: 0, kept: 1, orderly: true, ..LIVE },
-        Bounds { name: "live-emptied", writes: 0, epochs: 1, empties: 1, ..LIVE },
-        Bounds { name: "live-blank", writes: 0, epochs: 0, blank: true, ..LIVE },
+        Bounds { name: "live-emptied", writes: 0, epochs: 1, empties: 1, orderly: true, ..LIVE },
+        Bounds { name: "live-blank", writes: 0, epochs: 0, blank: true, orderly: true, ..LIVE },
         Bounds {
             name: "live-handover",
             writes: 0,
@@ -147,6 +147,7 @@ pub(super) fn worlds() -> Vec<Bounds> {
 fn larger() -> Vec<Bounds> {
     vec![
         Bounds { name: "emptied-crash-large", writes: 0, empties: 1, crashes: 1, bumps: 0, ..BASE },
+        Bounds { name: "live-unfit-large", writes: 0, crashes: 1, unfit: true, orderly: true, ..LIVE },
         Bounds { name: "live-crash-large", writes: 0, crashes: 1, orderly: true, ..LIVE },
         Bounds { name: "core-large", epochs: 3, crashes: 1, ..BASE },
         Bounds { name: "fsync-large", epochs: 3, writes: 2, crashes: 1, unsynced: true, ..BASE },

@@ -9,7 +9,7 @@ use stateright::Property;
 use super::bounds::Bounds;
 use super::shell::agree;
 use super::steps::Explored;
-use super::world::World;
+use super::world::{Node, World};
 
 pub(super) const E1: u32 = 1;
 pub(super) const E2: u32 = 2;
@@ -52,15 +52,34 @@ pub(super) fn properties(bounds: &Bounds) -> Vec<Property<Explored>> {
         Property::always("a healed group can be reached", |m: &Explored, w: &World| {
             m.stuck.as_ref().is_none_or(|stuck| !stuck.contains(&w.print()))
         }),
-        Property::sometimes("reached: a master in the last epoch", |m: &Explored, w: &World| {
-            w.nodes
-                .iter()
-                .any(|n| n.replica.leads() && n.replica.promise().epoch.0 == u64::from(m.bounds.epochs))
-        }),
     ];
+    if bounds.leases {
+        all.push(Property::always("M2 one node may dispatch", |_, w: &World| {
+            w.nodes.iter().filter(|n| n.replica.may_dispatch(w.now())).count() <= 1
+        }));
+    }
+    if !bounds.any_bump {
+        all.push(Property::always("V1 a master that a quorum hears stays", |_, w: &World| healthy_stays(w)));
+    }
+    // Where the way back is looked at, that it was found says that there was something to be seen.
+    if !bounds.live {
+        all.extend(reached(bounds));
+    }
+    all
+}
+
+/// What an exploration must have met, or it has shown nothing.
+fn reached(bounds: &Bounds) -> Vec<Property<Explored>> {
+    fn last(m: &Explored, n: &Node) -> bool {
+        n.replica.promise().epoch.0 == u64::from(m.bounds.epochs)
+    }
+    let mut all: Vec<Property<Explored>> =
+        vec![Property::sometimes("reached: a master in the last epoch", |m: &Explored, w: &World| {
+            w.nodes.iter().any(|n| n.replica.leads() && last(m, n))
+        })];
     if bounds.streams {
         all.push(Property::sometimes("reached: serving in the last epoch", |m: &Explored, w: &World| {
-            w.nodes.iter().any(|n| n.serving && n.replica.promise().epoch.0 == u64::from(m.bounds.epochs))
+            w.nodes.iter().any(|n| n.serving && last(m, n))
         }));
     }
     if bounds.writes > 0 {
@@ -75,19 +94,10 @@ pub(super) fn properties(bounds: &Bounds) -> Vec<Property<Explored>> {
         }));
     }
     if bounds.leases {
-        all.push(Property::always("M2 one node may dispatch", |_, w: &World| {
-            w.nodes.iter().filter(|n| n.replica.may_dispatch(w.now())).count() <= 1
-        }));
         all.push(Property::sometimes(
             "reached: the master of the last epoch dispatches",
-            |m: &Explored, w: &World| {
-                let last = |n: &super::world::Node| n.replica.promise().epoch.0 == u64::from(m.bounds.epochs);
-                w.nodes.iter().any(|n| last(n) && n.replica.may_dispatch(w.now()))
-            },
+            |m: &Explored, w: &World| w.nodes.iter().any(|n| last(m, n) && n.replica.may_dispatch(w.now())),
         ));
-    }
-    if !bounds.any_bump {
-        all.push(Property::always("V1 a master that a quorum hears stays", |_, w: &World| healthy_stays(w)));
     }
     all
 }

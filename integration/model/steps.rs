@@ -69,8 +69,10 @@ pub(super) enum Step {
     Wipe(usize),
     DiskReturns(usize),
     EmptyTree,
+    /// A slave that could not take what it was sent ends its stream to begin another.
+    Redial(usize),
     /// An operator, or a clean stop, wants another master.
-    StepDown(usize),
+    HandOver(usize),
     // From here on nothing breaks any more.
     Calm(Calm),
     /// The session of a node that is away ends.
@@ -152,7 +154,7 @@ impl Bounds {
             out.push(Step::Write(n));
         }
         if node.serving && w.used.steps_down < self.steps_down {
-            out.push(Step::StepDown(n));
+            out.push(Step::HandOver(n));
         }
     }
 
@@ -163,6 +165,9 @@ impl Bounds {
             if node.disk.log.len() > node.disk.synced {
                 out.push(Step::Crash(n, node.disk.log.len()));
             }
+        }
+        if w.used.cuts < self.cuts && node.link.as_ref().is_some_and(|link| link.standing && link.open) {
+            out.push(Step::Redial(n));
         }
         if node.session.is_some() && w.used.expiries < self.expiries {
             out.push(Step::Expire(n));
@@ -233,7 +238,7 @@ impl Bounds {
                 for step in steps {
                     let fault = matches!(
                         step,
-                        Step::Write(_) | Step::Lose(_) | Step::LandLate(_) | Step::StepDown(_)
+                        Step::Write(_) | Step::Lose(_) | Step::LandLate(_) | Step::HandOver(_)
                     ) || matches!(step, Step::RunOut(_, t) if t != Timer::Turn);
                     if !fault && let Some(next) = self.after(&w, step) {
                         w = next;
@@ -384,7 +389,11 @@ impl World {
                 self.tree.edit().clone_from(&Tree::default());
                 self.forget_foundings();
             }
-            Step::StepDown(n) => {
+            Step::Redial(n) => {
+                self.used.cuts += 1;
+                self.step(b, n, Event::Redial(StreamId(1)));
+            }
+            Step::HandOver(n) => {
                 self.used.steps_down += 1;
                 self.step(b, n, Event::StepDown(String::new()));
             }

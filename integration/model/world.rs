@@ -390,7 +390,7 @@ impl World {
         let master = group.master.as_ref().is_some_and(|master| master.guid == r.guid);
         // An older member of its node must not count instead of it.
         let hides = self.tree.members.iter().any(|o| o.id != member.id && o.record.node == r.node);
-        ahead || master || !mastered && (r.promise() == promise || hides)
+        ahead || master || hides || !mastered && r.promise() == promise
     }
 
     /// A member without what no rule looks at.
