@@ -38,9 +38,12 @@ impl Usage {
     }
 }
 
-/// Bytes that the files of a node's log take on the disk. Files that go meanwhile count nothing.
+/// Bytes that a node's segments and sidecars take on the disk; not the reserve, which is always the same. Files that go
+/// meanwhile count nothing.
 pub(crate) fn log_bytes(cluster: &Cluster, node: usize) -> u64 {
     let Some(directory) = log_directory(cluster, node) else { return 0 };
     let files = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let counts = |path: &Path| path.extension().is_some_and(|it| it == "log" || it == "sidecar");
+    let files = files.filter(|file| counts(&file.path()));
     files.filter_map(|file| file.metadata().ok()).map(|it| it.blocks() * 512).sum()
 }

@@ -3,11 +3,12 @@
 //!
 //! Dropping a prefix is always safe: a record is needed only as long as something older is.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{Offset, Record, Sequence};
+use crate::model::{DestinationId, Offset, Record, Sequence};
 use crate::replication::Event;
-use crate::storage::{BatchBuilder, Finished, Loaded, StorageError, WindowRequest};
+use crate::storage::{BatchBuilder, Finished, Held, Loaded, StorageError, WindowRequest};
 
 use super::core::Core;
 use super::reads::Reader;
@@ -23,6 +24,8 @@ const LOOK_PART: u32 = 50;
 const MOVE_BYTES: usize = 256 << 10;
 const MOVE_ENTRIES: usize = 1024;
 const MOVE_PAUSE: Duration = Duration::from_millis(5);
+/// Stretches that are cleaned at once.
+const STRETCHES_MAX: usize = 16;
 /// Unsettled ranges asked for at once.
 const RANGES_MAX: usize = 1024;
 
@@ -86,7 +89,8 @@ impl Core {
         }
         self.cleaner_looks_at = now + LOOK_EVERY;
         let (base, end) = (self.log.base().0, self.log.end().0);
-        let length = end.saturating_sub(base);
+        // What is reserved ahead takes its place on the disk too.
+        let length = (end + self.segment_bytes).saturating_sub(base);
         // While producers are held, all that is dead is in the way.
         let pressed = self.space.held.is_some();
         let (factor, free) = if pressed { (1, 1) } else { (LIVE_FACTOR, SEGMENTS_FREE) };
@@ -96,15 +100,27 @@ impl Core {
         }
         let finished = self.log.finished();
         let live = self.live_bytes(&finished);
+        let reserved = finished.last().map_or(end, |last| end.max(last.end.0 + self.segment_bytes));
+        let length = reserved.saturating_sub(base);
         let attached = self.read_by_slaves().unwrap_or(Offset(u64::MAX));
-        let needed = length > factor * live + spare;
+        let (bound, limit) = (factor * live + spare, self.applied.offset.min(attached));
+        let needed = length > bound;
         match finished.first().cloned() {
-            Some(oldest) if needed && oldest.end <= self.applied.offset.min(attached) => {
+            Some(mut oldest) if needed && oldest.end <= limit => {
                 // What is moved under pressure comes out of the reserve.
                 let moved = self.live_bytes(std::slice::from_ref(&oldest));
                 if pressed && moved > self.log.guaranteed() / 2 {
                     return;
                 }
+                // When much has come meanwhile, several at once: each cleaning has its price.
+                for next in finished.iter().skip(1).take(if pressed { 0 } else { STRETCHES_MAX - 1 }) {
+                    if next.end > limit || reserved - oldest.end.0 <= bound {
+                        break;
+                    }
+                    oldest.end = next.end;
+                    oldest.held.extend(&next.held);
+                }
+                oldest.held = by_destination(&oldest.held);
                 let end = oldest.end;
                 tracing::debug!(base, %end, live, length, "cleaning the oldest end of the log");
                 let next = oldest.held.first().map_or(0, |held| held.first);
@@ -172,8 +188,9 @@ impl Core {
             }
         };
         let Some(last) = loaded.last() else {
-            // What was asked for stands in a later part of the log.
+            // What was asked for stands in a later part of the log. Nothing is written for it, so nobody needs a pause.
             moving.next = moving.asked + 1;
+            moving.resume_at = now;
             return;
         };
         moving.next = last.sequence.0 + 1;
@@ -229,4 +246,15 @@ impl Core {
             self.step(Event::Rebased(origin.0, origin.1)).await;
         }
     }
+}
+
+/// One entry for each destination, so that no message of several segments is moved more than once.
+fn by_destination(held: &[Held]) -> Vec<Held> {
+    let mut all: BTreeMap<DestinationId, Held> = BTreeMap::new();
+    for one in held {
+        let it = all.entry(one.destination).or_insert(Held { count: 0, bytes: 0, ..*one });
+        (it.first, it.last) = (it.first.min(one.first), it.last.max(one.last));
+        (it.count, it.bytes) = (it.count + one.count, it.bytes + one.bytes);
+    }
+    all.into_values().collect()
 }

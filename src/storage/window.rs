@@ -132,7 +132,9 @@ impl Log {
             front.live.summary.entries.collect(destination, &mut window);
             let first =
                 |sealed: &Arc<Sealed>| Some((sealed.first_wanted(destination, ranges)?, sealed.clone()));
-            self.inner.shared.sealed().values().filter_map(first).collect()
+            let sealed = self.inner.shared.sealed();
+            // Groups that end in a later segment end above.
+            sealed.range(..below).map(|(_, sealed)| sealed).filter_map(first).collect()
         };
         sources.sort_by_key(|(first, _)| *first);
         for (first, sealed) in sources {
