@@ -14,9 +14,10 @@ use crate::env::Clock;
 use crate::model::{Offset, Position};
 use crate::replication::{Event, LogState, PEER_EVENTS_MAX, PeerEvent, Peers, Replica};
 use crate::state::State;
-use crate::storage::{Batch, IdentityFile, IndexHandle, Log, LogEvent, verify};
+use crate::storage::{Batch, Damage, IdentityFile, IndexHandle, Log, LogEvent, StorageError, verify};
 
 use super::reads::{ReadDone, Reader, Reads};
+use super::scrub::Scrub;
 use super::{NodeError, NodeParts, Request, Snapshot};
 
 /// How often time passes for the replica and the broker.
@@ -47,6 +48,7 @@ struct Inputs {
     peers: mpsc::Receiver<PeerEvent>,
     gate: mpsc::Receiver<Inbound>,
     reads: mpsc::UnboundedReceiver<ReadDone>,
+    damage: mpsc::UnboundedReceiver<Damage>,
 }
 
 /// The node's task.
@@ -63,6 +65,7 @@ pub(super) struct Core {
     pub(super) coordinator_error: Option<String>,
     pub(super) peers: Peers,
     pub(super) reads: Reads,
+    scrub: Scrub,
     pub(super) sessions: HashMap<SessionId, mpsc::UnboundedSender<Vec<SessionEvent>>>,
     /// The records of the event at hand.
     pub(super) incoming: Option<Batch>,
@@ -94,6 +97,9 @@ impl Core {
         let (identity_file, identity) = parts.identity;
         let (peer_events, peers) = mpsc::channel(PEER_EVENTS_MAX);
         let (reads, reads_done) = Reads::new(log.clone());
+        let (found, damage) = mpsc::unbounded_channel();
+        // What is in memory only has nothing to be repaired from.
+        let scrub = if parts.broker.volatile { Scrub::default() } else { Scrub::start(log.clone(), found) };
         let (index, checkpoint) = parts.index;
         let (state, applied) = super::fold::restore(checkpoint, &recovered);
         let status = super::status::StatusMaker::new(
@@ -115,6 +121,7 @@ impl Core {
             coordinator_error: None,
             peers: Peers::new(parts.peers, log.clone(), peer_events),
             reads,
+            scrub,
             sessions: HashMap::new(),
             incoming: None,
             unapplied: VecDeque::new(),
@@ -135,6 +142,7 @@ impl Core {
                 peers,
                 gate: parts.gate,
                 reads: reads_done,
+                damage,
             }),
             log,
         }
@@ -194,6 +202,7 @@ impl Core {
             Some(done) = inputs.reads.recv() => {
                 self.take_read(done).await;
             }
+            Some(damage) = inputs.damage.recv() => self.take_damage(damage),
             Some(request) = self.outside.requests.recv() => self.take_request(request).await,
             Some(inbound) = inputs.gate.recv(), if room => self.take_inbound(inbound),
             _ = self.outside.stop.changed() => {}
@@ -225,6 +234,9 @@ impl Core {
 
     async fn take_read(&mut self, done: ReadDone) {
         self.reads.done();
+        if matches!(done.result, Err(StorageError::Corrupt { .. })) {
+            self.scrub.nudge();
+        }
         match done.reader {
             Reader::Cleaner => self.moved(done.result).await,
             Reader::Broker(read) => {
@@ -244,6 +256,30 @@ impl Core {
         match event {
             LogEvent::Durable(to) => self.step(Event::Durable(to)).await,
             LogEvent::Failed(reason) => self.fail(NodeError::Store(reason)),
+        }
+    }
+
+    /// With other nodes, this one takes back its vote and repairs itself at its next start; alone it goes on with what is
+    /// whole.
+    fn take_damage(&mut self, damage: Damage) {
+        let Damage { at, reason } = damage;
+        self.status.damage(format!("the log is damaged at offset {at}: {reason}"));
+        if self.status.replicas() > 1 {
+            return self.store_failed(StorageError::Corrupt { at, reason });
+        }
+        tracing::error!(%at, reason, "the log is damaged, and there is no other copy to repair it from");
+    }
+
+    /// The store cannot be used any more by this process.
+    pub(super) fn store_failed(&mut self, error: StorageError) {
+        match error {
+            StorageError::Corrupt { at, reason } if self.status.replicas() > 1 => {
+                if let Err(error) = self.log.distrust(at) {
+                    tracing::warn!(%error, "the next start may not see the damage at once");
+                }
+                self.fail(NodeError::Damaged { at, reason });
+            }
+            error => self.fail(NodeError::Store(error.to_string())),
         }
     }
 
