@@ -13,6 +13,7 @@ mod cleaning;
 mod coordination;
 mod dependencies;
 mod failover;
+mod faults;
 mod handover;
 mod harness;
 mod hostile;
