@@ -16,6 +16,7 @@ mod coordination;
 mod dependencies;
 mod endurance;
 mod failover;
+mod faults;
 mod handover;
 mod harness;
 mod limits;

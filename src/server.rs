@@ -91,7 +91,7 @@ impl ServerError {
             ServerError::ZooKeeper { .. } => 4,
             ServerError::Directory { .. }
             | ServerError::Damaged { .. }
-            | ServerError::Node(NodeError::Group(_)) => 5,
+            | ServerError::Node(NodeError::Group(_) | NodeError::Damaged { .. }) => 5,
             ServerError::Port(_) => 6,
             ServerError::Node(NodeError::Store(_)) => 7,
         }

@@ -33,6 +33,11 @@ impl Ports {
         panic!("no free range of ports");
     }
 
+    /// Which range it is, from 0; below 200.
+    pub(crate) fn number(&self) -> u16 {
+        (self.base - FIRST) / WIDTH
+    }
+
     /// The first port of the range.
     pub(crate) fn base(&self) -> u16 {
         self.base

@@ -1,6 +1,6 @@
 //! A look at the logs of nodes that have ended.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use quorate::env::SystemDisk;
@@ -36,21 +36,67 @@ pub(crate) fn log_directory(cluster: &Cluster, node: usize) -> Option<PathBuf> {
     None
 }
 
-/// Reads the log of a node that does not run, from its base to `committed`.
-pub(crate) fn fingerprint(cluster: &Cluster, node: usize, committed: u64) -> Fingerprint {
-    let directory = log_directory(cluster, node).unwrap();
-    let opened = Log::open(Arc::new(SystemDisk), &directory, LogOptions::default(), Box::new(|_| {}));
-    let (log, recovered) = opened.unwrap_or_else(|error| panic!("log of node {node}: {error}"));
-    assert_eq!(recovered.damage, None, "log of node {node}");
-    let (mut at, mut hash) = (recovered.base.0, 0xcbf2_9ce4_8422_2325_u64);
-    while at < committed {
-        let bytes = log.read(Offset(at), READ_BYTES).unwrap();
-        assert!(!bytes.is_empty(), "log of node {node} ends at {at}, before {committed}");
-        let wanted = bytes.len().min((committed - at) as usize);
+fn open(directory: &Path) -> Result<(Log, Offset), String> {
+    let opened = Log::open(Arc::new(SystemDisk), directory, LogOptions::default(), Box::new(|_| {}));
+    let (log, recovered) = opened.map_err(|error| format!("{}: {error}", directory.display()))?;
+    match recovered.damage {
+        Some(damage) => Err(format!("{}: damaged at {}: {}", directory.display(), damage.at, damage.reason)),
+        None => Ok((log, recovered.base)),
+    }
+}
+
+fn hash(log: &Log, from: u64, to: u64) -> Result<Fingerprint, String> {
+    let (mut at, mut hash) = (from, 0xcbf2_9ce4_8422_2325_u64);
+    while at < to {
+        let bytes = log.read(Offset(at), READ_BYTES).map_err(|error| error.to_string())?;
+        if bytes.is_empty() {
+            return Err(format!("the log ends at {at}, before {to}"));
+        }
+        let wanted = bytes.len().min((to - at) as usize);
         for byte in &bytes[..wanted] {
             hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
         }
         at += wanted as u64;
     }
-    Fingerprint { base: recovered.base.0, end: at, hash }
+    Ok(Fingerprint { base: from, end: at, hash })
+}
+
+/// Reads the log of a node that does not run, from its base to `committed`.
+pub(crate) fn fingerprint(cluster: &Cluster, node: usize, committed: u64) -> Fingerprint {
+    let read =
+        open(&log_directory(cluster, node).unwrap()).and_then(|(log, base)| hash(&log, base.0, committed));
+    read.unwrap_or_else(|error| panic!("log of node {node}: {error}"))
+}
+
+/// What is wrong with logs that should be equal from the highest of their bases up to `committed`, and undamaged.
+pub(crate) fn differences(directories: &[PathBuf], committed: u64) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut logs = Vec::new();
+    for directory in directories {
+        match open(directory) {
+            Ok(opened) => logs.push((directory, opened)),
+            Err(error) => wrong.push(error),
+        }
+    }
+    let base = logs.iter().map(|(_, (_, base))| base.0).max().unwrap_or(0);
+    let mut prints = Vec::new();
+    for (directory, (log, _)) in &logs {
+        match log.verify(|_| ()) {
+            Ok(report) => wrong.extend(
+                report
+                    .damage
+                    .map(|damage| format!("{}: {} at {}", directory.display(), damage.reason, damage.at)),
+            ),
+            Err(error) => wrong.push(format!("{}: {error}", directory.display())),
+        }
+        match hash(log, base, committed) {
+            Ok(print) => prints.push(print),
+            Err(error) => wrong.push(format!("{}: {error}", directory.display())),
+        }
+    }
+    if prints.windows(2).any(|pair| pair[0] != pair[1]) {
+        wrong.push(format!("the logs differ: {prints:?}"));
+    }
+    println!("logs {:?}", prints.first());
+    wrong
 }

@@ -44,7 +44,8 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// As the system says.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
-    /// Creates a directory and those above it, unless they exist.
+    /// Creates a directory and those above it, unless they exist. Their names are durable then, as far up as this process
+    /// may look.
     ///
     /// # Errors
     /// As the system says.
@@ -136,7 +137,26 @@ impl Disk for SystemDisk {
     }
 
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        fs::create_dir_all(dir)
+        fs::create_dir_all(dir)?;
+        // Also what was there: whoever made it may have died before its name was durable, and a store in a directory that is
+        // gone after a power cut is gone with it.
+        for above in std::path::absolute(dir)?.ancestors().skip(1) {
+            match File::open(above).and_then(|above| above.sync_all()) {
+                // What this process may not read, others have made, or what is on a medium that nobody can write.
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+                    ) =>
+                {
+                    break;
+                }
+                // Some file systems cannot sync a directory, and need not.
+                Err(e) if e.kind() == io::ErrorKind::InvalidInput => {}
+                other => other?,
+            }
+        }
+        Ok(())
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

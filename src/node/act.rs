@@ -28,7 +28,7 @@ impl Core {
         match action {
             Action::SyncLog | Action::SaveIdentity(_) | Action::Truncate(_) | Action::Reset(..) => {
                 if let Err(error) = tokio::task::block_in_place(|| self.make_durable(action)) {
-                    self.fail(NodeError::Store(error.to_string()));
+                    self.store_failed(error);
                 }
             }
             Action::Append => {

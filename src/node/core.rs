@@ -14,9 +14,10 @@ use crate::env::Clock;
 use crate::model::{Offset, Position};
 use crate::replication::{Event, LogState, PEER_EVENTS_MAX, PeerEvent, Peers, Replica};
 use crate::state::State;
-use crate::storage::{Batch, IdentityFile, IndexHandle, Log, LogEvent, verify};
+use crate::storage::{Batch, Damage, IdentityFile, IndexHandle, Log, LogEvent, StorageError, verify};
 
 use super::reads::{ReadDone, Reader, Reads};
+use super::scrub::Scrub;
 use super::{NodeError, NodeParts, Request, Snapshot};
 
 /// How often time passes for the replica and the broker.
@@ -51,6 +52,7 @@ struct Inputs {
     peers: mpsc::Receiver<PeerEvent>,
     gate: mpsc::Receiver<Inbound>,
     reads: mpsc::UnboundedReceiver<ReadDone>,
+    damage: mpsc::UnboundedReceiver<Damage>,
 }
 
 /// The node's task.
@@ -67,6 +69,7 @@ pub(super) struct Core {
     pub(super) coordinator_error: Option<String>,
     pub(super) peers: Peers,
     pub(super) reads: Reads,
+    scrub: Scrub,
     pub(super) sessions: HashMap<SessionId, mpsc::UnboundedSender<Vec<SessionEvent>>>,
     /// The records of the event at hand.
     pub(super) incoming: Option<Batch>,
@@ -101,6 +104,9 @@ impl Core {
         let (identity_file, identity) = parts.identity;
         let (peer_events, peers) = mpsc::channel(PEER_EVENTS_MAX);
         let (reads, reads_done) = Reads::new(log.clone());
+        let (found, damage) = mpsc::unbounded_channel();
+        // What is in memory only has nothing to be repaired from.
+        let scrub = if parts.broker.volatile { Scrub::default() } else { Scrub::start(log.clone(), found) };
         let (index, checkpoint) = parts.index;
         let (state, applied) = super::fold::restore(checkpoint, &recovered);
         let status = super::status::StatusMaker::new(
@@ -122,6 +128,7 @@ impl Core {
             coordinator_error: None,
             peers: Peers::new(parts.peers, log.clone(), peer_events),
             reads,
+            scrub,
             sessions: HashMap::new(),
             incoming: None,
             unapplied: VecDeque::new(),
@@ -144,6 +151,7 @@ impl Core {
                 peers,
                 gate: parts.gate,
                 reads: reads_done,
+                damage,
             }),
             log,
         }
@@ -209,6 +217,7 @@ impl Core {
             Some(done) = inputs.reads.recv() => {
                 self.take_read(done).await;
             }
+            Some(damage) = inputs.damage.recv() => self.take_damage(damage),
             Some(request) = self.outside.requests.recv() => self.take_request(request).await,
             Some(inbound) = inputs.gate.recv(), if room => self.take_inbound(inbound),
             _ = self.outside.stop.changed() => {}
@@ -250,6 +259,9 @@ impl Core {
 
     async fn take_read(&mut self, done: ReadDone) {
         self.reads.done();
+        if matches!(done, ReadDone::Window(_, Err(StorageError::Corrupt { .. }))) {
+            self.scrub.nudge();
+        }
         match done {
             ReadDone::Weight(base, result) => self.weighed(base, result),
             ReadDone::Window(Reader::Cleaner, result) => self.moved(result).await,
@@ -271,6 +283,30 @@ impl Core {
             LogEvent::Durable(to) => self.step(Event::Durable(to)).await,
             LogEvent::Failed(reason) => self.fail(NodeError::Store(reason)),
             LogEvent::Space(short) => self.take_space(short).await,
+        }
+    }
+
+    /// With other nodes, this one takes back its vote and repairs itself at its next start; alone it goes on with what is
+    /// whole.
+    fn take_damage(&mut self, damage: Damage) {
+        let Damage { at, reason } = damage;
+        self.status.damage(format!("the log is damaged at offset {at}: {reason}"));
+        if self.status.replicas() > 1 {
+            return self.store_failed(StorageError::Corrupt { at, reason });
+        }
+        tracing::error!(%at, reason, "the log is damaged, and there is no other copy to repair it from");
+    }
+
+    /// The store cannot be used any more by this process.
+    pub(super) fn store_failed(&mut self, error: StorageError) {
+        match error {
+            StorageError::Corrupt { at, reason } if self.status.replicas() > 1 => {
+                if let Err(error) = self.log.distrust(at) {
+                    tracing::warn!(%error, "the next start may not see the damage at once");
+                }
+                self.fail(NodeError::Damaged { at, reason });
+            }
+            error => self.fail(NodeError::Store(error.to_string())),
         }
     }
 

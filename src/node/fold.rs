@@ -66,7 +66,7 @@ impl Core {
                 Ok(_) => {
                     return self.fail(NodeError::Store("committed records are missing from the log".into()));
                 }
-                Err(error) => return self.fail(NodeError::Store(error.to_string())),
+                Err(error) => return self.store_failed(error),
             };
             budget = budget.saturating_sub(bytes.len());
             self.fold(&bytes);

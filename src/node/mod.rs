@@ -10,6 +10,7 @@ mod core;
 mod fold;
 mod propose;
 mod reads;
+mod scrub;
 mod snapshot;
 mod space;
 mod status;
@@ -41,6 +42,16 @@ pub enum NodeError {
     /// The store cannot be written any more: nothing is acknowledged after a failed write or fsync.
     #[error("the store has failed: {0}")]
     Store(String),
+    /// Durable bytes of the log are not what was written. The next start cuts them off and has the master send them again.
+    #[error(
+        "the log is damaged at offset {at}: {reason}; this node ends, and repairs itself from the master when it starts again"
+    )]
+    Damaged {
+        /// First offset that cannot be trusted.
+        at: crate::model::Offset,
+        /// What is wrong there.
+        reason: String,
+    },
     /// This node cannot be part of its group as it is configured.
     #[error("{0}")]
     Group(String),

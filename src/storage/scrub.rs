@@ -4,6 +4,7 @@ use super::StorageError;
 use super::log::Log;
 use super::recovery::Damage;
 use super::segment::{RecordReader, Stop};
+use super::sidecar::Sidecar;
 use crate::model::Offset;
 
 /// What a full read of a log found.
@@ -26,6 +27,17 @@ impl Log {
     /// # Errors
     /// [`StorageError::Io`]: a file cannot be read. Damage is in the report.
     pub fn verify(&self, mut progress: impl FnMut(Offset)) -> Result<VerifyReport, StorageError> {
+        self.verify_while(|at| {
+            progress(at);
+            true
+        })
+    }
+
+    /// As [`Log::verify`], for as long as `go_on` says so; the report is about what was read.
+    ///
+    /// # Errors
+    /// As [`Log::verify`].
+    pub fn verify_while(&self, mut go_on: impl FnMut(Offset) -> bool) -> Result<VerifyReport, StorageError> {
         let mut report = VerifyReport::default();
         let segments = self.inner.shared.segments();
         let durable = self.durable();
@@ -44,7 +56,9 @@ impl Log {
                         report.bytes += record.end.0 - record.offset.0;
                         if record.end.0 - told.0 >= 1 << 20 {
                             told = record.end;
-                            progress(told);
+                            if !go_on(told) {
+                                return Ok(report);
+                            }
                         }
                     }
                     Ok(None) if next.is_some_and(|next| next.previous != last) => {
@@ -61,5 +75,23 @@ impl Log {
             }
         }
         Ok(report)
+    }
+
+    /// Has the segment that holds `at` read in full by the next open, which trusts finished segments otherwise.
+    ///
+    /// # Errors
+    /// [`StorageError::Range`]: the log does not hold it any more. [`StorageError::Io`]: the disk.
+    pub fn distrust(&self, at: Offset) -> Result<(), StorageError> {
+        let (segment, _) = self.segment_of(at)?;
+        let shared = &self.inner.shared;
+        let sidecar = shared.dir.join(Sidecar::name(segment.origin.base));
+        match shared.disk.remove(&sidecar) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StorageError::io("remove", &sidecar)(e));
+            }
+            // The last segment has none, and is read in full anyway.
+            _ => {}
+        }
+        shared.disk.sync_dir(&shared.dir).map_err(StorageError::io("sync", &shared.dir))
     }
 }

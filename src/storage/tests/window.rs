@@ -287,6 +287,11 @@ fn a_flipped_bit_in_a_finished_segment_is_never_delivered() {
     let report = log.log.verify(|_| ()).unwrap();
     let damage = report.damage.unwrap();
     assert!(matches!(log.log.read(damage.at, 100), Err(StorageError::Corrupt { at, .. }) if at == damage.at));
+    // An open trusts finished segments, unless it was told not to.
+    assert_eq!(log.opened.damage, None);
+    log.log.distrust(damage.at).unwrap();
+    drop(log);
+    assert_eq!(Fixture::open(dir.path(), SMALL).opened.damage.map(|found| found.at), Some(damage.at));
 }
 
 #[test]
