@@ -175,7 +175,7 @@ impl Group {
     /// Waits until all nodes have applied the same offset with the same digest, and gives both.
     pub(crate) async fn agreement(&self) -> (u64, Value) {
         eventually("all nodes have the same offset and state digest", RECOVERY, || async {
-            let all: Option<Vec<(u64, Value)>> = self.nodes.iter().map(|node| digest(node)).collect();
+            let all: Option<Vec<(u64, Value)>> = self.nodes.iter().map(digest).collect();
             let all = all?;
             all.windows(2).all(|pair| pair[0] == pair[1]).then(|| all[0].clone())
         })
