@@ -229,6 +229,8 @@ async fn what_the_nodes_take_of_the_machine_stays_as_it_is_through_everything() 
         producers.push(tokio::spawn(transact(shared.clone(), queue, total.clone())));
         consumers.spawn(take(shared.clone(), queue, mode, total));
     }
+    // What is refused must leave the log too.
+    consumers.spawn(take(shared.clone(), "/queue/ActiveMQ.DLQ", "auto", Total::default()));
     let talk = tokio::spawn(chat(shared.clone()));
 
     let mut samples: [Vec<Sample>; NODES] = Default::default();
