@@ -14,7 +14,8 @@ fn any<'a>(group: &'a Group, dice: &mut Dice) -> &'a Node {
     group.node(1 + dice.below(NODES as u64) as usize)
 }
 
-/// The power of one node goes, or of all at the same time, while they write. Seen: unsynced bytes are gone, of each.
+/// The power of one node goes, or of all at the same time, while they write. Seen: unsynced bytes of the log are gone, of the one or of two at
+/// least.
 pub(super) async fn power_cut(group: &Group, all: bool, dice: &mut Dice) -> Option<String> {
     let one = any(group, dice);
     let nodes: Vec<&Node> = if all { group.nodes.iter().collect() } else { vec![one] };
@@ -24,8 +25,8 @@ pub(super) async fn power_cut(group: &Group, all: bool, dice: &mut Dice) -> Opti
     for node in &nodes {
         tokio::task::block_in_place(|| node.disk.unsynced_within(UNSYNCED));
     }
-    // Others go on with what has been acknowledged so far, and more is written that is not.
-    hold(dice, 0, 50).await;
+    // More is written that is not synced. Whoever acknowledges it all the same has this long to do so.
+    hold(dice, 0, 400).await;
     let loss = if dice.chance(2) { Loss::Whole } else { Loss::Torn(dice.roll()) };
     for node in &nodes {
         node.process.strike();
