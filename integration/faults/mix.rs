@@ -16,6 +16,8 @@ use crate::harness::{eventually, setting, stores};
 
 /// The queue of the load.
 const QUEUE: &str = "faults";
+/// Another one that nobody consumes from until the end: what was confirmed and delivered before it was lost would not show.
+const STANDING: &str = "standing";
 /// One step of so many is two faults at once.
 const TWO_AT_ONCE: u64 = 5;
 /// Confirmed sends and acknowledgements between two faults.
@@ -97,6 +99,9 @@ async fn run(seed: u64, time: Duration) -> Report {
     plan.pace = Duration::from_millis(setting("QUORATE_PACE_MS", 2));
     let load = Load::start(plan);
     let mut transfers = Transfers::start(group.stomp());
+    let plan = Plan::new(group.stomp(), &format!("/queue/{STANDING}"));
+    let pace = Duration::from_millis(30);
+    let mut standing = Load::start(Plan { producers: 1, consumers: 0, pace, ..plan });
     let kinds = chosen();
     let mixing: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.mixes()).collect();
     let (mut faults, mut deck) = (Vec::new(), Vec::new());
@@ -112,7 +117,11 @@ async fn run(seed: u64, time: Duration) -> Report {
     transfers.end_sending().await;
     let history = load.finish(Duration::from_secs(3)).await;
     history.save(&group.directory().join("history"));
-    for queue in QUEUES.into_iter().chain([QUEUE]) {
+    standing.consume(2);
+    let stood = standing.finish(Duration::from_secs(3)).await;
+    stood.save(&group.directory().join("history-standing"));
+    let stood = judge(&stood.events());
+    for queue in QUEUES.into_iter().chain([QUEUE, STANDING]) {
         eventually(&format!("queue {queue} is empty"), RECOVERY, || async {
             (group.size(queue)? == 0).then_some(())
         })
@@ -122,9 +131,18 @@ async fn run(seed: u64, time: Duration) -> Report {
     let journal = transfers.finish().await;
     let mut wrong = journal.faults();
     wrong.extend(nodes_agree(&group).await);
+    if !stood.is_clean() {
+        wrong.push(format!("consumed at the end: {}", stood.summary()));
+    }
     let verdict = judge(&history.events());
-    let report =
-        Report { seed, took: start.elapsed(), faults, verdict, transactions: journal.summary(), wrong };
+    let report = Report {
+        seed,
+        took: start.elapsed(),
+        faults,
+        verdict,
+        beside: [journal.summary(), format!("consumed at the end: {}", stood.summary())],
+        wrong,
+    };
     publish(&report);
     let complaints = report.complaints();
     assert!(complaints.is_empty(), "seed {seed}: {complaints:#?}");

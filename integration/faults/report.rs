@@ -28,7 +28,8 @@ pub(crate) struct Report {
     pub(crate) took: Duration,
     pub(crate) faults: Vec<Struck>,
     pub(crate) verdict: Verdict,
-    pub(crate) transactions: String,
+    /// What the other loads have to say.
+    pub(crate) beside: [String; 2],
     /// Whatever else is wrong, in words.
     pub(crate) wrong: Vec<String>,
 }
@@ -77,7 +78,7 @@ impl Report {
             writeln!(text, "- against it: {complaint}").ok();
         }
         writeln!(text, "- {}", verdict.summary()).ok();
-        writeln!(text, "- {}\n", self.transactions).ok();
+        writeln!(text, "- {}\n", self.beside.join("\n- ")).ok();
         text += "| fault | counted | without effect | longest time without a confirmed send: median, p99, worst (ms) |\n|---|---|---|---|\n";
         text += &self.table();
         text
@@ -124,7 +125,7 @@ mod tests {
                 gap: Some(Duration::from_millis(70)),
             }],
             verdict: Verdict { confirmed, ..Verdict::default() },
-            transactions: String::new(),
+            beside: [String::new(), String::new()],
             wrong: Vec::new(),
         }
     }

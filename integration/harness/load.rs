@@ -96,6 +96,13 @@ impl Load {
         Load { shared, producers, consumers }
     }
 
+    /// Starts so many more consumers.
+    pub(crate) fn consume(&mut self, consumers: u32) {
+        for _ in 0..consumers {
+            self.consumers.spawn(consume(self.shared.clone()));
+        }
+    }
+
     /// What happened so far.
     pub(crate) fn history(&self) -> &History {
         &self.shared.history

@@ -145,7 +145,8 @@ impl Disk {
         for (_, _, reply) in std::mem::take(&mut state.stuck) {
             reply.error(fuser::Errno::EIO);
         }
-        state.tree.cut(loss)
+        // The index is a cache: to lose some of it is no effect.
+        state.tree.cut(loss, "log")
     }
 
     /// Ready for a new process: what a failed sync had given up is read from the medium again.

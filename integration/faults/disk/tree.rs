@@ -11,7 +11,7 @@ pub(super) const ROOT: Number = 1;
 /// What a medium writes at once: a write that was cut off has happened to some of these and not to others.
 const BLOCK: usize = 512;
 
-/// What was on its way to the medium and is gone.
+/// What was on its way to the medium and is gone; of files only those that were asked about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dropped {
     /// Bytes of files.
@@ -264,8 +264,15 @@ impl Tree {
         self.forget_nameless();
     }
 
-    /// The power goes: what is seen from now on is what the medium held, and whatever of the rest had reached it.
-    pub(super) fn cut(&mut self, loss: Loss) -> Dropped {
+    /// The power goes: what is seen from now on is what the medium held, and whatever of the rest had reached it. Bytes are
+    /// counted of files whose paths contain `counted`.
+    pub(super) fn cut(&mut self, loss: Loss, counted: &str) -> Dropped {
+        let counts: Vec<Number> = self
+            .files()
+            .into_iter()
+            .filter(|(path, _)| path.contains(counted))
+            .map(|(_, number)| number)
+            .collect();
         let mut dice = match loss {
             Loss::Whole => None,
             Loss::Torn(seed) => Some(Dice::new(seed)),
@@ -275,7 +282,10 @@ impl Tree {
         numbers.sort_unstable();
         for number in numbers {
             match self.entries.get_mut(&number) {
-                Some(Entry::File(file)) => dropped.bytes += file.cut(&mut dice),
+                Some(Entry::File(file)) => {
+                    let bytes = file.cut(&mut dice);
+                    dropped.bytes += if counts.contains(&number) { bytes } else { 0 };
+                }
                 Some(Entry::Directory(directory)) => dropped.names += directory.cut(&mut dice),
                 None => {}
             }
@@ -383,7 +393,7 @@ mod tests {
         tree.file(kept).unwrap().write(3, b"two");
         file(&mut tree, "gone", b"three");
         assert_eq!(tree.unsynced(), 8);
-        assert_eq!(tree.cut(Loss::Whole), Dropped { bytes: 8, names: 1 });
+        assert_eq!(tree.cut(Loss::Whole, ""), Dropped { bytes: 8, names: 1 });
         assert_eq!(tree.files().into_keys().collect::<Vec<_>>(), ["/kept"]);
         assert_eq!(tree.file(kept).unwrap().seen, b"one");
     }
@@ -393,7 +403,7 @@ mod tests {
         let mut tree = Tree::new();
         let number = file(&mut tree, "nameless", b"one");
         tree.file(number).unwrap().sync();
-        assert_eq!(tree.cut(Loss::Whole), Dropped { bytes: 0, names: 1 });
+        assert_eq!(tree.cut(Loss::Whole, ""), Dropped { bytes: 0, names: 1 });
         assert!(tree.files().is_empty());
     }
 
@@ -410,7 +420,7 @@ mod tests {
         let mut evicted = tree.clone();
         evicted.evict();
         assert_eq!(evicted.file(number).unwrap().seen, b"one");
-        tree.cut(Loss::Whole);
+        tree.cut(Loss::Whole, "");
         assert_eq!(tree.file(number).unwrap().seen, b"one");
     }
 
@@ -419,7 +429,7 @@ mod tests {
         let mut tree = Tree::new();
         let number = file(&mut tree, "log", &[1; 64 * BLOCK]);
         tree.sync_directory(ROOT);
-        let dropped = tree.cut(Loss::Torn(7)).bytes;
+        let dropped = tree.cut(Loss::Torn(7), "").bytes;
         assert!(dropped > 0 && dropped < 64 * BLOCK as u64, "{dropped}");
         let seen = &tree.file(number).unwrap().seen;
         assert!(seen.chunks(BLOCK).all(|block| block.iter().all(|byte| *byte == block[0])));
@@ -432,7 +442,7 @@ mod tests {
         tree.sync_directory(ROOT);
         assert!(tree.rename((ROOT, "old"), (ROOT, "new")));
         assert!(tree.find(ROOT, "old").is_none());
-        tree.cut(Loss::Whole);
+        tree.cut(Loss::Whole, "");
         assert!(tree.find(ROOT, "old").is_some() && tree.find(ROOT, "new").is_none());
     }
 }

@@ -14,7 +14,8 @@ fn any<'a>(group: &'a Group, dice: &mut Dice) -> &'a Node {
     group.node(1 + dice.below(NODES as u64) as usize)
 }
 
-/// The power of one node goes, or of all at the same time, while they write. Seen: unsynced bytes are gone, of each.
+/// The power of one node goes, or of all at the same time, while they write. Seen: unsynced bytes of the log are gone, of the one or of two at
+/// least.
 pub(super) async fn power_cut(group: &Group, all: bool, dice: &mut Dice) -> Option<String> {
     let one = any(group, dice);
     let nodes: Vec<&Node> = if all { group.nodes.iter().collect() } else { vec![one] };
@@ -24,8 +25,8 @@ pub(super) async fn power_cut(group: &Group, all: bool, dice: &mut Dice) -> Opti
     for node in &nodes {
         tokio::task::block_in_place(|| node.disk.unsynced_within(UNSYNCED));
     }
-    // Others go on with what has been acknowledged so far, and more is written that is not.
-    hold(dice, 0, 50).await;
+    // More is written that is not synced. Whoever acknowledges it all the same has this long to do so.
+    hold(dice, 0, 400).await;
     let loss = if dice.chance(2) { Loss::Whole } else { Loss::Torn(dice.roll()) };
     for node in &nodes {
         node.process.strike();
@@ -76,10 +77,18 @@ pub(super) async fn full(group: &Group, dice: &mut Dice) -> Option<String> {
     for node in &nodes {
         node.disk.fill(true);
     }
-    hold(dice, 3000, 6000).await;
+    // What is reserved already can still be written: the fault begins when that is used up.
+    let refused = || nodes.iter().map(|node| node.disk.shown().full).sum::<u64>() - before;
+    for _ in 0..10 {
+        hold(dice, 900, 1100).await;
+        if refused() > 0 {
+            break;
+        }
+    }
+    hold(dice, 1000, 3000).await;
     for node in &nodes {
         node.disk.fill(false);
     }
-    let full = nodes.iter().map(|node| node.disk.shown().full).sum::<u64>() - before;
+    let full = refused();
     (full > 0).then(|| format!("{} of {NODES} disks, {full} writes refused", nodes.len()))
 }

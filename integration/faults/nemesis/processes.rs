@@ -7,7 +7,7 @@ use super::super::group::Group;
 use super::{hold, target};
 
 /// How long a later master may take to appear.
-const ELECTION: Duration = Duration::from_secs(20);
+const ELECTION: Duration = Duration::from_secs(6);
 
 /// kill -9 and, a little later, a start. Seen: the process was alive, and a later master serves.
 pub(super) async fn kill(group: &Group, master: bool, dice: &mut Dice) -> Option<String> {
