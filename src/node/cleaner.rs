@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
+use crate::bugs;
 use crate::model::{Offset, Record, Sequence};
 use crate::replication::Event;
+use crate::state::State;
 use crate::storage::{BatchBuilder, Finished, Loaded, StorageError, WindowRequest};
 
 use super::core::Core;
@@ -197,8 +199,8 @@ impl Core {
         if self.applied.offset < self.log.end() {
             return;
         }
-        let state = self.broker.state().checkpoint();
-        self.append_groups(&[state, vec![Record::Base(base)]]).await;
+        let groups = farewell(self.broker.state(), base);
+        self.append_groups(&groups).await;
         tracing::debug!(%base, "the new base is written");
         self.cleaner = Cleaner::Based(base);
     }
@@ -229,4 +231,10 @@ impl Core {
             self.step(Event::Rebased(origin.0, origin.1)).await;
         }
     }
+}
+
+/// What is written before a stretch is let go: first the state, which says all that the dropped records said.
+pub(super) fn farewell(state: &State, base: Offset) -> [Vec<Record>; 2] {
+    let (state, base) = (state.checkpoint(), vec![Record::Base(base)]);
+    if bugs::on("base_before_checkpoint") { [base, state] } else { [state, base] }
 }

@@ -14,6 +14,8 @@ mod snapshot;
 mod space;
 mod status;
 mod weights;
+#[cfg(test)]
+mod simulation;
 
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ use crate::broker::{BrokerOptions, Inbound};
 use crate::coordination::{Coordinator, CoordinatorEvent};
 use crate::env::Clock;
 use crate::model::Identity;
-use crate::replication::{PeerOptions, ReplicaSettings};
+use crate::replication::{PEER_EVENTS_MAX, PeerOptions, Peers, ReplicaSettings};
 use crate::storage::{Checkpoint, IdentityFile, IndexHandle, Log, LogEvent, Recovered};
 
 pub use snapshot::{
@@ -100,7 +102,11 @@ impl Node {
         let (listening, listens) = watch::channel(Vec::new());
         let (stop, stops) = watch::channel(false);
         let outside = core::Outside { requests: inbox, snapshots, serving, listening: listens, stop: stops };
-        let task = tokio::spawn(core::Core::new(parts, outside).run());
+        let (events, peer_events) = mpsc::channel(PEER_EVENTS_MAX);
+        let peers = Box::new(Peers::new(parts.peers.clone(), parts.log.0.clone(), events));
+        let jobs = Box::new(|job: reads::Job| drop(tokio::task::spawn_blocking(job)));
+        let ports = core::Ports { peers, peer_events, jobs };
+        let task = tokio::spawn(core::Core::new(parts, outside, ports).run());
         Node { requests, snapshot, serving: serves, listening, stop, task }
     }
 
