@@ -4,7 +4,7 @@
 //! environment variable `QUORATE_BUG` names the one that is in. In every other build [`on`] is the constant `false`.
 
 /// All of them.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 31] = [
     "acknowledge_before_quorum",
     "slave_acks_before_fsync",
     "promise_not_fsynced",
@@ -25,6 +25,17 @@ pub const NAMES: [&str; 20] = [
     "deposed_master_dispatches",
     "lease_not_outlived",
     "member_keeps_its_guid",
+    "retry_after_failed_fsync",
+    "directory_not_fsynced",
+    "torn_record_accepted",
+    "damage_cut_as_torn_tail",
+    "full_disk_half_acknowledged",
+    "base_before_checkpoint",
+    "audit_not_replicated",
+    "transaction_split",
+    "settle_in_memory_only",
+    "dispatch_before_commit",
+    "create_retried_blindly",
 ];
 
 /// Whether this bug is planted.

@@ -15,7 +15,6 @@ use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, ZooKeeperCoordinator, ZooKeeperOptions,
 };
 use crate::env::{Clock, Disk, SimDisk, SystemClock, SystemDisk, raise_file_limit};
-use crate::model::StoreId;
 use crate::node::{Node, NodeError, NodeParts, Request, Snapshot};
 use crate::protocol::{Listener, ListenerError};
 use crate::replication::{Access, PeerOptions, ReplicaSettings, TlsError, TlsFiles};
@@ -365,19 +364,16 @@ fn open_store(
     repair(kind, store)
 }
 
-/// A damaged log takes back its vote: the store gets a new identity, what cannot be trusted is cut, and the master
-/// sends it again. A lone broker has no such master.
+/// A damaged log takes back its vote, cuts what cannot be trusted, and the master sends it again. A lone broker has no
+/// such master.
 fn repair(kind: &Kind<'_>, mut store: Disks) -> Result<Disks, ServerError> {
-    let Some(damage) = store.recovered.damage.take() else { return Ok(store) };
+    let Some(damage) = store.recovered.damage.clone() else { return Ok(store) };
     let (at, reason) = (damage.at, damage.reason);
     if kind.replicated.is_none() {
         return Err(ServerError::Damaged { path: kind.directory.clone(), at: at.0, reason });
     }
     tracing::error!(%at, reason, "the log is damaged: this node takes back its vote and repairs itself from the master");
-    let unusable = |source| ServerError::Directory { path: kind.directory.clone(), source };
-    store.identity.store = StoreId(crate::env::random_u128());
-    store.file.save(&store.identity).map_err(unusable)?;
-    store.recovered = store.log.truncate(at).map_err(unusable)?;
+    store.cut_damage().map_err(|source| ServerError::Directory { path: kind.directory.clone(), source })?;
     Ok(store)
 }
 

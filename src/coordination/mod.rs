@@ -76,6 +76,13 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
+    /// One whose requests are answered by the test.
+    #[cfg(test)]
+    pub(crate) fn by_hand() -> (Coordinator, mpsc::UnboundedReceiver<CoordinatorRequest>) {
+        let (requests, inbox) = mpsc::unbounded_channel();
+        (Coordinator { requests }, inbox)
+    }
+
     /// Passes a request on. Never blocks: the node has at most one group write and one member record under way.
     pub fn request(&self, request: CoordinatorRequest) {
         // A coordinator that has ended tells so by its last event.

@@ -36,10 +36,38 @@ impl Clock for SystemClock {
 
 /// 64 random bits.
 pub fn random_u64() -> u64 {
+    #[cfg(test)]
+    if let Some(word) = seeded::next() {
+        return word;
+    }
     rand::random()
 }
 
 /// 128 random bits.
 pub fn random_u128() -> u128 {
-    rand::random()
+    u128::from(random_u64()) << 64 | u128::from(random_u64())
+}
+
+/// Chance that repeats itself, for one thread of a test.
+#[cfg(test)]
+pub(crate) mod seeded {
+    use std::cell::Cell;
+
+    thread_local! {
+        static STATE: Cell<Option<u64>> = const { Cell::new(None) };
+    }
+
+    /// From now on this thread draws what this seed says; none gives it back to real chance.
+    pub(crate) fn seed(seed: Option<u64>) {
+        STATE.set(seed);
+    }
+
+    /// The next word (splitmix64).
+    pub(crate) fn next() -> Option<u64> {
+        let state = STATE.get()?.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        STATE.set(Some(state));
+        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Some(z ^ (z >> 31))
+    }
 }

@@ -6,6 +6,8 @@ mod disk;
 mod files;
 mod sim_disk;
 
+#[cfg(test)]
+pub(crate) use clock::seeded;
 pub use clock::{Clock, SystemClock, random_u64, random_u128};
 pub use disk::{Disk, DiskFile, DiskLock, SystemDisk};
 pub use files::raise_file_limit;

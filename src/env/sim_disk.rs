@@ -54,6 +54,8 @@ struct State {
     fail_at: Option<u64>,
     power_until: Option<u64>,
     free_bytes: Option<u64>,
+    /// Whether nothing grows any more.
+    full: bool,
 }
 
 #[derive(Clone, Default)]
@@ -95,9 +97,46 @@ impl SimDisk {
         self.state().free_bytes = Some(bytes);
     }
 
+    /// Has every file stay as long as it is, and none come into being: what was allocated can still be written.
+    pub fn set_full(&self, full: bool) {
+        self.state().full = full;
+    }
+
+    /// No call fails any more that was to fail.
+    pub fn mend(&self) {
+        let mut state = self.state();
+        (state.fail_at, state.full) = (None, false);
+    }
+
+    /// Flips a bit of what is on the disk; which, `word` decides. Files with this ending only. Returns the file's name,
+    /// or none when there is nothing to flip.
+    pub fn flip(&self, ending: &str, word: u64) -> Option<PathBuf> {
+        let mut state = self.state();
+        let fits = |(path, file): (&PathBuf, &usize)| {
+            path.to_string_lossy().ends_with(ending).then(|| (path.clone(), *file))
+        };
+        let mut fitting: Vec<_> = state.names.iter().filter_map(fits).collect();
+        fitting.retain(|(_, file)| !state.files[*file].now.is_empty());
+        let (path, file) = fitting.get(word as usize % fitting.len().max(1))?.clone();
+        let file = &mut state.files[file];
+        let at = (word >> 8) as usize % file.now.len();
+        let bit = 1 << (word >> 5 & 7);
+        file.now[at] ^= bit;
+        if let Some(byte) = file.synced.get_mut(at) {
+            *byte ^= bit;
+        }
+        Some(path)
+    }
+
     /// The disk as the next start finds it.
     pub fn after_crash(&self, keep: Keep) -> SimDisk {
         let State { mut files, mut names, mut synced_names, mut renames, dirs, .. } = self.state().clone();
+        // What has no name in any outcome is gone for good.
+        let named: BTreeSet<usize> = names.values().chain(synced_names.values()).copied().collect();
+        let named: BTreeSet<usize> = renames.iter().filter_map(|(_, file)| *file).chain(named).collect();
+        for (_, file) in files.iter_mut().enumerate().filter(|(number, _)| !named.contains(number)) {
+            *file = File::default();
+        }
         if let Some(mut chance) = keep.chance() {
             let kept = chance.below(renames.len() + 1);
             renames.drain(..).take(kept).for_each(|(path, file)| change_name(&mut synced_names, path, file));
@@ -219,6 +258,9 @@ impl Disk for SimDisk {
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.change()?;
+        if state.full {
+            return Err(ErrorKind::StorageFull.into());
+        }
         let number = state.files.len();
         state.files.push(File::default());
         state.name(path, Some(number));
@@ -279,6 +321,13 @@ impl Disk for SimDisk {
 impl SimFile {
     fn alter(&self, change: Change) -> io::Result<()> {
         let mut state = self.disk.change()?;
+        let end = match &change {
+            Change::Write(at, bytes) => at.saturating_add(bytes.len() as u64),
+            Change::Length(bytes) => *bytes,
+        };
+        if state.full && end > state.files[self.number].now.len() as u64 {
+            return Err(ErrorKind::StorageFull.into());
+        }
         let file = &mut state.files[self.number];
         change.apply(&mut file.now);
         file.changes.push(change);
@@ -377,6 +426,34 @@ mod tests {
         disk.rename(Path::new("d/a"), Path::new("d/b")).unwrap();
         assert_eq!(read(&disk.after_crash(Keep::Nothing), "d/b"), None);
         assert_eq!(read(&disk.after_crash(Keep::All), "d/b").unwrap(), b"onetwo");
+    }
+
+    #[test]
+    fn on_a_full_disk_only_what_was_allocated_can_be_written() {
+        let disk = SimDisk::new();
+        let file = disk.create(Path::new("a")).unwrap();
+        file.allocate(4).unwrap();
+        disk.set_full(true);
+        file.write_at(0, &mut [IoSlice::new(b"four")]).unwrap();
+        let error = file.write_at(2, &mut [IoSlice::new(b"more")]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+        assert!(disk.create(Path::new("b")).is_err());
+        disk.mend();
+        disk.create(Path::new("b")).unwrap();
+    }
+
+    #[test]
+    fn a_flipped_bit_is_flipped_for_good() {
+        let disk = SimDisk::new();
+        let file = disk.create(Path::new("a.log")).unwrap();
+        file.write_at(0, &mut [IoSlice::new(&[0; 8])]).unwrap();
+        file.sync_data().unwrap();
+        disk.sync_dir(Path::new("")).unwrap();
+        assert_eq!(disk.flip(".sidecar", 3), None);
+        assert_eq!(disk.flip(".log", 3), Some("a.log".into()));
+        let bits =
+            |disk: &SimDisk| read(disk, "a.log").unwrap().iter().map(|byte| byte.count_ones()).sum::<u32>();
+        assert_eq!((bits(&disk), bits(&disk.after_crash(Keep::Nothing))), (1, 1));
     }
 
     #[test]

@@ -15,7 +15,7 @@ impl Core {
         while let Some(event) = events.pop() {
             let now = self.clock.now();
             for action in self.replica.step(now, event) {
-                events.extend(self.carry_out(action).await);
+                events.extend(self.carry_out(action));
                 if self.failure.is_some() {
                     return;
                 }
@@ -24,7 +24,7 @@ impl Core {
     }
 
     /// Carries out one action. What must be durable is durable when this returns.
-    async fn carry_out(&mut self, action: Action) -> Option<Event> {
+    fn carry_out(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::SyncLog | Action::SaveIdentity(_) | Action::Truncate(_) | Action::Reset(..) => {
                 if let Err(error) = tokio::task::block_in_place(|| self.make_durable(action)) {
@@ -44,7 +44,7 @@ impl Core {
             Action::Dial(stream, address, hello) => self.peers.dial(stream, &address, &hello),
             Action::HangUp(stream) => self.peers.hang_up(stream),
             Action::Ack(stream, ack) => self.peers.ack(stream, ack),
-            Action::Bind => return Some(self.peers.bind().await),
+            Action::Bind => return Some(self.peers.bind()),
             Action::Unbind => self.peers.unbind(),
             Action::Welcome(connection, welcome) => self.peers.welcome(connection, welcome),
             Action::Refuse(connection, reason) => self.peers.refuse(connection, reason),

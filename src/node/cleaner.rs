@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::bugs;
 use crate::model::{DestinationId, Offset, Record, Sequence};
 use crate::replication::Event;
+use crate::state::State;
 use crate::storage::{BatchBuilder, Finished, Held, Loaded, StorageError, WindowRequest};
 
 use super::core::Core;
@@ -214,8 +216,8 @@ impl Core {
         if self.applied.offset < self.log.end() {
             return;
         }
-        let state = self.broker.state().checkpoint();
-        self.append_groups(&[state, vec![Record::Base(base)]]).await;
+        let groups = farewell(self.broker.state(), base);
+        self.append_groups(&groups).await;
         tracing::debug!(%base, "the new base is written");
         self.cleaner = Cleaner::Based(base);
     }
@@ -257,4 +259,10 @@ fn by_destination(held: &[Held]) -> Vec<Held> {
         (it.count, it.bytes) = (it.count + one.count, it.bytes + one.bytes);
     }
     all.into_values().collect()
+}
+
+/// What is written before a stretch is let go: first the state, which says all that the dropped records said.
+pub(super) fn farewell(state: &State, base: Offset) -> [Vec<Record>; 2] {
+    let (state, base) = (state.checkpoint(), vec![Record::Base(base)]);
+    if bugs::on("base_before_checkpoint") { [base, state] } else { [state, base] }
 }

@@ -12,11 +12,11 @@ use crate::broker::{Broker, Inbound, Loaded, SessionEvent, SessionId};
 use crate::coordination::{Coordinator, CoordinatorEvent, CoordinatorRequest};
 use crate::env::Clock;
 use crate::model::{Offset, Position};
-use crate::replication::{Event, LogState, PEER_EVENTS_MAX, PeerEvent, Peers, Replica};
+use crate::replication::{Event, LogState, PEER_EVENTS_MAX, PeerEvent, Replica, Streams};
 use crate::state::State;
 use crate::storage::{Batch, Damage, IdentityFile, IndexHandle, Log, LogEvent, StorageError, verify};
 
-use super::reads::{ReadDone, Reader, Reads};
+use super::reads::{Jobs, ReadDone, Reader, Reads};
 use super::scrub::Scrub;
 use super::{NodeError, NodeParts, Request, Snapshot};
 
@@ -45,6 +45,16 @@ pub(super) struct Outside {
     pub(super) stop: watch::Receiver<bool>,
 }
 
+/// What a simulation puts its own in the place of.
+pub(super) struct Ports {
+    pub(super) peers: Box<dyn Streams>,
+    pub(super) peer_events: mpsc::Receiver<PeerEvent>,
+    /// Has blocking work done beside the node's task.
+    pub(super) jobs: Jobs,
+    /// Looks for damage, and where it is told.
+    pub(super) scrub: (Scrub, mpsc::UnboundedReceiver<Damage>),
+}
+
 /// Where things come in. Apart from the rest, so that a round can wait on it while the rest is at hand.
 struct Inputs {
     coordinator: mpsc::UnboundedReceiver<CoordinatorEvent>,
@@ -67,7 +77,7 @@ pub(super) struct Core {
     pub(super) index: IndexHandle,
     pub(super) coordinator: Coordinator,
     pub(super) coordinator_error: Option<String>,
-    pub(super) peers: Peers,
+    pub(super) peers: Box<dyn Streams>,
     pub(super) reads: Reads,
     scrub: Scrub,
     pub(super) sessions: HashMap<SessionId, mpsc::UnboundedSender<Vec<SessionEvent>>>,
@@ -99,14 +109,11 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub(super) fn new(parts: NodeParts, outside: Outside) -> Core {
+    pub(super) fn new(parts: NodeParts, outside: Outside, ports: Ports) -> Core {
         let (log, recovered) = parts.log;
         let (identity_file, identity) = parts.identity;
-        let (peer_events, peers) = mpsc::channel(PEER_EVENTS_MAX);
-        let (reads, reads_done) = Reads::new(log.clone());
-        let (found, damage) = mpsc::unbounded_channel();
-        // What is in memory only has nothing to be repaired from.
-        let scrub = if parts.broker.volatile { Scrub::default() } else { Scrub::start(log.clone(), found) };
+        let (reads, reads_done) = Reads::new(log.clone(), ports.jobs);
+        let (scrub, damage) = ports.scrub;
         let (index, checkpoint) = parts.index;
         let (state, applied) = super::fold::restore(checkpoint, &recovered);
         let status = super::status::StatusMaker::new(
@@ -126,7 +133,7 @@ impl Core {
             index,
             coordinator: parts.coordinator.0,
             coordinator_error: None,
-            peers: Peers::new(parts.peers, log.clone(), peer_events),
+            peers: ports.peers,
             reads,
             scrub,
             sessions: HashMap::new(),
@@ -148,13 +155,19 @@ impl Core {
             inputs: Some(Inputs {
                 coordinator: parts.coordinator.1,
                 log: parts.log_events,
-                peers,
+                peers: ports.peer_events,
                 gate: parts.gate,
                 reads: reads_done,
                 damage,
             }),
             log,
         }
+    }
+
+    /// Where the answers to reads come in, for a simulation, which is the loop.
+    #[cfg(test)]
+    pub(super) fn take_answers(&mut self) -> Option<mpsc::UnboundedReceiver<ReadDone>> {
+        self.inputs.take().map(|inputs| inputs.reads)
     }
 
     /// Runs the node to its end.
@@ -168,15 +181,7 @@ impl Core {
         while self.failure.is_none() {
             self.round(&mut inputs, &mut ticker).await;
             self.drain(&mut inputs).await;
-            self.fold_committed();
-            self.let_go().await;
-            self.clean().await;
-            self.mind_space().await;
-            // A process that was stopped in between may have lost its lease: ask at the last moment.
-            self.broker.dispatch_allowed(self.replica.may_dispatch(self.clock.now()));
-            self.write_proposals().await;
-            self.checkpoint();
-            self.show_status();
+            self.conclude().await;
             let now = self.clock.now();
             if stopping.is_none() && *self.outside.stop.borrow() {
                 stopping = Some(now + HANDOVER_TIME_MAX);
@@ -195,6 +200,23 @@ impl Core {
         self.failure.take().map_or(Ok(()), Err)
     }
 
+    /// Ends a round: what was taken has its effects.
+    pub(super) async fn conclude(&mut self) {
+        // A store that has failed in the middle of a cut may be without a segment: it is not asked for anything.
+        if self.failure.is_some() {
+            return;
+        }
+        self.fold_committed();
+        self.let_go().await;
+        self.clean().await;
+        self.mind_space().await;
+        // A process that was stopped in between may have lost its lease: ask at the last moment.
+        self.broker.dispatch_allowed(self.replica.may_dispatch(self.clock.now()));
+        self.write_proposals().await;
+        self.checkpoint();
+        self.show_status();
+    }
+
     /// Waits for something to happen and takes it, what makes others wait first.
     async fn round(&mut self, inputs: &mut Inputs, ticker: &mut tokio::time::Interval) {
         let room = self.has_room();
@@ -208,11 +230,7 @@ impl Core {
                 if at.elapsed() >= LATE_TICK {
                     self.catch_up(inputs).await;
                 }
-                self.step(Event::Tick).await;
-                let (now, wall) = self.time();
-                if self.disk_has_room() {
-                    self.broker.tick(now, wall);
-                }
+                self.tick().await;
             }
             Some(done) = inputs.reads.recv() => {
                 self.take_read(done).await;
@@ -235,7 +253,16 @@ impl Core {
         self.drain(inputs).await;
     }
 
-    fn has_room(&self) -> bool {
+    /// Time passes.
+    pub(super) async fn tick(&mut self) {
+        self.step(Event::Tick).await;
+        let (now, wall) = self.time();
+        if self.disk_has_room() {
+            self.broker.tick(now, wall);
+        }
+    }
+
+    pub(super) fn has_room(&self) -> bool {
         let in_flight = self.log.end().0.saturating_sub(self.replica.committed().0);
         in_flight < IN_FLIGHT_BYTES_MAX && self.disk_has_room() && !self.cleaner_holds()
     }
@@ -257,7 +284,7 @@ impl Core {
         }
     }
 
-    async fn take_read(&mut self, done: ReadDone) {
+    pub(super) async fn take_read(&mut self, done: ReadDone) {
         self.reads.done();
         if matches!(done, ReadDone::Window(_, Err(StorageError::Corrupt { .. }))) {
             self.scrub.nudge();
@@ -278,9 +305,10 @@ impl Core {
         (self.clock.now(), self.clock.wall_ms())
     }
 
-    async fn take_log(&mut self, event: LogEvent) {
+    pub(super) async fn take_log(&mut self, event: LogEvent) {
         match event {
-            LogEvent::Durable(to) => self.step(Event::Durable(to)).await,
+            // What was durable before a cut says nothing of what was appended after it.
+            LogEvent::Durable(to) => self.step(Event::Durable(to.min(self.log.durable()))).await,
             LogEvent::Failed(reason) => self.fail(NodeError::Store(reason)),
             LogEvent::Space(short) => self.take_space(short).await,
         }
@@ -315,7 +343,7 @@ impl Core {
         self.failure.get_or_insert(error);
     }
 
-    async fn take_peer(&mut self, event: PeerEvent) {
+    pub(super) async fn take_peer(&mut self, event: PeerEvent) {
         match event {
             PeerEvent::Event(event) => {
                 if let Event::SlaveGone(connection) = &event {
@@ -349,7 +377,7 @@ impl Core {
         }
     }
 
-    async fn take_coordinator(&mut self, event: CoordinatorEvent) {
+    pub(super) async fn take_coordinator(&mut self, event: CoordinatorEvent) {
         match event {
             CoordinatorEvent::View(view) => {
                 self.coordinator_error = None;
@@ -366,7 +394,7 @@ impl Core {
         }
     }
 
-    fn take_inbound(&mut self, inbound: Inbound) {
+    pub(super) fn take_inbound(&mut self, inbound: Inbound) {
         let (now, wall) = self.time();
         match inbound {
             Inbound::Open { session, info, events, outbox } => {

@@ -15,6 +15,8 @@ mod snapshot;
 mod space;
 mod status;
 mod weights;
+#[cfg(test)]
+mod simulation;
 
 use std::sync::Arc;
 
@@ -25,8 +27,10 @@ use crate::broker::{BrokerOptions, Inbound};
 use crate::coordination::{Coordinator, CoordinatorEvent};
 use crate::env::Clock;
 use crate::model::Identity;
-use crate::replication::{PeerOptions, ReplicaSettings};
+use crate::replication::{PEER_EVENTS_MAX, PeerOptions, Peers, ReplicaSettings};
 use crate::storage::{Checkpoint, IdentityFile, IndexHandle, Log, LogEvent, Recovered};
+
+use scrub::Scrub;
 
 pub use snapshot::{
     Alarm, ConnectionStatus, DestinationStatus, ElectionStatus, GroupStatus, MemberStatus, RecoveryPlan,
@@ -111,7 +115,15 @@ impl Node {
         let (listening, listens) = watch::channel(Vec::new());
         let (stop, stops) = watch::channel(false);
         let outside = core::Outside { requests: inbox, snapshots, serving, listening: listens, stop: stops };
-        let task = tokio::spawn(core::Core::new(parts, outside).run());
+        let (events, peer_events) = mpsc::channel(PEER_EVENTS_MAX);
+        let peers = Box::new(Peers::new(parts.peers.clone(), parts.log.0.clone(), events));
+        let jobs = Box::new(|job: reads::Job| drop(tokio::task::spawn_blocking(job)));
+        let (found, damage) = mpsc::unbounded_channel();
+        // What is in memory only has nothing to be repaired from.
+        let volatile = parts.broker.volatile;
+        let scrub = if volatile { Scrub::default() } else { Scrub::start(parts.log.0.clone(), found) };
+        let ports = core::Ports { peers, peer_events, jobs, scrub: (scrub, damage) };
+        let task = tokio::spawn(core::Core::new(parts, outside, ports).run());
         Node { requests, snapshot, serving: serves, listening, stop, task }
     }
 

@@ -1,6 +1,7 @@
 //! Writes what the broker asks for: records for the log in one batch, reads, events to sessions in one wake-up each.
 
 use crate::broker::{Output, ReadRequest};
+use crate::bugs;
 use crate::model::Record;
 use crate::replication::Event;
 use crate::storage::{BatchBuilder, WindowRequest, cut_body};
@@ -58,7 +59,7 @@ impl Core {
 /// Adds one group, long bodies cut into chunks before their message.
 pub(super) fn push_group(builder: &mut BatchBuilder, group: &[Record]) {
     for (n, record) in group.iter().enumerate() {
-        let more = n + 1 < group.len();
+        let more = n + 1 < group.len() && !bugs::on("transaction_split");
         let cut = match record {
             Record::Message { message, .. } | Record::Move { message, .. } => {
                 cut_body(message).ok().flatten()

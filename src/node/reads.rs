@@ -34,18 +34,24 @@ enum Work {
     Weight(WeightRequest),
 }
 
+/// Blocking work.
+pub(super) type Job = Box<dyn FnOnce() + Send>;
+/// Has it done, on another thread or later.
+pub(super) type Jobs = Box<dyn Fn(Job) + Send + Sync>;
+
 /// Passes reads to a small number of threads. What waits is bounded by who asks: one read for each cursor.
 pub(super) struct Reads {
     log: Log,
     done: mpsc::UnboundedSender<ReadDone>,
     running: usize,
     waiting: VecDeque<Work>,
+    jobs: Jobs,
 }
 
 impl Reads {
-    pub(super) fn new(log: Log) -> (Reads, mpsc::UnboundedReceiver<ReadDone>) {
+    pub(super) fn new(log: Log, jobs: Jobs) -> (Reads, mpsc::UnboundedReceiver<ReadDone>) {
         let (done, answers) = mpsc::unbounded_channel();
-        (Reads { log, done, running: 0, waiting: VecDeque::new() }, answers)
+        (Reads { log, done, running: 0, waiting: VecDeque::new(), jobs }, answers)
     }
 
     /// Asks for messages.
@@ -72,14 +78,14 @@ impl Reads {
         {
             self.running += 1;
             let (log, done) = (self.log.clone(), self.done.clone());
-            tokio::task::spawn_blocking(move || {
+            (self.jobs)(Box::new(move || {
                 let answer = match work {
                     Work::Window(reader, request) => ReadDone::Window(reader, read(&log, reader, request)),
                     Work::Weight(request) => ReadDone::Weight(request.base, log.weigh(&request)),
                 };
                 // The node may have ended meanwhile.
                 let _ = done.send(answer);
-            });
+            }));
         }
     }
 }

@@ -24,7 +24,7 @@ pub use event::{Action, Batch, ConnectionId, Event, StreamId};
 pub use frame::{Frame, decode_master, decode_slave};
 pub use history::History;
 pub use messages::{Ack, Heartbeat, Hello, Welcome};
-pub use peers::{PEER_EVENTS_MAX, PeerEvent, PeerOptions, Peers, ToSlave};
+pub use peers::{PEER_EVENTS_MAX, PeerEvent, PeerOptions, Peers, Streams, ToSlave};
 pub use replica::{Ignored, LogState, Replica, ReplicaSettings, Timer};
 
 #[cfg(test)]

@@ -91,7 +91,33 @@ impl PeerOptions {
     }
 }
 
-/// All replication streams of a node. Owned by the node's task; streams are tasks of their own.
+/// The replication streams of a node, as its task uses them: a port, so that a simulation can be the network.
+pub trait Streams: Send + Sync {
+    /// Opens the replication port. The answer is the event that the replica wants to hear.
+    fn bind(&mut self) -> Event;
+    /// Closes the replication port and every slave's stream.
+    fn unbind(&mut self);
+    /// Keeps the way to a slave that has just said hello.
+    fn connected(&mut self, connection: ConnectionId, way: mpsc::Sender<ToSlave>);
+    /// Forgets a slave whose stream has ended.
+    fn disconnected(&mut self, connection: ConnectionId);
+    /// Answers a slave's hello.
+    fn welcome(&mut self, connection: ConnectionId, welcome: Box<Welcome>);
+    /// Ends a slave's stream.
+    fn refuse(&mut self, connection: ConnectionId, reason: String);
+    /// Shows life to every slave.
+    fn heartbeat(&mut self, heartbeat: &Heartbeat);
+    /// The log goes up to here, and so much of it is committed: senders may read on.
+    fn advance(&self, end: Offset, committed: Offset);
+    /// Opens a stream to the master; its end is told as [`Event::MasterGone`].
+    fn dial(&mut self, stream: StreamId, address: &str, hello: &Hello);
+    /// Closes the stream to the master.
+    fn hang_up(&mut self, stream: StreamId);
+    /// Acknowledges to the master.
+    fn ack(&self, stream: StreamId, ack: Ack);
+}
+
+/// The streams over gRPC. Owned by the node's task; streams are tasks of their own.
 #[derive(Debug)]
 pub struct Peers {
     options: PeerOptions,
@@ -113,8 +139,16 @@ impl Peers {
         Peers { options, events, tail, end, server: None, slaves, master: None, connections }
     }
 
-    /// Opens the replication port. The answer is the event that the replica wants to hear.
-    pub async fn bind(&mut self) -> Event {
+    /// A sender that does not keep up with heartbeats misses some; it is found silent, not waited for.
+    fn tell(&mut self, connection: ConnectionId, what: ToSlave) {
+        if let Some(way) = self.slaves.get(&connection) {
+            let _ = way.try_send(what);
+        }
+    }
+}
+
+impl Streams for Peers {
+    fn bind(&mut self) -> Event {
         self.unbind();
         match serving::listen(self.options.bind) {
             Ok((listener, port)) => {
@@ -131,58 +165,43 @@ impl Peers {
         }
     }
 
-    /// Closes the replication port and every slave's stream.
-    pub fn unbind(&mut self) {
+    fn unbind(&mut self) {
         self.slaves.clear();
         if let Some(server) = self.server.take() {
             server.abort();
         }
     }
 
-    /// Keeps the way to a slave that has just said hello.
-    pub fn connected(&mut self, connection: ConnectionId, way: mpsc::Sender<ToSlave>) {
+    fn connected(&mut self, connection: ConnectionId, way: mpsc::Sender<ToSlave>) {
         self.slaves.insert(connection, way);
     }
 
-    /// Forgets a slave whose stream has ended.
-    pub fn disconnected(&mut self, connection: ConnectionId) {
+    fn disconnected(&mut self, connection: ConnectionId) {
         self.slaves.remove(&connection);
     }
 
-    /// Answers a slave's hello.
-    pub fn welcome(&mut self, connection: ConnectionId, welcome: Box<Welcome>) {
+    fn welcome(&mut self, connection: ConnectionId, welcome: Box<Welcome>) {
         self.tell(connection, ToSlave::Welcome(welcome));
     }
 
-    /// Ends a slave's stream.
-    pub fn refuse(&mut self, connection: ConnectionId, reason: String) {
+    fn refuse(&mut self, connection: ConnectionId, reason: String) {
         tracing::warn!(reason, "a slave cannot follow");
         self.tell(connection, ToSlave::Refuse(reason));
         self.slaves.remove(&connection);
     }
 
-    /// Shows life to every slave.
-    pub fn heartbeat(&mut self, heartbeat: &Heartbeat) {
+    fn heartbeat(&mut self, heartbeat: &Heartbeat) {
         for connection in self.slaves.keys().copied().collect::<Vec<_>>() {
             self.tell(connection, ToSlave::Heartbeat(heartbeat.clone()));
         }
     }
 
-    /// A sender that does not keep up with heartbeats misses some; it is found silent, not waited for.
-    fn tell(&mut self, connection: ConnectionId, what: ToSlave) {
-        if let Some(way) = self.slaves.get(&connection) {
-            let _ = way.try_send(what);
-        }
-    }
-
-    /// The log goes up to here, and so much of it is committed: senders may read on.
-    pub fn advance(&self, end: Offset, committed: Offset) {
+    fn advance(&self, end: Offset, committed: Offset) {
         self.tail.committed.store(committed.0, Ordering::Release);
         self.end.send_if_modified(|at| std::mem::replace(at, end) != end);
     }
 
-    /// Opens a stream to the master; its end is told as [`Event::MasterGone`].
-    pub fn dial(&mut self, stream: StreamId, address: &str, hello: &Hello) {
+    fn dial(&mut self, stream: StreamId, address: &str, hello: &Hello) {
         let (acks, receiver) = watch::channel(Ack::default());
         let way = dialling::Way {
             address: address.to_owned(),
@@ -195,8 +214,7 @@ impl Peers {
         }
     }
 
-    /// Closes the stream to the master.
-    pub fn hang_up(&mut self, stream: StreamId) {
+    fn hang_up(&mut self, stream: StreamId) {
         if let Some((current, task, _)) = &self.master
             && *current == stream
         {
@@ -205,8 +223,7 @@ impl Peers {
         }
     }
 
-    /// Acknowledges to the master.
-    pub fn ack(&self, stream: StreamId, ack: Ack) {
+    fn ack(&self, stream: StreamId, ack: Ack) {
         if let Some((current, _, acks)) = &self.master
             && *current == stream
         {

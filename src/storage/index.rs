@@ -304,6 +304,12 @@ impl IndexHandle {
         IndexHandle { desk: Arc::default(), thread: None }
     }
 
+    /// Takes the checkpoint that waits, where there is no thread for it.
+    #[cfg(test)]
+    pub(crate) fn take(&self) -> Option<Checkpoint> {
+        self.desk.lock().checkpoint.take()
+    }
+
     /// Has a checkpoint stored soon. At most one waits: a newer one takes its place.
     pub fn store(&self, checkpoint: Checkpoint) {
         self.desk.lock().checkpoint = Some(checkpoint);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -78,8 +78,11 @@ pub struct Log {
 pub(super) struct Inner {
     pub(super) shared: Arc<Shared>,
     front: Mutex<Front>,
-    writer: Arc<Mutex<Writer>>,
+    pub(super) writer: Arc<Mutex<Writer>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// In the place of the threads.
+    #[cfg(test)]
+    pub(super) hand: Option<super::by_hand::Hand>,
     _lock: DiskLock,
 }
 
@@ -170,23 +173,30 @@ impl Log {
             hint_synced: Instant::now(),
             took: Duration::ZERO,
         };
-        let writer = Arc::new(Mutex::new(writer));
-        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-            thread::Builder::new()
-                .name(name.into())
-                .spawn(run)
-                .map_err(StorageError::io("start the threads of", dir))
+        let (front, writer) = (Mutex::new(front), Arc::new(Mutex::new(writer)));
+        #[cfg(test)]
+        if super::by_hand::wanted() {
+            let (hand, threads) = (Some(super::by_hand::Hand::new(receiver, finished)), Mutex::default());
+            let inner = Inner { shared, front, writer, threads, hand, _lock: lock };
+            return Ok(Log::opened(inner, cut, created, damage));
+        }
+        let threads = Mutex::new(start(dir, &shared, &writer, receiver, finished)?);
+        let inner = Inner {
+            shared,
+            front,
+            writer,
+            threads,
+            #[cfg(test)]
+            hand: None,
+            _lock: lock,
         };
-        let (sidecars, writing) = (shared.clone(), (shared.clone(), writer.clone()));
-        let threads = vec![
-            spawn("log-writer", Box::new(move || writer::run(&writing.0, &writing.1, &receiver)))?,
-            spawn("log-sidecars", Box::new(move || write_sidecars(&sidecars, &finished)))?,
-        ];
-        let (front, threads) = (Mutex::new(front), Mutex::new(threads));
-        let inner = Inner { shared, front, writer, threads, _lock: lock };
+        Ok(Log::opened(inner, cut, created, damage))
+    }
+
+    fn opened(inner: Inner, cut: u64, created: bool, damage: Option<Damage>) -> (Log, Recovered) {
         let log = Log { inner: Arc::new(inner) };
         let recovered = log.recovered(&log.front());
-        Ok((log, Recovered { cut, created, damage, ..recovered }))
+        (log, Recovered { cut, created, damage, ..recovered })
     }
 
     pub(super) fn front(&self) -> MutexGuard<'_, Front> {
@@ -274,6 +284,8 @@ impl Log {
         &self,
         answer: &std::sync::mpsc::Receiver<Result<Offset, StorageError>>,
     ) -> Result<Offset, StorageError> {
+        #[cfg(test)]
+        self.write_now();
         answer.recv().unwrap_or_else(|_| {
             self.inner.shared.check()?;
             Err(StorageError::Failed("the writer has ended".into()))
@@ -463,6 +475,27 @@ impl Log {
         }
         Ok(sealed)
     }
+}
+
+/// Starts the threads of the log in `dir`.
+fn start(
+    dir: &Path,
+    shared: &Arc<Shared>,
+    writer: &Arc<Mutex<Writer>>,
+    commands: Receiver<Command>,
+    finished: Receiver<Offset>,
+) -> Result<Vec<JoinHandle<()>>, StorageError> {
+    let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+        thread::Builder::new()
+            .name(name.into())
+            .spawn(run)
+            .map_err(StorageError::io("start the threads of", dir))
+    };
+    let (sidecars, shared, writer) = (shared.clone(), shared.clone(), writer.clone());
+    Ok(vec![
+        spawn("log-writer", Box::new(move || writer::run(&shared, &writer, &commands)))?,
+        spawn("log-sidecars", Box::new(move || write_sidecars(&sidecars, &finished)))?,
+    ])
 }
 
 /// Cuts `bytes` behind the last whole record within `bytes_max`, or behind the first, after checking each.

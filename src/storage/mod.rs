@@ -31,4 +31,6 @@ pub use scrub::VerifyReport;
 pub use segment::{Shortage, SpaceOptions};
 pub use sidecar::{Finished, Held};
 pub use store::Store;
+#[cfg(test)]
+pub(crate) use tests::by_hand;
 pub use window::{Loaded, WeightRequest, WindowRequest};

@@ -11,6 +11,7 @@ use super::live::Live;
 use super::log::LogOptions;
 use super::segment::{Origin, READ_BYTES, RecordReader, Segment, Stop};
 use super::sidecar::{Sealed, Sidecar};
+use crate::bugs;
 use crate::env::Disk;
 use crate::model::Offset;
 
@@ -165,7 +166,7 @@ impl Opened {
             damage.at = damage.at.min(end);
             return Ok(());
         }
-        if end < durable {
+        if end < durable && !bugs::on("damage_cut_as_torn_tail") {
             let reason = invalid.map_or("the log ends here".to_owned(), |invalid| invalid.reason);
             let reason = format!("{reason}; the log was durable up to {durable}");
             self.damage = Some(Damage { at: end, reason });

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::identity::IdentityFile;
 use super::log::{Log, LogEvent, LogOptions, Recovered};
 use super::{IndexHandle, StorageError};
-use crate::env::Disk;
-use crate::model::Identity;
+use crate::env::{Disk, random_u128};
+use crate::model::{Identity, StoreId};
 
 /// Everything a node has on its disk.
 pub struct Store {
@@ -42,6 +42,19 @@ impl Store {
         disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
         let (file, identity) = IdentityFile::open(disk, dir, node)?;
         Ok(Store { log, recovered, file, identity })
+    }
+
+    /// Makes a damaged store another one, which has no vote, and cuts what cannot be trusted off its log; the master
+    /// sends it again.
+    ///
+    /// # Errors
+    /// As [`IdentityFile::save`] and [`Log::truncate`]; the store is as damaged as before at the next start.
+    pub fn cut_damage(&mut self) -> Result<(), StorageError> {
+        let Some(damage) = self.recovered.damage.clone() else { return Ok(()) };
+        self.identity.store = StoreId(random_u128());
+        self.file.save(&self.identity)?;
+        self.recovered = self.log.truncate(damage.at)?;
+        Ok(())
     }
 
     /// Opens the index beside this store. It is a cache: what cannot be used is wiped, and nothing fails.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::bugs;
 use crate::model::{DestinationId, Outcome, Record, SubscriptionId};
 
 use super::Serving;
@@ -70,7 +71,9 @@ impl Serving {
         for (destination, sequences) in consumed {
             settle_records(destination, Outcome::Consumed, sequences, &mut group);
         }
-        if !group.is_empty() {
+        if bugs::on("settle_in_memory_only") {
+            waiters.into_iter().for_each(|waiter| self.clients.answer(waiter, Ok(())));
+        } else if !group.is_empty() {
             self.propose(group, Pending::Many(waiters));
         }
     }

@@ -3,6 +3,7 @@
 use crate::broker::deliveries::{Held, Transient};
 use crate::broker::subscription::{Source, Subscription};
 use crate::broker::{Command, Correlation, DeliveryId, Refusal, SessionId, TransactionKey, Verdict};
+use crate::bugs;
 use crate::model::{Destination, DestinationId, DestinationKind, Field, Message, Outcome, Record, Sequence};
 
 use super::Serving;
@@ -133,6 +134,7 @@ impl Serving {
     ) {
         let expired = self.is_expired(message);
         let persistent = self.is_stored(message);
+        let mut dirty = None;
         for id in targets.iter() {
             let Some(queue) = self.queues.get_mut(&id) else {
                 match transacted {
@@ -146,6 +148,10 @@ impl Serving {
             match (stored, expired) {
                 (true, false) => {
                     let sequence = Sequence(queue.assign());
+                    if bugs::on("dispatch_before_commit") {
+                        self.window_bytes += queue.offer(sequence.0, message.clone(), usize::MAX, usize::MAX);
+                        dirty = Some(id);
+                    }
                     to.bytes += message.encoded().len();
                     to.group.push(Record::Message { destination: id, sequence, message: message.clone() });
                 }
@@ -163,6 +169,9 @@ impl Serving {
                     }
                 }
             }
+        }
+        if let Some(id) = dirty {
+            self.touch(id);
         }
     }
 

@@ -20,7 +20,7 @@ use super::{Access, Nonce, Nonces, Side, TlsFiles};
 use crate::env::SimDisk;
 use crate::model::{Epoch, GroupId, Offset, Promise, Record, StoreId};
 use crate::replication::wire::{self, proto};
-use crate::replication::{Event, Hello, History, PeerEvent, PeerOptions, Peers, StreamId, Welcome};
+use crate::replication::{Event, Hello, History, PeerEvent, PeerOptions, Peers, StreamId, Streams, Welcome};
 use crate::storage::{BatchBuilder, Log, LogOptions};
 
 const SECRET: &str = "as long as it has to be";
@@ -123,7 +123,7 @@ impl Node {
 
     async fn bound(access: Access) -> (Node, String) {
         let mut node = Node::new(access);
-        let Event::Bound(address) = node.peers.bind().await else { panic!("no port") };
+        let Event::Bound(address) = node.peers.bind() else { panic!("no port") };
         node.peers.advance(Offset(node.log.len() as u64), Offset(0));
         (node, address)
     }

@@ -194,6 +194,29 @@ fn drop_and_reset(disk: &SimDisk) -> Result<(), StorageError> {
 }
 
 #[test]
+fn a_log_whose_reset_has_failed_can_be_asked_where_it_begins() {
+    let base = Position { epoch: Epoch(1), offset: Offset(1 << 20) };
+    let mut failed = 0;
+    for call in 1..100 {
+        let disk = SimDisk::new();
+        let (log, _, _) = open(&disk).unwrap();
+        let mut builder = BatchBuilder::new(Offset(0), 0, Epoch(1));
+        for n in 1..=9 {
+            builder.push(&record(1, n, 300), false);
+        }
+        log.append(builder.finish());
+        log.sync().unwrap();
+        disk.fail_at(disk.calls() + call);
+        // A sidecar that cannot be removed is no failure.
+        let Err(error) = log.reset(base, 7) else { continue };
+        assert!(matches!(error, StorageError::Failed(_)), "call {call}: {error}");
+        assert!(log.base() <= base.offset && log.origin().0.offset == log.base(), "call {call}");
+        failed += 1;
+    }
+    assert!(failed > 10, "only {failed} of its calls could fail");
+}
+
+#[test]
 fn a_power_cut_while_segments_are_dropped_or_the_log_is_reset_leaves_a_whole_log() {
     let whole = SimDisk::new();
     drop_and_reset(&whole).unwrap();

@@ -1,6 +1,7 @@
 //! Tests of the log over real files, and what they share.
 
 mod append;
+pub(crate) mod by_hand;
 mod crash;
 mod reopen;
 mod space;

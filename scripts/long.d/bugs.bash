@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# Every planted bug against the layers that are to catch it: the same tests that pass without it, with the same settings, must
+# fail. A layer is a function bugs_LAYER that gets the name of a bug, fails when it is caught, and lasts no longer than the
+# layer does in scripts/check. BUGS="name .." tries some only.
+
+# What each layer answers for; a bug that several can see is tried with each of them. Another layer is another line here and
+# a function below.
+declare -A bugs_of=(
+    [simulation]="acknowledge_before_quorum slave_acks_before_fsync promise_not_fsynced position_read_before_promise
+        compare_by_length no_epoch_start retry_after_failed_fsync directory_not_fsynced torn_record_accepted
+        damage_cut_as_torn_tail full_disk_half_acknowledged audit_not_replicated transaction_split
+        settle_in_memory_only dispatch_before_commit truncate_below_commit wiped_disk_votes
+        earlier_run_leads_on"
+    [crash_points]="directory_not_fsynced torn_record_accepted base_before_checkpoint"
+)
+
+bugs_binary() {
+    env QUORATE_BUGS=1 CARGO_TARGET_DIR=target/bugs cargo test --release --lib --no-run --message-format=json 2>/dev/null |
+        sed -n 's/.*"executable":"\([^"]*\/quorate-[^"]*\)".*/\1/p' | tail -1
+}
+
+bugs_simulation() { "$binary" --nocapture node::simulation::whole; }
+bugs_crash_points() { "$binary" --nocapture node::simulation::crash_points storage::tests::crash; }
+
+bugs_layers() {
+    local layer bug began took said missed=0
+    binary=$(bugs_binary)
+    [[ -x $binary ]] || { echo 'long: the build with planted bugs failed' >&2; return 1; }
+    for layer in "${!bugs_of[@]}"; do
+        # The layer as it is: what fails without a bug catches nothing.
+        QUORATE_BUG='' "bugs_$layer" >/dev/null 2>&1 || { echo "long: $layer fails without a bug" >&2; return 1; }
+        for bug in ${bugs_of[$layer]}; do
+            [[ " ${BUGS:-$bug} " = *" $bug "* ]] || continue
+            began=$EPOCHREALTIME
+            said=$(QUORATE_BUG=$bug "bugs_$layer" 2>&1) && { echo "- $layer, $bug: NOT CAUGHT" | tee -a "$results"; missed=1; continue; }
+            took=$(((${EPOCHREALTIME/./} - ${began/./}) / 1000))
+            echo "- $layer, $bug: caught in $took ms: $(grep -am1 -E '^seed |panicked' <<<"$said" | cut -c1-150)" | tee -a "$results"
+        done
+    done
+    return $missed
+}
