@@ -117,6 +117,8 @@ impl Opened {
             let mut sealed = None;
             if segment.file_end()? >= next.base {
                 sealed = Sealed::open(disk, dir, segment.origin, next.base, next.previous)?;
+                sealed =
+                    sealed.filter(|it| it.history.last().is_none_or(|last| *last == (next.epoch, next.base)));
             }
             let sealed = match sealed {
                 Some(sealed) => sealed,
