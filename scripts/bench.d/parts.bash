@@ -3,7 +3,7 @@
 need_all() {
     local part
     need_zookeeper
-    need_binary
+    need_binary dist
     for part in "${parts[@]}"; do
         case $part in
             many) need_rabbitmq; need_artemis ;;

@@ -35,8 +35,9 @@ need_zookeeper() {
     install_packages 'ZooKeeper or a Java runtime is missing' zookeeper default-jre-headless
 }
 
-# Sets $binary: QUORATE_BIN, or the release build of this checkout.
+# Sets $binary: QUORATE_BIN, or the build of this checkout with the given profile.
 need_binary() {
+    local profile=${1:-release}
     if [[ -n ${QUORATE_BIN:-} ]]; then
         binary=$QUORATE_BIN
         [[ -x $binary ]] || fail "QUORATE_BIN=$binary is no program"
@@ -44,7 +45,7 @@ need_binary() {
     fi
     command -v cargo >/dev/null || fail 'cargo is missing: install Rust from https://rustup.rs and try again'
     command -v cc >/dev/null || install_packages 'A linker is missing' gcc libc6-dev
-    say 'building quorate (release)'
-    (cd "$root" && cargo build --release --bin quorate) || fail 'the build failed'
-    binary=${CARGO_TARGET_DIR:-$root/target}/release/quorate
+    say "building quorate ($profile)"
+    (cd "$root" && cargo build --profile "$profile" --bin quorate) || fail 'the build failed'
+    binary=${CARGO_TARGET_DIR:-$root/target}/$profile/quorate
 }

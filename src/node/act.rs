@@ -37,6 +37,7 @@ impl Core {
                     // A slave has nothing better to do than to make it durable and say so.
                     self.log.append_deferred(batch);
                     self.log.write_deferred();
+                    return Some(Event::Durable(self.log.durable()));
                 }
             }
             Action::AppendEpochStart(epoch) => return Some(self.append_epoch_start(epoch)),
@@ -116,6 +117,7 @@ impl Core {
         // The streams to the slaves come first.
         tokio::task::yield_now().await;
         self.log.write_deferred();
+        self.step(Event::Durable(self.log.durable())).await;
     }
 
     /// Keeps a batch that goes into the log until it is committed and applied.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures::future::ready as ready_now;
+use futures::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -18,8 +20,8 @@ use super::peers::{CHUNK_BYTES, FRAME_BYTES_MAX, HEADER_BYTES_MAX, PeerEvent, Ta
 use super::wire::{self, proto};
 use super::{ConnectionId, Event, Hello};
 
-/// Frames between a slave's sender and its socket: one on the wire, one ready.
-const FRAMES_READY: usize = 2;
+/// Challenge and proof.
+const FIRST_FRAMES: usize = 2;
 /// Words for a slave's sender that wait: a welcome and some heartbeats.
 const WORDS_WAITING: usize = 16;
 /// Accepted connections that wait.
@@ -100,17 +102,18 @@ impl Server {
 
 #[tonic::async_trait]
 impl proto::replication_server::Replication for Server {
-    type FollowStream = ReceiverStream<Result<proto::MasterFrame, Status>>;
+    type FollowStream = BoxStream<'static, Result<proto::MasterFrame, Status>>;
 
     async fn follow(
         &self,
         request: Request<Streaming<proto::SlaveFrame>>,
     ) -> Result<Response<Self::FollowStream>, Status> {
         let connection = ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed) + 1);
-        let (frames, stream) = mpsc::channel(FRAMES_READY);
         let Some(door) = request.extensions().get::<Arc<Door>>().map(Arc::clone) else {
             return Err(Status::internal("a connection without a door"));
         };
+        let (frames, first) = mpsc::channel(FIRST_FRAMES);
+        let (ready, sender) = oneshot::channel();
         let slave = SlaveStream {
             connection,
             events: self.events.clone(),
@@ -119,12 +122,13 @@ impl proto::replication_server::Replication for Server {
             door,
             frames,
         };
-        tokio::spawn(slave.run(request.into_inner()));
-        Ok(Response::new(ReceiverStream::new(stream)))
+        tokio::spawn(slave.run(request.into_inner(), ready));
+        let log = stream::once(sender).filter_map(|sender| ready_now(sender.ok())).flat_map(Sender::frames);
+        Ok(Response::new(ReceiverStream::new(first).chain(log).boxed()))
     }
 }
 
-/// One slave's stream.
+/// What comes in on one slave's stream, and the first frames that go out; the rest is the [`Sender`]'s.
 struct SlaveStream {
     connection: ConnectionId,
     events: mpsc::Sender<PeerEvent>,
@@ -135,25 +139,31 @@ struct SlaveStream {
 }
 
 impl SlaveStream {
-    async fn run(self, mut inbound: Streaming<proto::SlaveFrame>) {
+    async fn run(self, mut inbound: Streaming<proto::SlaveFrame>, ready: oneshot::Sender<Box<Sender>>) {
         let greeted = tokio::time::timeout(HANDSHAKE_TIME_MAX, self.greet(&mut inbound)).await;
         let hello = match greeted.unwrap_or_else(|_| Err(Status::deadline_exceeded("no hello in time"))) {
             Ok(hello) => hello,
             Err(status) => {
                 let (from, reason) = (self.door.from, status.message());
                 self.access.complain(&format!("a slave at {from} was refused: {reason}"));
-                return self.end(status).await;
+                let _ = self.frames.send(Err(status)).await;
+                return;
             }
         };
         self.door.open();
+        let SlaveStream { connection, events, tail, frames, .. } = self;
         let (way, words) = mpsc::channel(WORDS_WAITING);
-        let (connection, events) = (self.connection, self.events.clone());
         if events.send(PeerEvent::Slave(connection, Box::new(hello), way)).await.is_err() {
             return;
         }
-        tokio::select! {
-            () = self.send(words) => {}
-            () = take_acks(connection, &events, inbound) => {}
+        let (sends, sent) = oneshot::channel();
+        // Whoever reads the frames goes on to the sender's once the first ones are through.
+        drop(frames);
+        if ready.send(Sender::new(tail, words, sends)).is_ok() {
+            tokio::select! {
+                () = take_acks(connection, &events, inbound) => {}
+                _ = sent => {}
+            }
         }
         let _ = events.send(PeerEvent::Event(Event::SlaveGone(connection))).await;
     }
@@ -198,78 +208,84 @@ impl SlaveStream {
     async fn say(&self, frame: proto::MasterFrame) -> Result<(), Status> {
         self.frames.send(Ok(frame)).await.map_err(|_| Status::cancelled("the slave has gone"))
     }
+}
 
-    async fn end(&self, status: Status) {
-        let _ = self.frames.send(Err(status)).await;
+/// What goes out to one slave. The stream's own task pulls it, as fast as the slave takes it.
+struct Sender {
+    tail: Tail,
+    words: mpsc::Receiver<ToSlave>,
+    /// Where the slave is; none before its welcome.
+    at: Option<Offset>,
+    pace: Pace,
+    /// Goes with the sender, for the task that takes the acknowledgements.
+    _sends: oneshot::Sender<()>,
+}
+
+impl Sender {
+    fn new(tail: Tail, words: mpsc::Receiver<ToSlave>, sends: oneshot::Sender<()>) -> Box<Sender> {
+        let pace = Pace::new(*tail.end.borrow());
+        Box::new(Sender { tail, words, at: None, pace, _sends: sends })
     }
 
-    /// Says what it is told to say, and streams the log as fast as the slave takes it.
-    async fn send(&self, mut words: mpsc::Receiver<ToSlave>) {
-        let mut end = self.tail.end.clone();
-        let mut at: Option<Offset> = None;
-        let mut pace = Pace::new(*end.borrow());
+    /// All frames up to the error that ends the stream.
+    fn frames(self: Box<Sender>) -> impl Stream<Item = Result<proto::MasterFrame, Status>> {
+        stream::unfold(Some(self), |sender| async {
+            let mut sender = sender?;
+            match sender.next().await {
+                Ok(frame) => Some((Ok(frame), Some(sender))),
+                Err(status) => Some((Err(status), None)),
+            }
+        })
+    }
+
+    /// Waits for the next frame: what it is told to say comes before the log.
+    async fn next(&mut self) -> Result<proto::MasterFrame, Status> {
         loop {
-            let more = at.is_some_and(|at| at < *end.borrow_and_update());
-            let held = more && pace.until > Instant::now();
+            let end = *self.tail.end.borrow_and_update();
+            let next = self.at.filter(|at| *at < end);
+            let held = next.is_some() && self.pace.until > Instant::now();
             tokio::select! {
                 biased;
-                word = words.recv() => match word {
+                word = self.words.recv() => match word {
                     Some(ToSlave::Welcome(welcome)) => {
-                        at = Some(welcome.truncate_to);
-                        if self.frames.send(Ok(wire::welcome_to(&welcome))).await.is_err() {
-                            return;
-                        }
+                        self.at = Some(welcome.truncate_to);
+                        return Ok(wire::welcome_to(&welcome));
                     }
-                    Some(ToSlave::Heartbeat(heartbeat)) => {
-                        if self.frames.send(Ok(wire::heartbeat_to(&heartbeat))).await.is_err() {
-                            return;
-                        }
-                    }
-                    Some(ToSlave::Refuse(reason)) => return self.end(Status::failed_precondition(reason)).await,
+                    Some(ToSlave::Heartbeat(heartbeat)) => return Ok(wire::heartbeat_to(&heartbeat)),
+                    Some(ToSlave::Refuse(reason)) => return Err(Status::failed_precondition(reason)),
                     // The mastership is over.
-                    None => return self.end(Status::unavailable("this node is not master any more")).await,
+                    None => return Err(Status::unavailable("this node is not master any more")),
                 },
-                changed = end.changed(), if at.is_some() && !more => {
-                    if changed.is_err() {
-                        return;
+                () = std::future::ready(()), if next.is_some() && !held => {
+                    if let Some(from) = next {
+                        return self.chunk(from, end).await.map_err(Status::data_loss);
                     }
                 }
-                () = sleep_until(pace.until), if held => {}
-                permit = self.frames.reserve(), if more && !held => {
-                    let (Ok(permit), Some(from)) = (permit, at) else { return };
-                    match self.chunk(from).await {
-                        Ok((frame, next, missed)) => {
-                            if missed {
-                                pace.charge(Instant::now(), next.0 - from.0, *end.borrow());
-                            }
-                            permit.send(Ok(frame));
-                            at = Some(next);
-                        }
-                        Err(reason) => return self.end(Status::data_loss(reason)).await,
-                    }
+                changed = self.tail.end.changed(), if self.at.is_some() && next.is_none() => {
+                    changed.map_err(|_| Status::unavailable("this node is stopping"))?;
                 }
+                () = async { sleep_until(self.pace.until).await }, if held => {}
             }
         }
     }
 
-    /// The next records from `from` on and their end: from memory if they are recent, else from the disk, as what the
-    /// slave missed.
-    async fn chunk(&self, from: Offset) -> Result<(proto::MasterFrame, Offset, bool), String> {
-        let recent = self.tail.log.read_recent(from, CHUNK_BYTES);
-        let missed = recent.is_none();
-        let bytes = match recent {
+    /// The next records from `from` on: from memory if they are recent, else from the disk, as what the slave missed.
+    async fn chunk(&mut self, from: Offset, end: Offset) -> Result<proto::MasterFrame, String> {
+        let bytes = match self.tail.log.read_recent(from, CHUNK_BYTES) {
             Some(bytes) => bytes,
             None => {
                 let log = self.tail.log.clone();
                 let read = tokio::task::spawn_blocking(move || log.read(from, CHUNK_BYTES)).await;
-                read.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?
+                let bytes = read.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+                self.pace.charge(Instant::now(), bytes.len() as u64, end);
+                bytes
             }
         };
-        let next = from.plus(bytes.len());
+        self.at = Some(from.plus(bytes.len()));
         let commit = self.tail.committed.load(Ordering::Acquire);
         let records = proto::Records { at: from.0, records: bytes, commit };
         let frame = Some(proto::master_frame::Frame::Records(records));
-        Ok((proto::MasterFrame { frame }, next, missed))
+        Ok(proto::MasterFrame { frame })
     }
 }
 

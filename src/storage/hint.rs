@@ -82,11 +82,12 @@ impl Hint {
     pub(super) fn write(&mut self, end: Offset) -> Result<(), StorageError> {
         self.generation += 1;
         self.end = end;
-        let mut bytes = Vec::with_capacity(FIELDS);
-        bytes.extend(MAGIC);
-        bytes.extend(self.generation.to_le_bytes());
-        bytes.extend(end.0.to_le_bytes());
-        bytes.extend((checksum(CrcAlgorithm::Crc32Iscsi, &bytes) as u32).to_le_bytes());
+        let mut bytes = [0; FIELDS];
+        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[8..16].copy_from_slice(&self.generation.to_le_bytes());
+        bytes[16..24].copy_from_slice(&end.0.to_le_bytes());
+        let crc = checksum(CrcAlgorithm::Crc32Iscsi, &bytes[..FIELDS - 4]) as u32;
+        bytes[FIELDS - 4..].copy_from_slice(&crc.to_le_bytes());
         let place = (self.generation % 2) * SLOT_BYTES;
         self.file.write_at(place, &mut [IoSlice::new(&bytes)]).map_err(StorageError::io("write", &self.path))
     }

@@ -172,6 +172,7 @@ impl Log {
             written,
             hint_synced: Instant::now(),
             took: Duration::ZERO,
+            cleared: written,
         };
         let (front, writer) = (Mutex::new(front), Arc::new(Mutex::new(writer)));
         #[cfg(test)]

@@ -31,6 +31,8 @@ const HINT_SYNC_PERIOD: Duration = Duration::from_secs(1);
 const QUICK_BYTES_MAX: usize = 16 * 1024;
 /// While the disk takes longer, nobody but the thread waits for it.
 const QUICK_TIME_MAX: Duration = Duration::from_millis(1);
+/// How much room small writes are given at once that holds zeros already, see [`Segment::clear`].
+const CLEARED_BYTES: usize = 128 * 1024;
 
 /// What the writer and the readers of a log have in common.
 pub(super) struct Shared {
@@ -98,6 +100,8 @@ pub(super) struct Writer {
     pub(super) hint_synced: Instant,
     /// How long the last write and sync took.
     pub(super) took: Duration,
+    /// Small writes find zeros up to here.
+    pub(super) cleared: Offset,
 }
 
 /// The writer's thread: runs until every handle of the log is gone and all it was told is done.
@@ -247,9 +251,11 @@ impl Writer {
         }
         let end = self.written.plus(bytes);
         let mut slices: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        let cleared = self.to_be_cleared(bytes, end);
         let file = &self.active.file;
         let mut write = || {
             file.write_at(self.active.place(self.written), &mut slices)?;
+            self.active.clear(end, cleared)?;
             match file.sync_data() {
                 Err(_) if bugs::on("retry_after_failed_fsync") => file.sync_data(),
                 synced => synced,
@@ -257,10 +263,19 @@ impl Writer {
         };
         let began = Instant::now();
         write().map_err(StorageError::io("write", &self.active.path))?;
-        self.took = began.elapsed();
+        (self.took, self.cleared) = (began.elapsed(), self.cleared.max(cleared));
         self.shared.syncs.fetch_add(1, Ordering::Relaxed);
         parts.clear();
         self.durable(end)
+    }
+
+    /// Up to where a write of so many bytes, which ends at `end`, clears the room for those that follow.
+    fn to_be_cleared(&self, bytes: usize, end: Offset) -> Offset {
+        if bytes > QUICK_BYTES_MAX || end <= self.cleared {
+            return end;
+        }
+        let room = self.active.origin.base.0 + self.shared.options.segment_bytes;
+        Offset(end.plus(CLEARED_BYTES).0.min(room.max(end.0)))
     }
 
     fn durable(&mut self, end: Offset) -> Result<(), StorageError> {
@@ -294,7 +309,7 @@ impl Writer {
             None => Segment::create(disk.as_ref(), dir, origin, options.segment_bytes)?,
         };
         let segment = Arc::new(segment);
-        self.active = segment.clone();
+        (self.active, self.cleared) = (segment.clone(), origin.base);
         segments.write().unwrap_or_else(PoisonError::into_inner).push(segment);
         Ok(())
     }
@@ -307,7 +322,7 @@ impl Writer {
         let active = active.ok_or_else(|| StorageError::Failed("no segment is left".into()))?;
         active.cut(to, self.shared.options.segment_bytes)?;
         self.active = active;
-        self.written = to;
+        (self.written, self.cleared) = (to, to);
         self.shared.durable.store(to.0, Ordering::Release);
         Ok(())
     }

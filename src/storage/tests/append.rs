@@ -3,6 +3,7 @@
 use std::thread;
 
 use super::*;
+use crate::env::{Disk, SimDisk};
 use crate::model::Position;
 use crate::storage::{StorageError, verify};
 
@@ -307,4 +308,32 @@ fn segments_end_between_groups_so_that_each_can_be_dropped_by_itself() {
     let segments = names(dir.path(), ".log").len();
     assert!(segments > 5, "{segments} segments");
     assert_eq!(log.log.finished().len(), segments - 1);
+}
+
+#[test]
+fn a_small_write_clears_the_room_that_the_next_ones_take_and_a_large_one_does_not() {
+    let disk = SimDisk::new();
+    let dir = Path::new("log");
+    let options = LogOptions { segment_bytes: 1 << 20, tail_bytes: 0 };
+    let (log, _) = Log::open(Arc::new(disk.clone()), dir, options, Box::new(|_| {})).unwrap();
+    let (mut at, mut last, mut calls) = (Offset(0), 0, Vec::new());
+    let mut send = |body| {
+        let mut builder = BatchBuilder::new(at, last, Epoch(1));
+        builder.push(&record(1, at.0 + 1, body), false);
+        let batch = builder.finish();
+        (at, last) = (batch.end(), batch.last);
+        let before = disk.calls();
+        log.append(batch);
+        log.sync().unwrap();
+        calls.push(disk.calls() - before);
+    };
+    send(100_000);
+    (0..200).for_each(|_| send(1000));
+    // The write, its sync and the hint; beside them now and then the zeros of 128 KiB, or the hint's sync.
+    let (large, small) = calls.split_at(1);
+    let zeros = small.iter().filter(|calls| **calls >= 3 + 8).count();
+    assert_eq!((large, zeros), (&[3][..], 2), "{calls:?}");
+    assert!(small.iter().filter(|calls| **calls <= 4).count() == 198, "{calls:?}");
+    let segment = disk.open(&dir.join("00000000000000000000.log")).unwrap();
+    assert_eq!(segment.len().unwrap(), 4096 + (1 << 20), "what is cleared is part of the segment");
 }
