@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::clock::Clock;
 use super::disk::Disk;
 use super::ensemble::{Ensemble, SERVERS};
 use super::network::{Host, Network};
@@ -28,11 +29,12 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// How long the group may take to be whole again once nothing is done to it any more.
 pub(crate) const RECOVERY: Duration = Duration::from_secs(90);
 
-/// A node: its process, its disk.
+/// A node: its process, its disk, its clock.
 pub(crate) struct Node {
     pub(crate) number: usize,
     pub(crate) process: Process,
     pub(crate) disk: Arc<Disk>,
+    pub(crate) clock: Clock,
     address: IpAddr,
 }
 
@@ -221,6 +223,7 @@ fn node(network: &Arc<Network>, zookeeper: &str, directory: &Path, number: usize
     let configuration = place.join("quorate.toml");
     std::fs::write(&configuration, text).unwrap();
     let (network, power) = (Arc::clone(network), Arc::clone(&disk));
+    let (clock, timed) = (Clock::new(&place), place.clone());
     let prepare = move || {
         power.light();
         let mut command = network.command(Host::Node(number), &binary());
@@ -230,11 +233,12 @@ fn node(network: &Arc<Network>, zookeeper: &str, directory: &Path, number: usize
                 command.env_remove(name);
             }
         }
+        Clock::govern(&timed, &mut command);
         command.env("QUORATE_LOG", "info").arg("run").arg("--config").arg(&configuration);
         command
     };
     let process = Process::new(&format!("node {number}"), &place.join("log"), Box::new(prepare));
-    Node { number, process, disk, address: IpAddr::V4(address) }
+    Node { number, process, disk, clock, address: IpAddr::V4(address) }
 }
 
 impl Drop for Group {

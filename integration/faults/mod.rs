@@ -1,5 +1,6 @@
 //! Real nodes with a network and disks that fail, in any mixture, while clients send and consume.
 
+mod clock;
 mod dice;
 mod disk;
 mod ensemble;

@@ -12,20 +12,26 @@ declare -A bugs_of=(
         settle_in_memory_only dispatch_before_commit truncate_below_commit wiped_disk_votes
         earlier_run_leads_on"
     [crash_points]="directory_not_fsynced torn_record_accepted base_before_checkpoint"
+    [coordination]="create_retried_blindly"
+    [faults]="acknowledge_before_quorum slave_acks_before_fsync"
 )
 
-bugs_binary() {
-    env QUORATE_BUGS=1 CARGO_TARGET_DIR=target/bugs cargo test --release --lib --no-run --message-format=json 2>/dev/null |
-        sed -n 's/.*"executable":"\([^"]*\/quorate-[^"]*\)".*/\1/p' | tail -1
+# bugs_build ARGUMENT..: builds tests with the bugs in them, and prints the program.
+bugs_build() {
+    env QUORATE_BUGS=1 CARGO_TARGET_DIR=target/bugs cargo test --release "$@" --no-run --message-format=json 2>/dev/null |
+        sed -n 's/.*"executable":"\([^"]*\/\(quorate\|integration\)-[^"]*\)".*/\1/p' | tail -1
 }
 
 bugs_simulation() { "$binary" --nocapture node::simulation::whole; }
 bugs_crash_points() { "$binary" --nocapture node::simulation::crash_points storage::tests::crash; }
+bugs_coordination() { "$integration" --nocapture coordination::outages; }
+# Real processes: the nodes have the bug, the harness is the same.
+bugs_faults() { "$integration" --nocapture --test-threads 1 faults::mix::a_mixture; }
 
 bugs_layers() {
     local layer bug began took said missed=0
-    binary=$(bugs_binary)
-    [[ -x $binary ]] || { echo 'long: the build with planted bugs failed' >&2; return 1; }
+    binary=$(bugs_build --lib) integration=$(bugs_build --test integration)
+    [[ -x $binary && -x $integration ]] || { echo 'long: the build with planted bugs failed' >&2; return 1; }
     for layer in "${!bugs_of[@]}"; do
         # The layer as it is: what fails without a bug catches nothing.
         QUORATE_BUG='' "bugs_$layer" >/dev/null 2>&1 || { echo "long: $layer fails without a bug" >&2; return 1; }

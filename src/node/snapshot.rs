@@ -99,6 +99,8 @@ pub struct Status {
     pub connection_count: usize,
     /// Wall-clock time of the start in ms since 1970.
     pub started_ms: i64,
+    /// Wall-clock time of the node when this was said, in ms since 1970.
+    pub time_ms: i64,
 }
 
 /// An election that ended, or is under way.

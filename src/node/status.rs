@@ -28,6 +28,8 @@ pub(super) struct StatusMaker {
     made_at: Option<Duration>,
     master: Option<String>,
     election: Option<ElectionStatus>,
+    /// When that was seen to begin, by the monotonic clock.
+    election_began: Duration,
     damages: Vec<String>,
     /// Where the state was digested last, and the digest.
     digest: (Offset, u64),
@@ -52,6 +54,7 @@ impl StatusMaker {
             made_at: None,
             master: None,
             election: None,
+            election_began: Duration::ZERO,
             damages: Vec::new(),
             digest: (Offset(u64::MAX), 0),
             applied: Offset(0),
@@ -78,18 +81,19 @@ impl StatusMaker {
     }
 
     /// Follows the elections as they show in the record.
-    fn see(&mut self, group: Option<&GroupRecord>, wall: i64) {
+    fn see(&mut self, group: Option<&GroupRecord>, now: Duration, wall: i64) {
         let Some(group) = group else { return };
         self.master = group.master.as_ref().map(|m| m.node.clone());
         if self.election.as_ref().is_none_or(|e| e.epoch != group.epoch) {
             let (epoch, reason) = (group.epoch, group.cause.clone());
             self.election =
                 Some(ElectionStatus { epoch, reason, winner: None, started_ms: wall, took_ms: None });
+            self.election_began = now;
         }
         if let Some(election) = &mut self.election {
             election.winner = self.master.clone();
             if group.state == GroupState::Serving && election.took_ms.is_none() {
-                election.took_ms = Some((wall - election.started_ms).max(0) as u64);
+                election.took_ms = Some(now.saturating_sub(self.election_began).as_millis() as u64);
             }
         }
     }
@@ -107,7 +111,7 @@ impl Core {
         }
         self.status.made_at = Some(now);
         let group = self.replica.view().and_then(|view| view.group.as_ref()).map(|(group, _)| group.clone());
-        self.status.see(group.as_ref(), wall);
+        self.status.see(group.as_ref(), now, wall);
         self.digest_when_quiet();
         let destinations: Vec<_> = self.broker.destinations().into_iter().map(destination).collect();
         let connections: Vec<_> = self.broker.sessions().into_iter().map(connection).collect();
@@ -172,6 +176,7 @@ impl Core {
             destination_count: destinations,
             connection_count: clients,
             started_ms: maker.started_ms,
+            time_ms: self.clock.wall_ms(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is done to the group, kind by kind. A fault counts only when its effect was seen.
 
+mod clock;
 mod damage;
 mod disks;
 mod links;
@@ -40,11 +41,12 @@ pub(crate) enum Kind {
     EnsembleLost,
     EnsembleEmptied,
     SessionExpired,
+    ClockJump,
 }
 
 impl Kind {
     /// All kinds, with what they are called in reports and how often they come in a long run.
-    pub(crate) const ALL: [(Kind, &'static str, u64); 26] = [
+    pub(crate) const ALL: [(Kind, &'static str, u64); 27] = [
         (Kind::KillMaster, "kill -9 of the master", 5),
         (Kind::KillSlave, "kill -9 of a slave", 1),
         (Kind::PauseMaster, "SIGSTOP of the master", 1),
@@ -71,6 +73,7 @@ impl Kind {
         (Kind::EnsembleLost, "ZooKeeper ensemble lost", 1),
         (Kind::EnsembleEmptied, "ZooKeeper ensemble emptied", 1),
         (Kind::SessionExpired, "ZooKeeper session ended", 1),
+        (Kind::ClockJump, "clock of one node jumps", 1),
     ];
 
     /// What it is called.
@@ -96,6 +99,7 @@ impl Kind {
                 | SyncSlow
                 | ServerLost
                 | SessionExpired
+                | ClockJump
                 | CutFromZooKeeper
         )
     }
@@ -130,6 +134,7 @@ impl Kind {
             EnsembleLost => zookeeper::ensemble_lost(group, false, dice).await,
             EnsembleEmptied => zookeeper::ensemble_lost(group, true, dice).await,
             SessionExpired => zookeeper::session_expired(group, dice).await,
+            ClockJump => clock::jump(group, dice).await,
         }
     }
 }
