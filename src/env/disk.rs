@@ -3,13 +3,16 @@
 use std::any::Any;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{Advice, FallocateFlags, FlockOperation};
+use rustix::fs::{Advice, FallocateFlags, FlockOperation, OFlags};
 
 /// Most slices that one vectored write takes (the kernel's own limit).
 const SLICES_MAX: usize = 1024;
+
+/// What direct writes are made of: no file system or disk in use wants more.
+pub const BLOCK_BYTES: usize = 4096;
 
 /// Holds a directory's lock until it is dropped.
 pub type DiskLock = Box<dyn Any + Send + Sync>;
@@ -24,6 +27,14 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// As the system says; `NotFound` when there is none.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Opens an existing file for writes of whole blocks ([`BLOCK_BYTES`]) from memory that is aligned to them, past the page
+    /// cache where the file system can do that. Other handles of the file read what was written.
+    ///
+    /// # Errors
+    /// As [`Disk::open`].
+    fn open_direct(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.open(path)
+    }
     /// Creates an empty file, or empties the one that is there.
     ///
     /// # Errors
@@ -117,6 +128,16 @@ struct SystemFile(File);
 impl Disk for SystemDisk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         Ok(Box::new(SystemFile(OpenOptions::new().read(true).write(true).open(path)?)))
+    }
+
+    fn open_direct(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let direct = OFlags::DIRECT.bits() as i32;
+        match OpenOptions::new().read(true).write(true).custom_flags(direct).open(path) {
+            Ok(file) => Ok(Box::new(SystemFile(file))),
+            // A file system in memory, or one over the network.
+            Err(e) if e.kind() == io::ErrorKind::InvalidInput => self.open(path),
+            Err(e) => Err(e),
+        }
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {

@@ -9,6 +9,6 @@ mod sim_disk;
 #[cfg(test)]
 pub(crate) use clock::seeded;
 pub use clock::{Clock, SystemClock, random_u64, random_u128};
-pub use disk::{Disk, DiskFile, DiskLock, SystemDisk};
+pub use disk::{BLOCK_BYTES, Disk, DiskFile, DiskLock, SystemDisk};
 pub use files::raise_file_limit;
 pub use sim_disk::{Keep, SimDisk};

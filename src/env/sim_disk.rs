@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Disk, DiskFile, DiskLock};
+use super::{BLOCK_BYTES, Disk, DiskFile, DiskLock};
 
 /// Torn writes are cut at multiples of this.
 const SECTOR_BYTES: usize = 512;
@@ -51,6 +51,7 @@ struct State {
     dirs: BTreeSet<PathBuf>,
     locks: BTreeSet<PathBuf>,
     calls: u64,
+    written: u64,
     fail_at: Option<u64>,
     power_until: Option<u64>,
     free_bytes: Option<u64>,
@@ -80,6 +81,11 @@ impl SimDisk {
     /// How many calls that change something (writes, syncs, names, lengths) there have been.
     pub fn calls(&self) -> u64 {
         self.state().calls
+    }
+
+    /// How many bytes have been written.
+    pub fn written(&self) -> u64 {
+        self.state().written
     }
 
     /// Has the call with this number fail once; a failed sync loses what it should have made durable.
@@ -237,6 +243,8 @@ impl Chance {
 struct SimFile {
     disk: SimDisk,
     number: usize,
+    /// Whether it takes whole blocks only.
+    direct: bool,
 }
 
 struct SimLock {
@@ -253,7 +261,12 @@ impl Drop for SimLock {
 impl Disk for SimDisk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let number = self.state().find(path)?;
-        Ok(Box::new(SimFile { disk: self.clone(), number }))
+        Ok(Box::new(SimFile { disk: self.clone(), number, direct: false }))
+    }
+
+    fn open_direct(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let number = self.state().find(path)?;
+        Ok(Box::new(SimFile { disk: self.clone(), number, direct: true }))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -264,7 +277,7 @@ impl Disk for SimDisk {
         let number = state.files.len();
         state.files.push(File::default());
         state.name(path, Some(number));
-        Ok(Box::new(SimFile { disk: self.clone(), number }))
+        Ok(Box::new(SimFile { disk: self.clone(), number, direct: false }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -346,7 +359,14 @@ impl DiskFile for SimFile {
     }
 
     fn write_at(&self, at: u64, slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+        let aligned = |what: usize| what.is_multiple_of(BLOCK_BYTES);
+        if self.direct
+            && !(aligned(at as usize) && slices.iter().all(|it| aligned(it.len()) && aligned(it.as_ptr().addr())))
+        {
+            return Err(ErrorKind::InvalidInput.into());
+        }
         let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+        self.disk.state().written += bytes.len() as u64;
         if at.saturating_add(bytes.len() as u64) > FILE_BYTES_MAX {
             return Err(ErrorKind::FileTooLarge.into());
         }

@@ -169,6 +169,7 @@ impl Log {
             notify,
             hint,
             active,
+            blocks: None,
             written,
             hint_synced: Instant::now(),
             took: Duration::ZERO,

@@ -1,5 +1,6 @@
 //! The log on disk, its index and its recovery.
 
+mod blocks;
 mod error;
 mod format;
 mod hint;

@@ -11,7 +11,7 @@ use crc_fast::{CrcAlgorithm, checksum};
 use super::StorageError;
 use super::format::{Header, RECORD_HEADER_BYTES, RecordView, check};
 use crate::bugs;
-use crate::env::{Disk, DiskFile};
+use crate::env::{BLOCK_BYTES, Disk, DiskFile};
 use crate::model::{Epoch, Offset};
 
 pub(super) use space::Space;
@@ -21,11 +21,6 @@ pub use space::{Shortage, SpaceOptions};
 pub(super) const SEGMENT_HEADER_BYTES: u64 = 4096;
 /// What a reader takes from the disk at once.
 pub(super) const READ_BYTES: usize = 1024 * 1024;
-
-/// What is cleared with one call. The page cache may keep it as one page, and each later write to a page pays for its
-/// size: measured, 16 KiB cost no more than 4, and 64 KiB a tenth of the write.
-const CLEAR_BYTES: u64 = 16 * 1024;
-static ZEROS: [u8; CLEAR_BYTES as usize] = [0; CLEAR_BYTES as usize];
 
 const MAGIC: [u8; 8] = *b"QUORLOG\n";
 const VERSION: u32 = 1;
@@ -81,6 +76,11 @@ impl Origin {
     }
 }
 
+/// How long the file of a segment is that has room for so many bytes of records: whole blocks, as it is written in them.
+fn file_bytes(records: u64) -> u64 {
+    (SEGMENT_HEADER_BYTES + records).next_multiple_of(BLOCK_BYTES as u64)
+}
+
 /// An open segment. Where its records end is known to its owner only.
 pub(super) struct Segment {
     pub(super) origin: Origin,
@@ -117,7 +117,7 @@ impl Segment {
         let (path, draft) = (dir.join(Segment::name(origin.base)), dir.join("segment.tmp"));
         let file = disk.create(&draft).map_err(StorageError::io("create", &draft))?;
         let create = || {
-            file.allocate(SEGMENT_HEADER_BYTES + bytes)?;
+            file.allocate(file_bytes(bytes))?;
             file.write_at(0, &mut [IoSlice::new(&origin.encode())])?;
             file.sync_data()?;
             disk.rename(&draft, &path)?;
@@ -195,24 +195,11 @@ impl Segment {
         Ok(buffer)
     }
 
-    /// Writes the zeros as which `from..to` reads anyway, so that the next sync covers them. Allocated room becomes part
-    /// of a file's data with its first write, and a sync after that waits for the file system's journal too: that is a
-    /// quarter of the time of a small write, which this pays once for many.
-    pub(super) fn clear(&self, from: Offset, to: Offset) -> std::io::Result<()> {
-        let (mut at, end) = (self.place(from), self.place(to));
-        while at < end {
-            let bytes = (CLEAR_BYTES - at % CLEAR_BYTES).min(end - at);
-            self.file.write_at(at, &mut [IoSlice::new(&ZEROS[..bytes as usize])])?;
-            at += bytes;
-        }
-        Ok(())
-    }
-
     /// Makes every byte from `to` on read as zero, durably, in a file with room for `bytes` of records.
     pub(super) fn cut(&self, to: Offset, bytes: u64) -> Result<(), StorageError> {
         let cut = || {
             self.file.set_len(self.place(to))?;
-            self.file.allocate(SEGMENT_HEADER_BYTES + bytes)?;
+            self.file.allocate(file_bytes(bytes))?;
             self.file.sync_data()
         };
         cut().map_err(StorageError::io("cut", &self.path))

@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::{Origin, SEGMENT_HEADER_BYTES, Segment};
+use super::{Origin, SEGMENT_HEADER_BYTES, Segment, file_bytes};
 use crate::env::Disk;
 use crate::storage::live::ROOM_PART;
 use crate::storage::writer::Shared;
@@ -85,10 +85,6 @@ impl Space {
         self.options.reserve_bytes.div_ceil(self.segment_bytes.max(1)) as usize
     }
 
-    fn file_bytes(&self) -> u64 {
-        SEGMENT_HEADER_BYTES + self.segment_bytes
-    }
-
     /// Takes over what an earlier run has left in reserve.
     fn adopt_spares(&self) -> io::Result<()> {
         let mut state = self.lock();
@@ -98,7 +94,7 @@ impl Space {
             let number = name.strip_suffix(SPARE).and_then(|number| number.parse::<u64>().ok());
             match number {
                 _ if name == LAST && bytes == LAST_BYTES => state.last = true,
-                Some(number) if bytes == self.file_bytes() && state.spares.len() < self.wanted() => {
+                Some(number) if bytes == file_bytes(self.segment_bytes) && state.spares.len() < self.wanted() => {
                     state.made = state.made.max(number);
                     state.spares.push(path);
                 }
@@ -177,7 +173,7 @@ impl Space {
                 state.made
             };
             let path = self.dir.join(format!("{number}{SPARE}"));
-            self.allocate(&path, self.file_bytes())?;
+            self.allocate(&path, file_bytes(self.segment_bytes))?;
             self.lock().spares.push(path);
             self.changed.notify_all();
         }
