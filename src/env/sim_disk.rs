@@ -361,7 +361,8 @@ impl DiskFile for SimFile {
     fn write_at(&self, at: u64, slices: &mut [IoSlice<'_>]) -> io::Result<()> {
         let aligned = |what: usize| what.is_multiple_of(BLOCK_BYTES);
         if self.direct
-            && !(aligned(at as usize) && slices.iter().all(|it| aligned(it.len()) && aligned(it.as_ptr().addr())))
+            && !(aligned(at as usize)
+                && slices.iter().all(|it| aligned(it.len()) && aligned(it.as_ptr().addr())))
         {
             return Err(ErrorKind::InvalidInput.into());
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::broker::{Broker, Inbound, Loaded, SessionEvent, SessionId};
 use crate::coordination::{Coordinator, CoordinatorEvent, CoordinatorRequest};
@@ -18,6 +18,7 @@ use crate::storage::{Batch, Damage, IdentityFile, IndexHandle, Log, LogEvent, St
 
 use super::reads::{Jobs, ReadDone, Reader, Reads};
 use super::scrub::Scrub;
+use super::vigil::Vigil;
 use super::{NodeError, NodeParts, Request, Snapshot};
 
 /// How often time passes for the replica and the broker.
@@ -63,6 +64,27 @@ struct Inputs {
     gate: mpsc::Receiver<Inbound>,
     reads: mpsc::UnboundedReceiver<ReadDone>,
     damage: mpsc::UnboundedReceiver<Damage>,
+}
+
+impl Inputs {
+    /// Whether something of the kinds that come often is at hand.
+    fn have_some(&self) -> bool {
+        !(self.peers.is_empty() && self.gate.is_empty() && self.log.is_empty() && self.reads.is_empty())
+    }
+}
+
+/// What ends a wait.
+enum Came {
+    Log(LogEvent),
+    Peer(PeerEvent),
+    Coordinator(CoordinatorEvent),
+    Time(Instant),
+    Read(ReadDone),
+    Damage(Damage),
+    Request(Request),
+    Inbound(Inbound),
+    /// The node is to stop, or it has more to do anyway.
+    Nothing,
 }
 
 /// The node's task.
@@ -177,9 +199,13 @@ impl Core {
         ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The member record goes out at once; everything else waits for the tree.
         self.step(Event::Tick).await;
-        let mut stopping: Option<Duration> = None;
+        let (mut vigil, mut stopping) = (Vigil::new(), None);
         while self.failure.is_none() {
-            self.round(&mut inputs, &mut ticker).await;
+            let busy = self.applied.offset < self.replica.committed();
+            vigil.keep(|| busy || inputs.have_some()).await;
+            let came = self.wait(&mut inputs, &mut ticker).await;
+            vigil.end();
+            self.take(came, &mut inputs).await;
             self.drain(&mut inputs).await;
             self.conclude().await;
             let now = self.clock.now();
@@ -217,30 +243,42 @@ impl Core {
         self.show_status();
     }
 
-    /// Waits for something to happen and takes it, what makes others wait first.
-    async fn round(&mut self, inputs: &mut Inputs, ticker: &mut tokio::time::Interval) {
+    /// Waits for something to happen, what makes others wait first.
+    async fn wait(&mut self, inputs: &mut Inputs, ticker: &mut tokio::time::Interval) -> Came {
         let room = self.has_room();
         let busy = self.applied.offset < self.replica.committed();
         tokio::select! {
             biased;
-            Some(event) = inputs.log.recv() => self.take_log(event).await,
-            Some(event) = inputs.peers.recv() => self.take_peer(event).await,
-            Some(event) = inputs.coordinator.recv() => self.take_coordinator(event).await,
-            at = ticker.tick() => {
+            Some(event) = inputs.log.recv() => Came::Log(event),
+            Some(event) = inputs.peers.recv() => Came::Peer(event),
+            Some(event) = inputs.coordinator.recv() => Came::Coordinator(event),
+            at = ticker.tick() => Came::Time(at),
+            Some(done) = inputs.reads.recv() => Came::Read(done),
+            Some(damage) = inputs.damage.recv() => Came::Damage(damage),
+            Some(request) = self.outside.requests.recv() => Came::Request(request),
+            Some(inbound) = inputs.gate.recv(), if room => Came::Inbound(inbound),
+            _ = self.outside.stop.changed() => Came::Nothing,
+            // Much is committed and not applied: go on with it, nothing needs to happen first.
+            () = std::future::ready(()), if busy => Came::Nothing,
+        }
+    }
+
+    async fn take(&mut self, came: Came, inputs: &mut Inputs) {
+        match came {
+            Came::Log(event) => self.take_log(event).await,
+            Came::Peer(event) => self.take_peer(event).await,
+            Came::Coordinator(event) => self.take_coordinator(event).await,
+            Came::Time(at) => {
                 if at.elapsed() >= LATE_TICK {
                     self.catch_up(inputs).await;
                 }
                 self.tick().await;
             }
-            Some(done) = inputs.reads.recv() => {
-                self.take_read(done).await;
-            }
-            Some(damage) = inputs.damage.recv() => self.take_damage(damage),
-            Some(request) = self.outside.requests.recv() => self.take_request(request).await,
-            Some(inbound) = inputs.gate.recv(), if room => self.take_inbound(inbound),
-            _ = self.outside.stop.changed() => {}
-            // Much is committed and not applied: go on with it, nothing needs to happen first.
-            () = std::future::ready(()), if busy => {}
+            Came::Read(done) => self.take_read(done).await,
+            Came::Damage(damage) => self.take_damage(damage),
+            Came::Request(request) => self.take_request(request).await,
+            Came::Inbound(inbound) => self.take_inbound(inbound),
+            Came::Nothing => {}
         }
     }
 

@@ -14,6 +14,7 @@ mod scrub;
 mod snapshot;
 mod space;
 mod status;
+mod vigil;
 mod weights;
 #[cfg(test)]
 mod simulation;

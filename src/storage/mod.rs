@@ -1,6 +1,5 @@
 //! The log on disk, its index and its recovery.
 
-mod blocks;
 mod error;
 mod format;
 mod hint;

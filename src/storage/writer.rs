@@ -14,11 +14,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::StorageError;
-use super::blocks::Blocks;
 use super::format::Batch;
 use super::hint::Hint;
 use super::log::{LogEvent, LogOptions};
-use super::segment::{Origin, Segment, Space};
+use super::segment::{Blocks, Origin, Segment, Space};
 use super::sidecar::{Sealed, Sidecar};
 use crate::bugs;
 use crate::env::Disk;

@@ -1,5 +1,6 @@
 //! One file of the log: a header in a page of its own, which no later write touches, then records.
 
+mod blocks;
 mod space;
 
 use std::io::IoSlice;
@@ -14,6 +15,7 @@ use crate::bugs;
 use crate::env::{BLOCK_BYTES, Disk, DiskFile};
 use crate::model::{Epoch, Offset};
 
+pub(super) use blocks::Blocks;
 pub(super) use space::Space;
 pub use space::{Shortage, SpaceOptions};
 

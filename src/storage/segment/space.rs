@@ -94,7 +94,9 @@ impl Space {
             let number = name.strip_suffix(SPARE).and_then(|number| number.parse::<u64>().ok());
             match number {
                 _ if name == LAST && bytes == LAST_BYTES => state.last = true,
-                Some(number) if bytes == file_bytes(self.segment_bytes) && state.spares.len() < self.wanted() => {
+                Some(number)
+                    if bytes == file_bytes(self.segment_bytes) && state.spares.len() < self.wanted() =>
+                {
                     state.made = state.made.max(number);
                     state.spares.push(path);
                 }

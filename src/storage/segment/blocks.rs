@@ -5,17 +5,17 @@ use std::io::{self, IoSlice};
 
 use bytes::Bytes;
 
-use super::StorageError;
-use super::segment::Segment;
+use super::Segment;
 use crate::bugs;
 use crate::env::{BLOCK_BYTES, Disk, DiskFile};
 use crate::model::Offset;
+use crate::storage::StorageError;
 
 /// Most bytes of one write.
 const MEMORY_BYTES: usize = 1 << 20;
 
 /// Where records are put down.
-pub(super) struct Blocks {
+pub(in crate::storage) struct Blocks {
     file: Box<dyn DiskFile>,
     /// Zero behind what is filled, up to the end of its block.
     memory: Vec<u8>,
@@ -29,7 +29,11 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// The end of this segment, whose records end at `to`.
-    pub(super) fn open(disk: &dyn Disk, segment: &Segment, to: Offset) -> Result<Blocks, StorageError> {
+    pub(in crate::storage) fn open(
+        disk: &dyn Disk,
+        segment: &Segment,
+        to: Offset,
+    ) -> Result<Blocks, StorageError> {
         let file = disk.open_direct(&segment.path).map_err(StorageError::io("open", &segment.path))?;
         let mut memory = vec![0; MEMORY_BYTES + BLOCK_BYTES];
         let aligned = memory.as_ptr().align_offset(BLOCK_BYTES);
@@ -43,7 +47,7 @@ impl Blocks {
     }
 
     /// Writes `parts` one after the other, and at least `cleared` bytes of zeros behind them.
-    pub(super) fn write(&mut self, parts: &[Bytes], cleared: usize) -> io::Result<()> {
+    pub(in crate::storage) fn write(&mut self, parts: &[Bytes], cleared: usize) -> io::Result<()> {
         for part in parts {
             let mut rest = &part[..];
             while !rest.is_empty() {
@@ -75,7 +79,7 @@ impl Blocks {
     }
 
     /// Makes what was written durable.
-    pub(super) fn sync(&self) -> io::Result<()> {
+    pub(in crate::storage) fn sync(&self) -> io::Result<()> {
         match self.file.sync_data() {
             Err(_) if bugs::on("retry_after_failed_fsync") => self.file.sync_data(),
             synced => synced,
@@ -89,7 +93,6 @@ mod tests {
 
     use super::*;
     use crate::env::{SimDisk, SystemDisk, random_u64, seeded};
-    use crate::model::Offset;
     use crate::storage::segment::{Origin, SEGMENT_HEADER_BYTES};
 
     const SEGMENT_BYTES: u64 = 8 << 20;
