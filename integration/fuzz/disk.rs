@@ -226,7 +226,7 @@ fn log_seeds() -> Vec<Vec<u8>> {
     ]);
     let blank = SimDisk::new();
     drop(open(&blank).unwrap());
-    vec![files(&whole()), tail, files(&blank), reset_at(1 << 40), reset_at(u64::MAX / 2)]
+    vec![files(&whole()), tail, files(&blank), reset_at(1 << 40), reset_at(1 << 62)]
 }
 
 /// A log that began anew at some offset.

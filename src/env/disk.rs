@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{Advice, FallocateFlags, FlockOperation, OFlags};
+use rustix::fs::{Advice, AtFlags, CWD, FallocateFlags, FlockOperation, OFlags, StatxFlags};
 
 /// Most slices that one vectored write takes (the kernel's own limit).
 const SLICES_MAX: usize = 1024;
@@ -131,6 +131,9 @@ impl Disk for SystemDisk {
     }
 
     fn open_direct(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        if !takes_blocks(path) {
+            return self.open(path);
+        }
         let direct = OFlags::DIRECT.bits() as i32;
         match OpenOptions::new().read(true).write(true).custom_flags(direct).open(path) {
             Ok(file) => Ok(Box::new(SystemFile(file))),
@@ -195,6 +198,14 @@ impl Disk for SystemDisk {
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Box::new(file))
     }
+}
+
+/// Whether direct writes in blocks fit the file's file system, or it does not say (Linux before 6.1).
+fn takes_blocks(path: &Path) -> bool {
+    let Ok(told) = rustix::fs::statx(CWD, path, AtFlags::empty(), StatxFlags::DIOALIGN) else { return true };
+    let fits = |alignment: u32| (1..=BLOCK_BYTES as u32).contains(&alignment);
+    told.stx_mask & StatxFlags::DIOALIGN.bits() == 0
+        || fits(told.stx_dio_offset_align) && fits(told.stx_dio_mem_align)
 }
 
 impl DiskFile for SystemFile {

@@ -16,7 +16,7 @@ use super::StorageError;
 use super::format::{Batch, Header, RECORD_HEADER_BYTES, check, records};
 use super::live::{History, Live, extend_history};
 use super::recovery::{self, Damage, Opened};
-use super::segment::{Origin, Segment};
+use super::segment::{FIRST_BASE_MAX, Origin, Segment};
 use super::sidecar::Sealed;
 use super::writer::{self, Command, Notify, Shared, Writer, write_sidecars};
 use crate::env::{Disk, DiskLock};
@@ -323,8 +323,11 @@ impl Log {
     /// whose log ends before its master's begins. Ends the state of damage.
     ///
     /// # Errors
-    /// [`StorageError::Failed`]: the log has failed.
+    /// [`StorageError::Range`]: no log begins so high; nothing has changed. [`StorageError::Failed`]: the log has failed.
     pub fn reset(&self, base: Position, previous: u32) -> Result<Recovered, StorageError> {
+        if base.offset.0 > FIRST_BASE_MAX {
+            return Err(StorageError::Range { at: base.offset, base: self.base(), end: self.end() });
+        }
         let origin = Origin { base: base.offset, previous, epoch: base.epoch, group: base.offset };
         self.change(&mut self.front(), Live::new(origin), |reply| Command::Reset { origin, reply })
     }

@@ -9,7 +9,7 @@ use super::StorageError;
 use super::hint::{Found, Hint};
 use super::live::Live;
 use super::log::LogOptions;
-use super::segment::{Origin, READ_BYTES, RecordReader, Segment, Stop};
+use super::segment::{FIRST_BASE_MAX, Origin, READ_BYTES, RecordReader, Segment, Stop};
 use super::sidecar::{Sealed, Sidecar};
 use crate::bugs;
 use crate::env::Disk;
@@ -96,6 +96,8 @@ impl Opened {
     fn open_segments(&mut self, disk: &dyn Disk, dir: &Path, bases: &[Offset]) -> Result<(), StorageError> {
         for base in bases {
             let (segment, damage) = Segment::open(disk, dir, *base)?;
+            let too_high = self.segments.is_empty() && base.0 > FIRST_BASE_MAX;
+            let damage = damage.or_else(|| too_high.then(|| "no log begins so high".into()));
             // The first one stays even with a damaged header: a log has at least one segment.
             if damage.is_none() || self.segments.is_empty() {
                 self.segments.push(Arc::new(segment));

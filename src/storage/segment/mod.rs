@@ -24,6 +24,11 @@ pub(super) const SEGMENT_HEADER_BYTES: u64 = 4096;
 /// What a reader takes from the disk at once.
 pub(super) const READ_BYTES: usize = 1024 * 1024;
 
+/// No log begins higher.
+pub(super) const FIRST_BASE_MAX: u64 = 1 << 62;
+/// And none grows so long that a segment could begin higher than this: no sum of an offset and a length wraps.
+const BASE_MAX: u64 = 1 << 63;
+
 const MAGIC: [u8; 8] = *b"QUORLOG\n";
 const VERSION: u32 = 1;
 const FIELDS: usize = 44;
@@ -101,8 +106,7 @@ impl Segment {
         let names = disk.list(dir).map_err(StorageError::io("list", dir))?;
         let base = |name: String| {
             let base = Offset(name.strip_suffix(".log")?.parse().ok()?);
-            // No log grows beyond half of the numbers, so that no sum of an offset and a length wraps.
-            (Segment::name(base) == name && base.0 <= i64::MAX as u64).then_some(base)
+            (Segment::name(base) == name && base.0 <= BASE_MAX).then_some(base)
         };
         let mut bases: Vec<_> = names.into_iter().filter_map(base).collect();
         bases.sort_unstable();

@@ -3,6 +3,8 @@
 use std::fs;
 
 use super::*;
+use crate::model::Position;
+use crate::storage::StorageError;
 use crate::storage::segment::SEGMENT_HEADER_BYTES;
 
 /// A log of three batches of which the last `torn` came after the hint; returns its file's bytes and the batches.
@@ -176,4 +178,23 @@ fn a_crash_while_a_segment_is_created_costs_nothing() {
     fs::write(root.path().join("segment.tmp"), b"half a header").unwrap();
     let log = Fixture::open(root.path(), SMALL);
     assert_eq!((log.opened.end.offset, log.opened.damage), (end, None));
+}
+
+#[test]
+fn a_log_begins_no_higher_than_it_can_grow_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let highest = Position { epoch: Epoch(1), offset: Offset(1 << 62) };
+    let mut log = Fixture::open(dir.path(), SMALL);
+    let beyond = Position { offset: highest.offset.plus(1), ..highest };
+    assert!(matches!(log.log.reset(beyond, 7), Err(StorageError::Range { .. })));
+    log.send(1, 50);
+    log.log.reset(highest, 7).unwrap();
+    (log.at, log.last) = (highest.offset, 7);
+    let all: Vec<u8> = (1..=20).flat_map(|n| log.send(n, 300).bytes.to_vec()).collect();
+    log.log.sync().unwrap();
+    drop(log);
+    assert!(names(dir.path(), ".log").len() > 5);
+    let again = Fixture::open(dir.path(), SMALL);
+    assert_eq!((again.opened.damage.clone(), again.opened.base), (None, highest.offset));
+    assert_eq!(again.all(), all);
 }
