@@ -162,6 +162,11 @@ impl SledIndex {
 impl Index for SledIndex {
     fn load(&mut self) -> Option<Checkpoint> {
         let found = self.trees.as_ref()?.load();
+        // Nobody counts so far, and there must be a next one.
+        let counted = |found: &Option<(u64, _)>| found.as_ref().is_none_or(|it| it.0 <= u64::MAX / 2);
+        let found = found.and_then(|found| {
+            counted(&found).then_some(found).ok_or_else(|| IndexError("its generation is not ours".into()))
+        });
         match found {
             Ok(found) => {
                 let (generation, checkpoint) = found?;
