@@ -39,11 +39,10 @@ async fn receive(cluster: &Cluster) -> String {
 fn members(cluster: &Cluster) -> Vec<Value> {
     let names = cluster.zk(&["ls", cluster.zk_path()]);
     let names = names.trim_matches(['[', ']']).split(", ").filter(|name| !name.is_empty());
-    names
-        .filter_map(|name| {
-            serde_json::from_str(&cluster.zk(&["get", &format!("{}/{name}", cluster.zk_path())])).ok()
-        })
-        .collect()
+    // In a session, because a member that expires after it was listed is no failure.
+    let commands: String = names.map(|name| format!("get {}/{name}\n", cluster.zk_path())).collect();
+    let said = cluster.zk_session(&commands);
+    said.lines().filter_map(|line| serde_json::from_str(line.get(line.find('{')?..)?).ok()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
