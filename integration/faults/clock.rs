@@ -8,7 +8,8 @@ const LIBRARY: &str = "faketime/libfaketime.so.1";
 /// How long a process may go on with the time that it read last, in seconds.
 const KEPT: &str = "1";
 
-/// The clock; right until it is set.
+/// The clock; right until it is set. Clones are the same clock.
+#[derive(Clone)]
 pub(crate) struct Clock {
     offset: PathBuf,
 }
@@ -29,11 +30,11 @@ impl Clock {
         std::fs::rename(&draft, &self.offset).unwrap();
     }
 
-    /// Has the process that is about to start live by a clock.
-    pub(crate) fn govern(directory: &Path, command: &mut Command) {
+    /// Has the process that is about to start live by it.
+    pub(crate) fn govern(&self, command: &mut Command) {
         command
             .env("LD_PRELOAD", library())
-            .env("FAKETIME_TIMESTAMP_FILE", directory.join("clock"))
+            .env("FAKETIME_TIMESTAMP_FILE", &self.offset)
             .env("FAKETIME_CACHE_DURATION", KEPT)
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
             .env("FAKETIME_DONT_RESET", "1");

@@ -140,14 +140,7 @@ impl Group {
 
     /// Waits until one node serves in another epoch than `old`; whether that came.
     pub(crate) async fn epoch_moves(&self, old: Option<u64>, limit: Duration) -> bool {
-        let deadline = tokio::time::Instant::now() + limit;
-        while tokio::time::Instant::now() < deadline {
-            if self.epoch().is_some_and(|epoch| Some(epoch) > old) {
-                return true;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        false
+        comes(limit, || self.epoch().is_some_and(|epoch| Some(epoch) > old)).await
     }
 
     /// What the group record and the streams say of all nodes: each a voter, attached, of one master.
@@ -198,6 +191,18 @@ impl Group {
     }
 }
 
+/// Waits until `holds` does, at most for `limit`; whether it came to it.
+pub(crate) async fn comes(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let deadline = tokio::time::Instant::now() + limit;
+    while tokio::time::Instant::now() < deadline {
+        if holds() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    false
+}
+
 fn digest(node: &Node) -> Option<(u64, Value)> {
     let status = node.get("/api/status")?;
     let applied = status["applied"].as_u64()?;
@@ -223,7 +228,8 @@ fn node(network: &Arc<Network>, zookeeper: &str, directory: &Path, number: usize
     let configuration = place.join("quorate.toml");
     std::fs::write(&configuration, text).unwrap();
     let (network, power) = (Arc::clone(network), Arc::clone(&disk));
-    let (clock, timed) = (Clock::new(&place), place.clone());
+    let clock = Clock::new(&place);
+    let time = clock.clone();
     let prepare = move || {
         power.light();
         let mut command = network.command(Host::Node(number), &binary());
@@ -233,7 +239,7 @@ fn node(network: &Arc<Network>, zookeeper: &str, directory: &Path, number: usize
                 command.env_remove(name);
             }
         }
-        Clock::govern(&timed, &mut command);
+        time.govern(&mut command);
         command.env("QUORATE_LOG", "info").arg("run").arg("--config").arg(&configuration);
         command
     };

@@ -201,7 +201,7 @@ impl Core {
         self.step(Event::Tick).await;
         let (mut vigil, mut stopping) = (Vigil::new(), None);
         while self.failure.is_none() {
-            let busy = self.applied.offset < self.replica.committed();
+            let busy = self.is_behind();
             vigil.keep(|| busy || inputs.have_some()).await;
             let came = self.wait(&mut inputs, &mut ticker).await;
             vigil.end();
@@ -243,10 +243,15 @@ impl Core {
         self.show_status();
     }
 
+    /// Whether something is committed and not applied.
+    fn is_behind(&self) -> bool {
+        self.applied.offset < self.replica.committed()
+    }
+
     /// Waits for something to happen, what makes others wait first.
     async fn wait(&mut self, inputs: &mut Inputs, ticker: &mut tokio::time::Interval) -> Came {
         let room = self.has_room();
-        let busy = self.applied.offset < self.replica.committed();
+        let busy = self.is_behind();
         tokio::select! {
             biased;
             Some(event) = inputs.log.recv() => Came::Log(event),

@@ -162,11 +162,6 @@ impl SledIndex {
 impl Index for SledIndex {
     fn load(&mut self) -> Option<Checkpoint> {
         let found = self.trees.as_ref()?.load();
-        // Nobody counts so far, and there must be a next one.
-        let counted = |found: &Option<(u64, _)>| found.as_ref().is_none_or(|it| it.0 <= u64::MAX / 2);
-        let found = found.and_then(|found| {
-            counted(&found).then_some(found).ok_or_else(|| IndexError("its generation is not ours".into()))
-        });
         match found {
             Ok(found) => {
                 let (generation, checkpoint) = found?;
@@ -246,7 +241,8 @@ impl Marker {
         }
         let u64_at = |n: usize| fields[1 + n * 8..].first_chunk().map(|raw| u64::from_be_bytes(*raw));
         Some(Marker {
-            generation: u64_at(0)?,
+            // Nobody counts so far, and there must be a next one.
+            generation: u64_at(0).filter(|generation| *generation <= u64::MAX / 2)?,
             applied: Position { epoch: Epoch(u64_at(1)?), offset: Offset(u64_at(2)?) },
             digest: u64_at(3)?,
             count: u64_at(4)?,

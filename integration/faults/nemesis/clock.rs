@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::super::dice::Dice;
-use super::super::group::{Group, Node};
+use super::super::group::{Group, Node, comes};
 use super::{hold, target};
 
 /// How far, in seconds: ahead and back, an hour and some years.
@@ -29,14 +29,10 @@ pub(super) async fn jump(group: &Group, dice: &mut Dice) -> Option<String> {
 
 /// Whether the node comes to tell a time so many seconds from ours.
 async fn tells(node: &Node, seconds: i64) -> bool {
-    let deadline = tokio::time::Instant::now() + SEEN;
-    while tokio::time::Instant::now() < deadline {
+    comes(SEEN, || {
         let ours = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
         let theirs = node.get("/api/status").and_then(|status| status["time_ms"].as_i64());
-        if theirs.is_some_and(|theirs| theirs.abs_diff(ours + seconds * 1000) < NEAR.as_millis() as u64) {
-            return true;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    false
+        theirs.is_some_and(|theirs| theirs.abs_diff(ours + seconds * 1000) < NEAR.as_millis() as u64)
+    })
+    .await
 }
