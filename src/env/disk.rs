@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Advice, AtFlags, CWD, FallocateFlags, FlockOperation, OFlags, StatxFlags};
 
@@ -13,6 +15,12 @@ const SLICES_MAX: usize = 1024;
 
 /// What direct writes are made of: no file system or disk in use wants more.
 pub const BLOCK_BYTES: usize = 4096;
+
+/// How long a lock is waited for. A process that was killed keeps its files open until the kernel is done with its last
+/// thread, which may be writing; whoever starts it again at once need not know that.
+const LOCK_TIME_MAX: Duration = Duration::from_secs(2);
+/// Pause between two tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Holds a directory's lock until it is dropped.
 pub type DiskLock = Box<dyn Any + Send + Sync>;
@@ -71,10 +79,11 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// As the system says.
     fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
-    /// Locks a directory against every other process for as long as the value lives.
+    /// Locks a directory against every other process for as long as the value lives. Waits a moment for one that is just
+    /// ending.
     ///
     /// # Errors
-    /// `WouldBlock` when another one has it, else as the system says.
+    /// `WouldBlock` when another one has it and does not end, else as the system says.
     fn lock(&self, dir: &Path) -> io::Result<DiskLock>;
 }
 
@@ -195,8 +204,16 @@ impl Disk for SystemDisk {
     fn lock(&self, dir: &Path) -> io::Result<DiskLock> {
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(dir.join("lock"))?;
-        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Box::new(file))
+        let begun = Instant::now();
+        loop {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Box::new(file)),
+                Err(rustix::io::Errno::WOULDBLOCK) if begun.elapsed() < LOCK_TIME_MAX => {
+                    thread::sleep(LOCK_PAUSE);
+                }
+                Err(e) => return Err(e.into()),
+            }
+        }
     }
 }
 
@@ -262,5 +279,24 @@ impl DiskFile for SystemFile {
 
     fn drop_cache(&self, at: u64) -> io::Result<()> {
         Ok(rustix::fs::fadvise(&self.0, at, None, Advice::DontNeed)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_waited_for_while_its_owner_ends_and_no_longer() {
+        let dir = tempfile::tempdir().unwrap();
+        let owner = SystemDisk.lock(dir.path()).unwrap();
+        let refused = SystemDisk.lock(dir.path()).err().unwrap();
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        let ending = thread::spawn(move || {
+            thread::sleep(20 * LOCK_PAUSE);
+            drop(owner);
+        });
+        SystemDisk.lock(dir.path()).unwrap();
+        ending.join().unwrap();
     }
 }
