@@ -5,9 +5,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use crc_fast::{CrcAlgorithm, Digest, checksum};
@@ -19,6 +19,10 @@ const MARKER_BYTES: usize = 1 + 8 + 8 + 8 + 8 + 8 + 4;
 const LOCK_TRIES: usize = 200;
 const LOCK_PERIOD: Duration = Duration::from_millis(10);
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+/// How long is waited for sled to close its files. After some errors it never does.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long the last checkpoint may take when the handle goes. One that is cut off does not count at the next start.
+const LAST_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The state at a position.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -188,7 +192,7 @@ impl Index for SledIndex {
 
     fn wipe(&mut self) {
         if let Some(trees) = self.trees.take() {
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(trees)));
+            close(trees);
         }
         self.generation = 0;
         let removed = std::fs::remove_dir_all(&self.path);
@@ -202,6 +206,18 @@ impl Index for SledIndex {
             Ok(trees) => self.trees = Some(trees),
             Err(e) => tracing::warn!("{e}; starts will be slow"),
         }
+    }
+}
+
+/// Closes sled's files, or leaves that to a thread that may never end: what it held is refused by sled itself by then.
+fn close(trees: Trees) {
+    let (over, end) = channel::<()>();
+    let closing = thread::Builder::new().name("index-close".into()).spawn(move || {
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(trees)));
+        drop(over);
+    });
+    if closing.is_ok() && matches!(end.recv_timeout(CLOSE_TIME_MAX), Err(RecvTimeoutError::Timeout)) {
+        tracing::warn!("the index does not close; its memory is given back at the end of this process");
     }
 }
 
@@ -251,10 +267,11 @@ impl Marker {
     }
 }
 
-/// Stores checkpoints on a thread of its own. Dropping it waits until the last one is stored.
+/// Stores checkpoints on a thread of its own. Dropping it waits until the last one is stored, within reason.
 pub struct IndexHandle {
     desk: Arc<Desk>,
-    thread: Option<JoinHandle<()>>,
+    /// Closed when the thread ends.
+    end: Option<Receiver<()>>,
 }
 
 #[derive(Default)]
@@ -282,6 +299,7 @@ impl IndexHandle {
     ) -> (IndexHandle, Option<Checkpoint>) {
         let desk = Arc::new(Desk::default());
         let (loaded, answer) = sync_channel(1);
+        let (over, end) = channel();
         let work = desk.clone();
         let run = move || {
             let mut index = open();
@@ -291,18 +309,20 @@ impl IndexHandle {
                     tracing::warn!("{e}");
                 }
             }
+            drop(index);
+            drop::<Sender<()>>(over);
         };
         let thread = thread::Builder::new().name("index".into()).spawn(run);
         if let Err(e) = &thread {
             tracing::warn!("there is no index: {e}");
         }
         let found = answer.recv().unwrap_or_default();
-        (IndexHandle { desk, thread: thread.ok() }, found)
+        (IndexHandle { desk, end: thread.ok().map(|_| end) }, found)
     }
 
     /// No index, for a store that does not outlive its process.
     pub fn none() -> IndexHandle {
-        IndexHandle { desk: Arc::default(), thread: None }
+        IndexHandle { desk: Arc::default(), end: None }
     }
 
     /// Takes the checkpoint that waits, where there is no thread for it.
@@ -335,8 +355,9 @@ impl Drop for IndexHandle {
     fn drop(&mut self) {
         self.desk.lock().closed = true;
         self.desk.changed.notify_one();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        let end = self.end.take().map(|end| end.recv_timeout(LAST_TIME_MAX));
+        if matches!(end, Some(Err(RecvTimeoutError::Timeout))) {
+            tracing::warn!("the index takes too long; the next start makes it anew from the log");
         }
     }
 }
@@ -422,6 +443,23 @@ mod tests {
             assert_eq!(index.load(), Some(checkpoint(9, 20)));
         }
         assert!(wiped > 0, "the damage was never noticed");
+    }
+
+    #[test]
+    fn an_index_that_fails_in_the_middle_is_wiped_and_holds_nobody_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("index");
+        let mut index = SledIndex::open(&path);
+        index.store(&checkpoint(1, 50)).unwrap();
+        let large = vec![(b"large".to_vec(), vec![7; 4 << 20])];
+        // Where its large values go there is something else.
+        fs::remove_dir_all(path.join("blobs")).unwrap();
+        fs::write(path.join("blobs"), b"").unwrap();
+        index.store(&Checkpoint { entries: large.clone(), ..checkpoint(2, 0) }).unwrap_err();
+        assert_eq!(index.load(), None);
+        index.store(&Checkpoint { entries: large, ..checkpoint(3, 0) }).unwrap();
+        drop(index);
+        assert_eq!(SledIndex::open(&path).load().unwrap().applied, checkpoint(3, 0).applied);
     }
 
     #[test]
