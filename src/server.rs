@@ -1,7 +1,7 @@
 //! Builds everything once, starts it, stops it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, ZooKeeperCoordinator, ZooKeeperOptions,
 };
 use crate::env::{Clock, Disk, SimDisk, SystemClock, SystemDisk, raise_file_limit};
-use crate::node::{Node, NodeError, NodeParts, Request, Snapshot};
+use crate::node::{Node, NodeError, NodeParts, Request, Snapshot, Temporary};
 use crate::protocol::{Listener, ListenerError};
 use crate::replication::{Access, PeerOptions, ReplicaSettings, TlsError, TlsFiles};
 use crate::storage::Store as Disks;
@@ -295,7 +295,8 @@ fn parts(
     let (events, coordinator_events) = mpsc::unbounded_channel();
     let coordinator = coordinator(kind.replicated, events);
     let volatile = matches!(config.store, Store::Memory);
-    let total = usize::try_from(memory_limit(config)).unwrap_or(usize::MAX);
+    let memory_limit = usize::try_from(memory_limit(config)).unwrap_or(usize::MAX);
+    let (temporary, temp_limit) = temporary(config, &kind)?;
     let peers = PeerOptions {
         access: access(kind.replicated)?,
         bind: kind.replicated.map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |r| r.bind),
@@ -313,7 +314,8 @@ fn parts(
         index: (index, checkpoint),
         coordinator: (coordinator, coordinator_events),
         peers,
-        broker: BrokerOptions { memory_limit: total, volatile, ..BrokerOptions::default() },
+        broker: BrokerOptions { memory_limit, temp_limit, volatile, ..BrokerOptions::default() },
+        temporary,
         gate,
     })
 }
@@ -433,6 +435,29 @@ fn watch_space(
         let _ = notify.send(LogEvent::Space(shortage));
     });
     log.watch_space(options, tell).map_err(unusable)
+}
+
+/// Where non-persistent messages go that memory has no room for, and how many bytes of them; a limit that the disk cannot
+/// hold is shrunk to it.
+fn temporary(config: &Config, kind: &Kind<'_>) -> Result<(Temporary, u64), ServerError> {
+    let above = match config.store {
+        Store::Memory => &config.broker.data_directory,
+        _ => &kind.directory,
+    };
+    // A store in memory makes no directory before it needs one.
+    let existing = above.ancestors().find(|it| it.exists()).unwrap_or(Path::new("."));
+    let disk = rustix::fs::statvfs(existing).map_err(std::io::Error::from)?;
+    let usable = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let asked = config.system_usage.temp.bytes_of(disk.f_blocks.saturating_mul(disk.f_frsize));
+    if asked > usable {
+        let (asked, usable, path) = (asked >> 20, usable >> 20, above.display());
+        tracing::warn!(
+            "Temporary Store limit is {asked} MiB, whilst the disk of {path} has {usable} MiB of usable space - resetting to that"
+        );
+    }
+    let directory = above.join("tmp_storage");
+    let temporary = Temporary::new(Arc::new(SystemDisk), directory, RESERVE_BYTES + FREE_BYTES_MIN);
+    Ok((temporary, asked.min(usable)))
 }
 
 fn memory_limit(config: &Config) -> u64 {

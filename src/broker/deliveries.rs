@@ -2,21 +2,11 @@
 
 use std::collections::VecDeque;
 
-use crate::model::{DestinationId, Message};
+use crate::model::DestinationId;
 
 use super::DeliveryId;
 use super::subscription::SubscriberId;
-
-/// A non-persistent message of a queue: it is nowhere but in the master's memory.
-#[derive(Clone, Debug)]
-pub(super) struct Transient {
-    /// It stands behind this sequence, in the order in which such messages came (`number`).
-    pub(super) after: u64,
-    pub(super) number: u64,
-    pub(super) message: Message,
-    pub(super) redelivered: bool,
-    pub(super) failures: u32,
-}
+use super::transient::Transient;
 
 /// What was delivered.
 #[derive(Debug)]

@@ -16,6 +16,7 @@ mod subscription;
 mod table;
 #[cfg(test)]
 mod tests;
+mod transient;
 
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub use session::{
     SubscriptionKey, TransactionKey, Verdict,
 };
 
+pub use transient::{Spill, SpillId, Spilled};
+
 use serving::Serving;
 
 /// The state of a node, and on the serving master all that happens on top of it.
@@ -45,12 +48,24 @@ pub struct Broker {
     farewells: Vec<(SessionId, Vec<SessionEvent>)>,
     /// Reads that were ever asked for, over all masterships.
     reads: u64,
+    /// Temporary files that were ever asked for, and whether those of an earlier mastership are to go.
+    spills: u64,
+    spills_over: bool,
 }
 
 impl Broker {
     /// A slave's broker: it folds, and serves nobody.
     pub fn new(options: BrokerOptions, state: State) -> Broker {
-        Broker { options, state, serving: None, stores_held: false, farewells: Vec::new(), reads: 0 }
+        Broker {
+            options,
+            state,
+            serving: None,
+            stores_held: false,
+            farewells: Vec::new(),
+            reads: 0,
+            spills: 0,
+            spills_over: false,
+        }
     }
 
     /// The fold.
@@ -92,7 +107,7 @@ impl Broker {
     /// Begins to serve. Everything that is committed must have been applied, the epoch's start included; dispatch waits
     /// for [`Broker::dispatch_allowed`].
     pub fn promote(&mut self, now: Duration, wall: i64) {
-        let mut serving = Serving::new(self.options.clone(), &self.state, self.reads);
+        let mut serving = Serving::new(self.options.clone(), &self.state, self.reads, self.spills);
         serving.set_time(now, wall);
         serving.hold_stores(self.stores_held);
         self.serving = Some(Box::new(serving));
@@ -102,6 +117,8 @@ impl Broker {
     pub fn demote(&mut self, reason: &str) {
         if let Some(serving) = self.serving.take() {
             self.reads = serving.reads_asked();
+            self.spills_over |= serving.spills_made() > self.spills;
+            self.spills = serving.spills_made();
             self.farewells.extend(serving.into_farewells(reason));
         }
     }
@@ -182,6 +199,20 @@ impl Broker {
         }
     }
 
+    /// A temporary file was written, or could not be.
+    pub fn spilled(&mut self, spill: SpillId, written: bool) {
+        if let Some(serving) = &mut self.serving {
+            serving.spilled(spill, written);
+        }
+    }
+
+    /// The answer to [`Spill::Read`]; nothing if the file's messages are lost.
+    pub fn unspilled(&mut self, spill: SpillId, found: Option<Spilled>) {
+        if let Some(serving) = &mut self.serving {
+            serving.unspilled(spill, found);
+        }
+    }
+
     /// What is to be done now. To be called after each round of the calls above: dispatch happens here, and the
     /// acknowledgements of the whole round become one record per destination.
     pub fn take_output(&mut self) -> Output {
@@ -190,6 +221,9 @@ impl Broker {
             None => Output::default(),
         };
         output.events.append(&mut self.farewells);
+        if std::mem::take(&mut self.spills_over) {
+            output.spills.insert(0, Spill::RemoveAll);
+        }
         output
     }
 

@@ -3,8 +3,11 @@
 /// What an operator may set, and what tests set small.
 #[derive(Clone, Debug)]
 pub struct BrokerOptions {
-    /// Bytes of non-persistent messages held in the master's memory; at the limit their senders wait.
+    /// Bytes of non-persistent messages held in the master's memory; at the limit their senders wait. From 70 % of it on
+    /// the ends of long queues go to temporary files.
     pub memory_limit: usize,
+    /// Bytes of messages in temporary files.
+    pub temp_limit: u64,
     /// How many destinations there may be, temporary ones included; a further one is refused.
     pub destinations_max: usize,
     /// How many subscriptions one session may have.
@@ -37,6 +40,7 @@ impl Default for BrokerOptions {
     fn default() -> BrokerOptions {
         BrokerOptions {
             memory_limit: 1 << 30,
+            temp_limit: 50 << 30,
             destinations_max: 100_000,
             subscriptions_max: 10_000,
             pending_max: 8_192,

@@ -2,7 +2,7 @@
 
 use crate::model::{Destination, DestinationId, Message, Record, Sequence};
 
-use super::{SessionEvent, SessionId};
+use super::{SessionEvent, SessionId, Spill};
 
 /// Names one read; never given twice in a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +38,8 @@ pub struct Output {
     pub proposals: Vec<Vec<Record>>,
     /// Reads of applied messages, to be answered by `Broker::loaded`.
     pub reads: Vec<(ReadId, ReadRequest)>,
+    /// Temporary files that are to be written, read and removed, in order.
+    pub spills: Vec<Spill>,
     /// What sessions are told.
     pub events: Vec<(SessionId, Vec<SessionEvent>)>,
     /// Committed messages that could not be read. Their queues stand still; the store is to be repaired.
@@ -49,6 +51,7 @@ impl Output {
     pub fn is_empty(&self) -> bool {
         self.proposals.is_empty()
             && self.reads.is_empty()
+            && self.spills.is_empty()
             && self.events.is_empty()
             && self.damages.is_empty()
     }

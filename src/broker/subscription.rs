@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::model::{DestinationId, Message};
 
-use super::deliveries::Transient;
+use super::transient::Transient;
 use super::{Outbox, SessionId, SubscriptionKey};
 
 /// Names a subscription over all sessions; never given twice under one master.

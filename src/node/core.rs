@@ -18,6 +18,7 @@ use crate::storage::{Batch, Damage, IdentityFile, IndexHandle, Log, LogEvent, St
 
 use super::reads::{Jobs, ReadDone, Reader, Reads};
 use super::scrub::Scrub;
+use super::spills::Spills;
 use super::vigil::Vigil;
 use super::{NodeError, NodeParts, Request, Snapshot};
 
@@ -101,6 +102,7 @@ pub(super) struct Core {
     pub(super) coordinator_error: Option<String>,
     pub(super) peers: Box<dyn Streams>,
     pub(super) reads: Reads,
+    pub(super) spills: Spills,
     scrub: Scrub,
     pub(super) sessions: HashMap<SessionId, mpsc::UnboundedSender<Vec<SessionEvent>>>,
     /// The records of the event at hand.
@@ -134,7 +136,9 @@ impl Core {
     pub(super) fn new(parts: NodeParts, outside: Outside, ports: Ports) -> Core {
         let (log, recovered) = parts.log;
         let (identity_file, identity) = parts.identity;
-        let (reads, reads_done) = Reads::new(log.clone(), ports.jobs);
+        let (done, reads_done) = mpsc::unbounded_channel();
+        let spills = Spills::new(parts.temporary, Arc::clone(&ports.jobs), done.clone());
+        let reads = Reads::new(log.clone(), ports.jobs, done);
         let (scrub, damage) = ports.scrub;
         let (index, checkpoint) = parts.index;
         let (state, applied) = super::fold::restore(checkpoint, &recovered);
@@ -157,6 +161,7 @@ impl Core {
             coordinator_error: None,
             peers: ports.peers,
             reads,
+            spills,
             scrub,
             sessions: HashMap::new(),
             incoming: None,
@@ -328,11 +333,15 @@ impl Core {
     }
 
     pub(super) async fn take_read(&mut self, done: ReadDone) {
-        self.reads.done();
+        if let ReadDone::Window(..) | ReadDone::Weight(..) = done {
+            self.reads.done();
+        }
         if matches!(done, ReadDone::Window(_, Err(StorageError::Corrupt { .. }))) {
             self.scrub.nudge();
         }
         match done {
+            ReadDone::Spilled(spill, written) => self.broker.spilled(spill, written),
+            ReadDone::Unspilled(spill, found) => self.broker.unspilled(spill, found),
             ReadDone::Weight(base, result) => self.weighed(base, result),
             ReadDone::Window(Reader::Cleaner, result) => self.moved(result).await,
             ReadDone::Window(Reader::Broker(read), result) => {

@@ -13,6 +13,7 @@ mod reads;
 mod scrub;
 mod snapshot;
 mod space;
+mod spills;
 mod status;
 mod vigil;
 mod weights;
@@ -37,6 +38,7 @@ pub use snapshot::{
     Alarm, ConnectionStatus, DestinationStatus, ElectionStatus, GroupStatus, MemberStatus, RecoveryPlan,
     Request, RequestError, Role, Snapshot, Status,
 };
+pub use spills::Temporary;
 
 /// Requests of operators that wait.
 const REQUESTS_MAX: usize = 16;
@@ -88,6 +90,8 @@ pub struct NodeParts {
     pub peers: PeerOptions,
     /// The broker's bounds.
     pub broker: BrokerOptions,
+    /// Where temporary files are.
+    pub temporary: Temporary,
     /// What sessions ask.
     pub gate: mpsc::Receiver<Inbound>,
 }
@@ -118,7 +122,7 @@ impl Node {
         let outside = core::Outside { requests: inbox, snapshots, serving, listening: listens, stop: stops };
         let (events, peer_events) = mpsc::channel(PEER_EVENTS_MAX);
         let peers = Box::new(Peers::new(parts.peers.clone(), parts.log.0.clone(), events));
-        let jobs = Box::new(|job: reads::Job| drop(tokio::task::spawn_blocking(job)));
+        let jobs = Arc::new(|job: reads::Job| drop(tokio::task::spawn_blocking(job)));
         let (found, damage) = mpsc::unbounded_channel();
         // What is in memory only has nothing to be repaired from.
         let volatile = parts.broker.volatile;

@@ -19,7 +19,7 @@ impl Core {
         if output.is_empty() {
             return;
         }
-        let Output { proposals, reads, events, damages } = output;
+        let Output { proposals, reads, spills, events, damages } = output;
         for (session, events) in events {
             if let Some(way) = self.sessions.get(&session) {
                 // A connection that is gone closes its session by itself.
@@ -32,6 +32,7 @@ impl Core {
             let request = WindowRequest { destination, ranges, below, entries_max, bytes_max };
             self.reads.ask(Reader::Broker(read), request);
         }
+        self.spills.ask(spills);
         for damage in damages {
             tracing::error!(damage, "a committed message cannot be read; its queue stands still");
             self.status.damage(damage);

@@ -1,10 +1,11 @@
 //! Reads of the log, beside the node's task.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::broker::ReadId;
+use crate::broker::{ReadId, SpillId, Spilled};
 use crate::model::Offset;
 use crate::storage::{Loaded, Log, StorageError, WeightRequest, WindowRequest};
 
@@ -26,6 +27,10 @@ pub(super) enum ReadDone {
     Window(Reader, Result<Vec<Loaded>, StorageError>),
     /// What is alive in the stretch that begins here, in bytes.
     Weight(Offset, Result<u64, StorageError>),
+    /// A temporary file was written, or could not be.
+    Spilled(SpillId, bool),
+    /// The messages of a temporary file; nothing if they are lost.
+    Unspilled(SpillId, Option<Spilled>),
 }
 
 /// What waits for a thread.
@@ -37,7 +42,7 @@ enum Work {
 /// Blocking work.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 /// Has it done, on another thread or later.
-pub(super) type Jobs = Box<dyn Fn(Job) + Send + Sync>;
+pub(super) type Jobs = Arc<dyn Fn(Job) + Send + Sync>;
 
 /// Passes reads to a small number of threads. What waits is bounded by who asks: one read for each cursor.
 pub(super) struct Reads {
@@ -49,9 +54,8 @@ pub(super) struct Reads {
 }
 
 impl Reads {
-    pub(super) fn new(log: Log, jobs: Jobs) -> (Reads, mpsc::UnboundedReceiver<ReadDone>) {
-        let (done, answers) = mpsc::unbounded_channel();
-        (Reads { log, done, running: 0, waiting: VecDeque::new(), jobs }, answers)
+    pub(super) fn new(log: Log, jobs: Jobs, done: mpsc::UnboundedSender<ReadDone>) -> Reads {
+        Reads { log, done, running: 0, waiting: VecDeque::new(), jobs }
     }
 
     /// Asks for messages.

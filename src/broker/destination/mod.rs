@@ -3,7 +3,9 @@
 mod pattern;
 mod queue;
 mod topic;
+mod transients;
 
 pub(super) use pattern::Pattern;
 pub(super) use queue::{Consumer, Dead, Next, Queue, Reading};
 pub(super) use topic::Topic;
+pub(super) use transients::Transients;

@@ -12,12 +12,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::broker::deliveries::Transient;
 use crate::broker::output::ReadId;
 use crate::broker::serving::Waiter;
 use crate::broker::subscription::SubscriberId;
+use crate::broker::transient::Transient;
 use crate::model::{Destination, Message, Outcome};
 use crate::state::DestinationState;
+
+use super::Transients;
 
 /// A message whose body is in memory.
 #[derive(Debug)]
@@ -82,10 +84,7 @@ pub(in crate::broker) struct Queue {
     pub(in crate::broker) marked: u64,
     /// Failure counters that are not committed yet.
     pub(in crate::broker) failures: BTreeMap<u64, u32>,
-    pub(in crate::broker) transient: VecDeque<Transient>,
-    pub(in crate::broker) transient_next: u64,
-    pub(in crate::broker) transient_enqueued: u64,
-    pub(in crate::broker) transient_dequeued: u64,
+    pub(in crate::broker) transient: Transients,
     pub(in crate::broker) dispatched: u64,
     /// Highest priority first; among equals in the order in which they came.
     pub(in crate::broker) consumers: Vec<Consumer>,
@@ -115,10 +114,7 @@ impl Queue {
             seen: state.map_or(0, DestinationState::dispatched),
             marked: state.map_or(0, DestinationState::dispatched),
             failures: BTreeMap::new(),
-            transient: VecDeque::new(),
-            transient_next: 0,
-            transient_enqueued: 0,
-            transient_dequeued: 0,
+            transient: Transients::default(),
             dispatched: 0,
             consumers: Vec::new(),
             turn: 0,
@@ -178,12 +174,12 @@ impl Queue {
     pub(in crate::broker) fn take(&mut self) -> Option<Next> {
         let stored = self.window.front().map(|entry| entry.sequence).filter(|at| *at < self.cursor);
         let returned = self.returned.first().copied();
-        if let Some(front) = self.transient.front()
-            && front.after < self.cursor
-            && stored.is_none_or(|at| front.after < at)
-            && returned.is_none_or(|at| front.after < at)
+        if let Some(after) = self.transient.first()
+            && after < self.cursor
+            && stored.is_none_or(|at| after < at)
+            && returned.is_none_or(|at| after < at)
         {
-            return self.transient.pop_front().map(Next::Transient);
+            return self.transient.take().map(Next::Transient);
         }
         if stored? > returned.unwrap_or(u64::MAX) {
             return None;
@@ -200,13 +196,6 @@ impl Queue {
             let gaps = state.unsettled(self.cursor, 1);
             self.cursor = gaps.first().map_or(state.next(), |(first, _)| *first);
         }
-    }
-
-    /// A message came back from memory's deliveries.
-    pub(in crate::broker) fn put_back(&mut self, entry: Transient) {
-        let place = (entry.after, entry.number);
-        let at = self.transient.partition_point(|it| (it.after, it.number) < place);
-        self.transient.insert(at, entry);
     }
 
     /// Puts a message that was read where it belongs; returns its bytes.
@@ -281,19 +270,6 @@ impl Queue {
         self.window = kept.into();
         self.window_bytes -= taken.iter().map(|it| it.message.encoded().len()).sum::<usize>();
         taken
-    }
-
-    /// Drops the messages in memory that `gone` is true for; returns the bytes of each.
-    pub(in crate::broker) fn drop_transient(&mut self, gone: impl Fn(&Message) -> bool) -> Vec<usize> {
-        let mut bytes = Vec::new();
-        self.transient.retain(|it| {
-            let goes = gone(&it.message);
-            if goes {
-                bytes.push(it.message.encoded().len());
-            }
-            !goes
-        });
-        bytes
     }
 
     /// Drops from the window, and from what came back, what is settled.

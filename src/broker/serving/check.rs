@@ -55,7 +55,8 @@ impl Serving {
             assert_eq!(queue.window_bytes, bytes);
             assert!(bytes <= self.options.window_bytes_max || queue.window.len() == 1, "the window's bytes");
             window_bytes += bytes;
-            memory += queue.transient.iter().map(|it| it.message.encoded().len()).sum::<usize>();
+            queue.transient.check();
+            memory += queue.transient.memory();
             if let Some(found) = state.destination(*id) {
                 assert!(queue.cursor <= found.next() && found.next() <= queue.assigned, "the cursor");
                 let lost = found.unsettled(1, usize::MAX).into_iter().flat_map(|(a, b)| a..=b);

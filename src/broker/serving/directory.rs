@@ -169,7 +169,8 @@ impl Serving {
         if let Some(queue) = self.queues.remove(&id) {
             self.names.remove(&field_name(&queue.destination));
             self.window_bytes -= queue.window_bytes;
-            self.memory -= queue.transient.iter().map(|it| it.message.encoded().len()).sum::<usize>();
+            self.memory -= queue.transient.memory();
+            self.forget_files(queue.transient.files().collect());
             subscribers.extend(queue.consumers.iter().map(|it| it.subscriber));
             for dead in queue.dead.into_values() {
                 self.clients.end_pending(dead.waiter, 0);

@@ -114,6 +114,7 @@ impl Serving {
             self.read_ahead(found, id);
             self.read_dead(id);
         }
+        self.unspill(id);
     }
 
     pub(super) fn is_expired(&self, message: &Message) -> bool {
@@ -136,7 +137,7 @@ impl Serving {
             let Some(queue) = self.queues.get_mut(&id) else { continue };
             let before = queue.window_bytes;
             let stored = queue.take_stored(|message| is_over(message.expiry(), wall));
-            let bytes = queue.drop_transient(|message| is_over(message.expiry(), wall));
+            let bytes = queue.transient.drop_if(|message| is_over(message.expiry(), wall));
             self.window_bytes -= before - queue.window_bytes;
             for entry in stored {
                 self.bury_expired(id, entry.sequence, &entry.message);

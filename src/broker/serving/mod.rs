@@ -14,6 +14,7 @@ mod reading;
 mod send;
 mod sessions;
 mod settle;
+mod spill;
 mod subscribe;
 mod view;
 
@@ -34,6 +35,7 @@ use applied::Pending;
 use reading::Purpose;
 pub(super) use sessions::Waiter;
 use sessions::{Client, Clients};
+use spill::Spills;
 
 /// How often dispatch marks are written, at most.
 const MARK_EVERY: Duration = Duration::from_millis(100);
@@ -77,8 +79,9 @@ pub(super) struct Serving {
     reads: Table<ReadId, Purpose>,
     reads_asked: u64,
     requests: Vec<(ReadId, ReadRequest)>,
-    /// Bytes of non-persistent messages, and of topics' messages that wait.
+    /// Bytes of non-persistent messages in memory, and of topics' messages that wait.
     memory: usize,
+    spills: Spills,
     /// Bytes in the windows of all queues.
     window_bytes: usize,
     /// Whether idle windows may be searched for room; once per tick, as it costs a pass over all queues.
@@ -89,7 +92,7 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    pub(super) fn new(options: BrokerOptions, state: &State, reads_asked: u64) -> Serving {
+    pub(super) fn new(options: BrokerOptions, state: &State, reads_asked: u64, spills_made: u64) -> Serving {
         let mut serving = Serving {
             options,
             now: Duration::ZERO,
@@ -116,6 +119,7 @@ impl Serving {
             reads_asked,
             requests: Vec::new(),
             memory: 0,
+            spills: Spills::new(spills_made),
             window_bytes: 0,
             may_reclaim: true,
             marked_at: Duration::ZERO,
@@ -135,6 +139,10 @@ impl Serving {
 
     pub(super) fn reads_asked(&self) -> u64 {
         self.reads_asked
+    }
+
+    pub(super) fn spills_made(&self) -> u64 {
+        self.spills.made()
     }
 
     pub(super) fn into_farewells(self, reason: &str) -> Vec<(SessionId, Vec<SessionEvent>)> {
@@ -280,6 +288,7 @@ impl Serving {
         Output {
             proposals: std::mem::take(&mut self.proposals),
             reads: std::mem::take(&mut self.requests),
+            spills: self.spills.take_asked(),
             events: self.clients.take_events(),
             damages: std::mem::take(&mut self.damages),
         }

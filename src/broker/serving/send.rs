@@ -1,6 +1,6 @@
 //! Sending: where a message goes, whether there is room for it, and transactions.
 
-use crate::broker::deliveries::{Held, Transient};
+use crate::broker::deliveries::Held;
 use crate::broker::subscription::{Source, Subscription};
 use crate::broker::{Command, Correlation, DeliveryId, Refusal, SessionId, TransactionKey, Verdict};
 use crate::bugs;
@@ -179,11 +179,9 @@ impl Serving {
     pub(super) fn enter_transient(&mut self, id: DestinationId, after: u64, message: Message) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         self.memory += message.encoded().len();
-        queue.transient_next += 1;
-        queue.transient_enqueued += 1;
-        let number = queue.transient_next;
-        queue.put_back(Transient { after, number, message, redelivered: false, failures: 0 });
+        queue.transient.enter(after, message);
         self.touch(id);
+        self.spill(id);
     }
 
     /// Gives a message to a topic's subscriptions: at once, or from their backlog when they have credit.

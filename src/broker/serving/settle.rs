@@ -119,9 +119,8 @@ impl Serving {
                     self.memory -= entry.message.encoded().len();
                     return false;
                 };
-                entry.redelivered = true;
                 entry.failures = entry.failures.saturating_add(u32::from(counted));
-                queue.put_back(*entry);
+                queue.transient.put_back(*entry);
                 self.touch(id);
                 false
             }
@@ -140,7 +139,7 @@ impl Serving {
         self.memory -= bytes;
         self.freed = true;
         if let Some(queue) = self.queues.get_mut(&queue) {
-            queue.transient_dequeued += 1;
+            queue.transient.dequeued += 1;
         }
     }
 }

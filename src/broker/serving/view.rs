@@ -22,9 +22,10 @@ impl DestinationView {
     }
 
     fn with_queue(mut self, queue: &Queue) -> DestinationView {
-        self.size += queue.transient_enqueued - queue.transient_dequeued;
-        self.enqueued += queue.transient_enqueued;
-        self.dequeued += queue.transient_dequeued;
+        let transient = &queue.transient;
+        self.size += transient.enqueued - transient.dequeued;
+        self.enqueued += transient.enqueued;
+        self.dequeued += transient.dequeued;
         self.consumers = queue.consumers.len();
         self.dispatched = queue.dispatched;
         self.in_flight = queue.in_flight;

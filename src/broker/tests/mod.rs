@@ -4,6 +4,7 @@ mod failover;
 mod flow;
 mod gate;
 mod queues;
+mod spill;
 mod topics;
 mod transactions;
 mod world;

@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 
 use crate::broker::{
     Broker, BrokerOptions, Command, Correlation, DeliveryId, DestinationView, Loaded, ReadId, ReadRequest,
-    Refusal, SessionEvent, SessionId, SessionInfo, SubscribeOptions, SubscriptionKey, TransactionKey,
-    Verdict,
+    Refusal, SessionEvent, SessionId, SessionInfo, Spill, SpillId, Spilled, SubscribeOptions,
+    SubscriptionKey, TransactionKey, Verdict,
 };
 use crate::model::{
     Destination, DestinationId, DestinationKind, Encoding, Field, Message, MessageBuilder, Offset, Record,
@@ -56,6 +56,10 @@ pub(super) struct World {
     /// Groups that are proposed and not committed.
     pub(super) pipeline: VecDeque<Vec<Record>>,
     pub(super) reads: VecDeque<(ReadId, ReadRequest)>,
+    /// What is asked of temporary files, the files, and whether they can be written and read.
+    pub(super) spills: VecDeque<Spill>,
+    pub(super) files: BTreeMap<SpillId, Vec<u8>>,
+    pub(super) files_work: bool,
     /// Whether groups commit and reads are answered by themselves.
     pub(super) automatic: bool,
     pub(super) now: Duration,
@@ -109,6 +113,9 @@ impl World {
             log: Vec::new(),
             pipeline: VecDeque::new(),
             reads: VecDeque::new(),
+            spills: VecDeque::new(),
+            files: BTreeMap::new(),
+            files_work: true,
             automatic: true,
             now: Duration::from_secs(1),
             wall: 1_000_000,
@@ -167,6 +174,7 @@ impl World {
         let some = !output.is_empty();
         self.pipeline.extend(output.proposals);
         self.reads.extend(output.reads);
+        self.spills.extend(output.spills);
         self.damages.extend(output.damages);
         for (session, events) in output.events {
             self.events.entry(session.0).or_default().extend(events);
@@ -204,6 +212,26 @@ impl World {
         self.collect();
     }
 
+    /// Does the oldest of what is asked of temporary files.
+    pub(super) fn do_spill(&mut self) {
+        match self.spills.pop_front() {
+            None => {}
+            Some(Spill::Write(spill, messages)) => {
+                if self.files_work {
+                    self.files.insert(spill, messages.encode());
+                }
+                self.broker.spilled(spill, self.files_work);
+            }
+            Some(Spill::Read(spill)) => {
+                let bytes = self.files.get(&spill).filter(|_| self.files_work);
+                self.broker.unspilled(spill, bytes.and_then(|bytes| Spilled::decode(bytes)));
+            }
+            Some(Spill::Remove(spill)) => drop(self.files.remove(&spill)),
+            Some(Spill::RemoveAll) => self.files.clear(),
+        }
+        self.collect();
+    }
+
     /// Makes the stored message unreadable.
     pub(super) fn damage(&mut self, body: &str) {
         self.store.retain(|_, message| message.body() != body.as_bytes());
@@ -215,7 +243,9 @@ impl World {
         while self.automatic {
             self.commit(self.pipeline.len());
             self.answer_read();
-            if !self.collect() && self.pipeline.is_empty() && self.reads.is_empty() {
+            self.do_spill();
+            let idle = self.pipeline.is_empty() && self.reads.is_empty() && self.spills.is_empty();
+            if !self.collect() && idle {
                 break;
             }
         }

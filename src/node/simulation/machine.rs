@@ -15,7 +15,7 @@ use crate::model::{Offset, Promise, StoreId};
 use crate::node::core::{Core, Outside, Ports};
 use crate::node::reads::Job;
 use crate::node::scrub::Scrub;
-use crate::node::{NodeParts, Request, Snapshot};
+use crate::node::{NodeParts, Request, Snapshot, Temporary};
 use crate::replication::{
     Access, Ack, ConnectionId, Event, Heartbeat, Hello, PeerOptions, ReplicaSettings, StreamId, Streams,
     ToSlave, Welcome,
@@ -237,7 +237,7 @@ impl Machine {
         let ports = Ports {
             peers: Box::new(Wire { node: self.number, words: words.clone() }),
             peer_events,
-            jobs: Box::new(move |job| work.put(job)),
+            jobs: Arc::new(move |job| work.put(job)),
             scrub: (Scrub::default(), mpsc::unbounded_channel().1),
         };
         let parts = self.parts(store, checkpoint, coordinator);
@@ -277,6 +277,7 @@ impl Machine {
             coordinator: (coordinator, mpsc::unbounded_channel().1),
             peers,
             broker: BrokerOptions { window_entries_max: 8, ..BrokerOptions::default() },
+            temporary: Temporary::new(Arc::new(SimDisk::default()), "tmp_storage".into(), 0),
             gate: mpsc::channel(1).1,
         }
     }

@@ -1,0 +1,144 @@
+//! Temporary files: when non-persistent messages take most of their memory, the ends of long queues leave it.
+//!
+//! The limit of memory stands above that: where nothing can be spilled, or the files have reached their own limit, senders
+//! wait. A file that cannot be written loses nothing; one that cannot be read loses its messages, which are allowed to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::broker::transient::{Spill, SpillId, Spilled};
+use crate::model::DestinationId;
+
+use super::Serving;
+
+/// Bytes of a file, at most and (near the limit) at least.
+const FILE_BYTES_MAX: usize = 1 << 20;
+const FILE_BYTES_MIN: usize = 64 << 10;
+/// Nothing is spilled for so long after a file could not be written.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What is known of temporary files.
+#[derive(Debug, Default)]
+pub(super) struct Spills {
+    /// Bytes of messages in all files, those included that are being written.
+    bytes: u64,
+    /// Of those, what is being written and still in memory, and what is being read and will be.
+    writing: usize,
+    reading: usize,
+    /// Whose files are being written or read, and the bytes of each.
+    open: BTreeMap<SpillId, Open>,
+    made: u64,
+    /// Nothing is spilled before this time.
+    paused_until: Duration,
+    /// Queues that wait for memory to read a file into.
+    starved: BTreeSet<DestinationId>,
+    asked: Vec<Spill>,
+}
+
+#[derive(Debug)]
+struct Open {
+    queue: DestinationId,
+    bytes: usize,
+}
+
+impl Spills {
+    pub(super) fn new(made: u64) -> Spills {
+        Spills { made, ..Spills::default() }
+    }
+
+    pub(super) fn made(&self) -> u64 {
+        self.made
+    }
+
+    pub(super) fn take_asked(&mut self) -> Vec<Spill> {
+        std::mem::take(&mut self.asked)
+    }
+
+    fn remove(&mut self, spill: SpillId, bytes: usize) {
+        self.bytes -= bytes as u64;
+        self.asked.push(Spill::Remove(spill));
+    }
+}
+
+impl Serving {
+    /// A queue has grown: spills its end if memory is short.
+    pub(super) fn spill(&mut self, id: DestinationId) {
+        let (limit, temp_limit) = (self.options.memory_limit, self.options.temp_limit);
+        // What is being written leaves by itself.
+        let resting = self.memory.saturating_sub(self.spills.writing);
+        let least = match resting {
+            _ if resting < limit / 100 * 70 => return,
+            _ if resting < limit / 100 * 85 => FILE_BYTES_MAX,
+            _ => FILE_BYTES_MIN,
+        };
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let spillable = queue.transient.spillable();
+        let fits = self.spills.bytes + spillable.min(FILE_BYTES_MAX) as u64 <= temp_limit;
+        if spillable < least || !fits || self.now < self.spills.paused_until {
+            return;
+        }
+        self.spills.made += 1;
+        let spill = SpillId(self.spills.made);
+        let (messages, bytes) = queue.transient.spill(spill, FILE_BYTES_MAX);
+        self.spills.writing += bytes;
+        self.spills.bytes += bytes as u64;
+        self.spills.open.insert(spill, Open { queue: id, bytes });
+        self.spills.asked.push(Spill::Write(spill, Spilled(messages)));
+    }
+
+    /// A file was written, or could not be.
+    pub(in crate::broker) fn spilled(&mut self, spill: SpillId, written: bool) {
+        let Some(Open { queue, bytes }) = self.spills.open.remove(&spill) else { return };
+        self.spills.writing -= bytes;
+        let queue = self.queues.get_mut(&queue);
+        if queue.is_some_and(|it| it.transient.written(spill, written)) {
+            self.memory -= bytes;
+            self.freed = true;
+        } else {
+            self.spills.remove(spill, bytes);
+        }
+        if !written {
+            self.spills.paused_until = self.now + PAUSE;
+        }
+    }
+
+    /// Sees that a queue's next messages are read back before its consumers wait for them.
+    pub(super) fn unspill(&mut self, id: DestinationId) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        if !self.allowed || queue.consumers.is_empty() {
+            return;
+        }
+        let Some((spill, bytes)) = queue.transient.wanted() else { return };
+        // Above the limit one at a time, so that a queue with consumers is never stuck behind others without.
+        let full = self.memory + self.spills.reading + bytes > self.options.memory_limit;
+        if full && self.spills.reading > 0 {
+            self.spills.starved.insert(id);
+            return;
+        }
+        queue.transient.reading();
+        self.spills.reading += bytes;
+        self.spills.open.insert(spill, Open { queue: id, bytes });
+        self.spills.asked.push(Spill::Read(spill));
+    }
+
+    /// A file was read; nothing if it is lost.
+    pub(in crate::broker) fn unspilled(&mut self, spill: SpillId, found: Option<Spilled>) {
+        let Some(Open { queue: id, bytes }) = self.spills.open.remove(&spill) else { return };
+        self.spills.reading -= bytes;
+        self.spills.remove(spill, bytes);
+        if let Some(queue) = self.queues.get_mut(&id) {
+            self.memory += queue.transient.read(spill, found.map(|it| it.0)).unwrap_or(0);
+        }
+        self.touch(id);
+        for starved in std::mem::take(&mut self.spills.starved) {
+            self.touch(starved);
+        }
+    }
+
+    /// A queue is gone: so are its files.
+    pub(super) fn forget_files(&mut self, files: Vec<(SpillId, usize)>) {
+        for (spill, bytes) in files {
+            self.spills.remove(spill, bytes);
+        }
+    }
+}
