@@ -37,6 +37,11 @@ impl Core {
                     // A slave has nothing better to do than to make it durable and say so.
                     self.log.append_deferred(batch);
                     self.log.write_deferred();
+                    // A log that has failed took nothing, so that the replica must not go on from there.
+                    if let Err(error) = self.log.check() {
+                        self.store_failed(error);
+                        return None;
+                    }
                     return Some(Event::Durable(self.log.durable()));
                 }
             }

@@ -272,6 +272,14 @@ impl Log {
         writer.work(write, || None);
     }
 
+    /// Whether the log still takes something; does not block.
+    ///
+    /// # Errors
+    /// [`StorageError::Failed`]: a write or a sync has failed.
+    pub fn check(&self) -> Result<(), StorageError> {
+        self.inner.shared.check()
+    }
+
     /// Waits until everything appended so far is durable, and returns the end of it.
     ///
     /// # Errors
