@@ -26,18 +26,41 @@ impl Lone {
 
     /// Starts it with these options of its connector, such as `?maximumConnections=2`.
     pub(crate) async fn with(options: &str) -> Lone {
+        Lone::configured(options, "").await
+    }
+
+    /// Starts it with these options of its connector and more lines of configuration.
+    pub(crate) async fn configured(options: &str, more: &str) -> Lone {
         let directory = TempDir::new().unwrap();
         let ports = Ports::take();
         let config = configuration(directory.path(), ports.base());
-        let config = config.replace("\"\n[console]", &format!("{options}\"\n[console]"));
+        let config = config.replace("\"\n[console]", &format!("{options}\"\n[console]")) + more;
         let child = spawn(directory.path(), &config);
         let lone = Lone { directory, ports, child };
-        let address = lone.stomp();
+        lone.serves().await;
+        lone
+    }
+
+    /// kill -9, and a start in the same directory.
+    pub(crate) async fn kill_and_start(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let config = std::fs::read_to_string(self.directory.path().join("quorate.toml")).unwrap();
+        self.child = spawn(self.directory.path(), &config);
+        self.serves().await;
+    }
+
+    async fn serves(&self) {
+        let address = self.stomp();
         eventually("a lone broker serves", Duration::from_secs(30), || async {
             std::net::TcpStream::connect(address).ok()
         })
         .await;
-        lone
+    }
+
+    /// Where its files are.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Where clients connect.

@@ -4,4 +4,5 @@ mod connections;
 mod crowd;
 mod disk;
 mod hostile;
+mod temporary;
 mod volumes;
