@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::budget::{Budget, Portion};
 use super::options::{TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
 use super::outbox::{Outbox, Pool, Share};
 use super::{Command, Correlation, Refusal, SessionEvent, SessionId, SessionInfo, TransactionKey};
@@ -90,6 +91,8 @@ pub struct Gate {
     core: mpsc::Sender<Inbound>,
     next: Arc<AtomicU64>,
     pool: Arc<Pool>,
+    frames: Budget,
+    transactions: Budget,
 }
 
 impl Gate {
@@ -98,10 +101,18 @@ impl Gate {
         Gate::bounded(usize::MAX)
     }
 
-    /// A gate whose sessions together may have so many bytes of messages waiting to be carried out.
+    /// A gate whose sessions together may have so many bytes of messages waiting to be carried out; half as many in large
+    /// frames on their way in, and half as many in open transactions.
     pub fn bounded(bytes_max: usize) -> (Gate, mpsc::Receiver<Inbound>) {
         let (core, inbound) = mpsc::channel(GATE_COMMANDS);
-        (Gate { core, next: Arc::new(AtomicU64::new(1)), pool: Pool::new(bytes_max) }, inbound)
+        let (frames, transactions) = (Budget::new(bytes_max / 2), Budget::new(bytes_max / 2));
+        let next = Arc::new(AtomicU64::new(1));
+        (Gate { core, next, pool: Pool::new(bytes_max), frames, transactions }, inbound)
+    }
+
+    /// Memory for large frames on their way in.
+    pub fn frames(&self) -> Budget {
+        self.frames.clone()
     }
 
     /// Opens a session. Not cancel-safe: a session that was opened and not returned is closed again.
@@ -118,6 +129,7 @@ impl Gate {
             outbox: Outbox::counted(),
             told_bytes: 0,
             pool: Arc::clone(&self.pool),
+            budget: self.transactions.clone(),
             turns: Arc::new(Semaphore::new(SESSION_SUBMISSIONS)),
             answers: Vec::new(),
             transactions: Vec::new(),
@@ -141,6 +153,7 @@ pub struct Session {
     turns: Arc<Semaphore>,
     /// Answers that are given on this side.
     answers: Vec<SessionEvent>,
+    budget: Budget,
     transactions: Vec<Open>,
 }
 
@@ -150,7 +163,9 @@ struct Open {
     key: TransactionKey,
     operations: Vec<Command>,
     bytes: usize,
-    overflow: bool,
+    portion: Portion,
+    /// Why no more of it is kept, and it cannot be committed.
+    overflow: Option<Refusal>,
 }
 
 impl Session {
@@ -234,12 +249,12 @@ impl Session {
                         "a connection has at most {TRANSACTIONS_MAX} open transactions"
                     ))),
                     None => {
-                        let operations = Vec::new();
                         self.transactions.push(Open {
                             key: transaction,
-                            operations,
+                            operations: Vec::new(),
                             bytes: 0,
-                            overflow: false,
+                            portion: Portion::default(),
+                            overflow: None,
                         });
                         Ok(())
                     }
@@ -266,8 +281,8 @@ impl Session {
                 let open = self.transactions.swap_remove(at);
                 if !commit {
                     self.answer(correlation, Ok(()));
-                } else if open.overflow {
-                    self.answer(correlation, Err(too_large()));
+                } else if let Some(refusal) = open.overflow {
+                    self.answer(correlation, Err(refusal));
                 } else {
                     through.push(Command::Begin { transaction, correlation: None });
                     through.extend(open.operations);
@@ -283,13 +298,14 @@ impl Session {
         // The bytes of all open transactions count: it is one connection's memory.
         let held: usize = self.transactions.iter().map(|open| open.bytes).sum();
         let open = &mut self.transactions[at];
-        let full =
-            open.operations.len() >= TRANSACTION_OPERATIONS_MAX || held + bytes > TRANSACTION_BYTES_MAX;
-        if full || open.overflow {
-            open.overflow = true;
-            open.operations = Vec::new();
-            open.bytes = 0;
-            return Err(too_large());
+        if open.operations.len() >= TRANSACTION_OPERATIONS_MAX || held + bytes > TRANSACTION_BYTES_MAX {
+            open.overflow.get_or_insert_with(too_large);
+        } else if !self.budget.try_raise(&mut open.portion, open.bytes + bytes) {
+            open.overflow.get_or_insert_with(too_many);
+        }
+        if let Some(refusal) = &open.overflow {
+            (open.operations, open.bytes, open.portion) = (Vec::new(), 0, Portion::default());
+            return Err(refusal.clone());
         }
         open.bytes += bytes;
         open.operations.push(command);
@@ -319,6 +335,10 @@ fn too_large() -> Refusal {
     Refusal::Limit(format!(
         "a transaction has at most {TRANSACTION_OPERATIONS_MAX} operations and {TRANSACTION_BYTES_MAX} bytes"
     ))
+}
+
+fn too_many() -> Refusal {
+    Refusal::Limit("the open transactions of all connections take all the memory that they may".into())
 }
 
 impl Drop for Session {

@@ -4,6 +4,7 @@
 //! an [`Output`]: groups of records for the log, reads, events. Nothing is delivered but from committed records, and
 //! from memory what never enters the log.
 
+mod budget;
 mod deliveries;
 mod destination;
 mod gate;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use crate::model::{Offset, Record};
 use crate::state::State;
 
+pub use budget::{Budget, Portion};
 pub use gate::{Closed, GATE_COMMANDS, Gate, Inbound, SESSION_SUBMISSIONS, Session, Submission, Turn};
 pub use options::{BrokerOptions, PREFETCH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
 pub use outbox::Outbox;

@@ -82,3 +82,28 @@ async fn events_end_when_the_core_lets_go() {
     assert!(session.submit(vec![send(None)]).await.is_err());
     assert!(gate.open(SessionInfo::default()).await.is_err());
 }
+
+#[tokio::test]
+async fn open_transactions_share_memory_over_all_sessions() {
+    let (gate, _inbound) = Gate::bounded(20 << 10);
+    let mut one = gate.open(SessionInfo::default()).await.unwrap();
+    let mut two = gate.open(SessionInfo::default()).await.unwrap();
+    let key = TransactionKey(5);
+    let begin = || Command::Begin { transaction: key, correlation: None };
+    let finish = |commit| Command::Finish { transaction: key, commit, correlation: Some(Correlation(9)) };
+    let large = || {
+        let message = message(&[&queue("Q")], &"x".repeat(7 << 10), true).build().unwrap();
+        Command::Send { message, transaction: Some(key), correlation: Some(Correlation(1)) }
+    };
+    let results = |events: Vec<SessionEvent>| -> Vec<bool> {
+        let ok = |event| matches!(event, SessionEvent::Done { result: Ok(()), .. });
+        events.into_iter().map(ok).collect()
+    };
+    one.submit(vec![begin(), large()]).await.unwrap();
+    assert_eq!(results(one.events().await.unwrap()), [true]);
+    two.submit(vec![begin(), large(), finish(true)]).await.unwrap();
+    assert_eq!(results(two.events().await.unwrap()), [false, false], "and it cannot be committed");
+    one.submit(vec![finish(false)]).await.unwrap();
+    two.submit(vec![begin(), large()]).await.unwrap();
+    assert_eq!(results(two.events().await.unwrap()), [true]);
+}

@@ -12,10 +12,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::debug;
 
-use crate::broker::{Closed, Session, SessionEvent};
+use crate::broker::{Budget, Closed, Portion, Session, SessionEvent};
 use crate::env::{Clock, random_u64};
 
 use crate::protocol::Shared;
@@ -35,6 +35,10 @@ const LINGER: Duration = Duration::from_secs(1);
 const SLICES_MAX: usize = 64;
 /// A client whose heart-beat is late by more than its interval, or by this if that is longer, is gone.
 const GRACE: Duration = Duration::from_millis(500);
+/// A frame up to this size is read whenever it comes; a larger one when there is memory for all of it.
+const FRAME_BYTES_FREE: usize = 64 * 1024;
+/// A large frame has to go on within this time while others wait for its memory.
+const FRAME_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Far enough away to mean never.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -124,6 +128,7 @@ async fn run(stream: &mut TcpStream, remote: &str, shared: Shared) -> (End, Outp
         Err(closed) => return (closed.into(), output, version),
     };
     let name = format!("{:016x}", random_u64());
+    let intake = Intake { budget: shared.gate.frames(), portion: Portion::default(), deaf: false };
     input.settle(version, Limits::connected(shared.body_bytes_max));
     greeting.connected(&name, &mut output);
     let mut connection = Connection {
@@ -135,6 +140,7 @@ async fn run(stream: &mut TcpStream, remote: &str, shared: Shared) -> (End, Outp
         session,
         clock: shared.clock,
         greeting,
+        intake,
         spoke: Instant::now(),
         left: true,
     };
@@ -160,15 +166,56 @@ fn fault(error: CodecError) -> End {
     End::Fault(Fault::new(error.to_string()))
 }
 
-/// Waits until the broker has room for more of this session, then for bytes unless some are `left`. Cancel-safe.
-async fn arrival(
-    ready: impl Future<Output = ()>,
-    input: &mut Input,
-    reader: &mut ReadHalf<'_>,
-    left: bool,
-) -> io::Result<()> {
-    ready.await;
-    if left { Ok(()) } else { input.read(reader).await }
+/// What lets a connection read on, or holds it up.
+struct Intake {
+    budget: Budget,
+    /// Memory for the large frame that has begun.
+    portion: Portion,
+    /// Nothing is read, so that nothing can be heard.
+    deaf: bool,
+}
+
+impl Intake {
+    /// Waits until the broker has room for more of this session, then for bytes unless some are `left`. Cancel-safe.
+    async fn arrival(
+        &mut self,
+        ready: impl Future<Output = ()>,
+        input: &mut Input,
+        reader: &mut ReadHalf<'_>,
+        left: bool,
+    ) -> Result<(), End> {
+        self.deaf = true;
+        ready.await;
+        let wanted = input.announced();
+        if wanted <= FRAME_BYTES_FREE {
+            self.portion = Portion::default();
+            self.deaf = false;
+            return if left { Ok(()) } else { Ok(input.read(reader).await?) };
+        }
+        let until = input.heard() + FRAME_PAUSE_MAX;
+        let stuck = !self.portion.is_empty();
+        let raised = self.budget.raise(&mut self.portion, wanted);
+        if !stuck {
+            raised.await;
+        } else if timeout_at(until, raised).await.is_err() {
+            return Err(End::Fault(Fault::new("There is no memory for the rest of a large frame")));
+        }
+        self.deaf = false;
+        loop {
+            if left {
+                return Ok(());
+            }
+            let until = (input.heard() + FRAME_PAUSE_MAX).max(Instant::now() + LINGER);
+            match timeout_at(until, input.read(reader)).await {
+                Ok(read) => return Ok(read?),
+                Err(_) if !self.budget.is_wanted() => {}
+                Err(_) => {
+                    let message = "A large frame did not go on while others waited for its memory";
+                    return Err(End::Fault(Fault::new(message)));
+                }
+            }
+        }
+    }
 }
 
 /// A connection after its CONNECT.
@@ -181,6 +228,7 @@ struct Connection<'a> {
     session: Session,
     clock: Arc<dyn Clock>,
     greeting: Greeting,
+    intake: Intake,
     /// When the output was last written.
     spoke: Instant,
     /// Frames may wait in the input that were not looked at: what came with the CONNECT, and what came after too much
@@ -202,7 +250,7 @@ impl Connection<'_> {
         let timer = sleep_until(self.deadline());
         tokio::pin!(timer);
         loop {
-            let Connection { reader, writer, input, output, adapter, session, left, .. } = self;
+            let Connection { reader, writer, input, output, adapter, session, intake, left, .. } = self;
             let idle = output.is_empty();
             let ready = session.ready();
             tokio::select! {
@@ -211,7 +259,7 @@ impl Connection<'_> {
                     self.written().await?;
                 }
                 events = session.events(), if idle => self.tell(events)?,
-                arrived = arrival(ready, input, reader, *left), if adapter.may_read() => {
+                arrived = intake.arrival(ready, input, reader, *left), if adapter.may_read() => {
                     arrived?;
                     self.take_frames().await?;
                 }
@@ -293,8 +341,8 @@ impl Connection<'_> {
     fn beat(&mut self) -> Result<(), End> {
         let now = Instant::now();
         let Greeting { send_every, receive_every, .. } = self.greeting;
-        // While too much is unanswered nothing is read, and silence means nothing.
-        if !self.adapter.may_read() {
+        // While too much is unanswered, or there is no room, nothing is read, and silence means nothing.
+        if !self.adapter.may_read() || self.intake.deaf {
             self.input.excuse();
         }
         if !receive_every.is_zero() && now >= self.input.heard() + receive_every + receive_every.max(GRACE) {

@@ -162,6 +162,15 @@ impl Decoder {
         self.at.stage == Stage::Command && input.is_empty()
     }
 
+    /// Bytes that the frame at the buffer's front will take, as far as that is known: what its content-length says, or
+    /// twice what has come. To be called when [`Decoder::decode`] has found no whole frame.
+    pub fn announced(&self, input: &BytesMut) -> usize {
+        match (self.at.stage, self.at.length) {
+            (Stage::Body, Some(length)) => self.at.body + length + 1,
+            _ => 2 * input.len(),
+        }
+    }
+
     fn command(&mut self, input: &mut BytesMut) -> Result<bool, CodecError> {
         if self.at.scanned == 0 {
             let blank = input.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();

@@ -53,6 +53,11 @@ impl Input {
         self.heard = Instant::now();
     }
 
+    /// Bytes that the frame will take whose beginning has arrived, as far as that is known.
+    pub(super) fn announced(&self) -> usize {
+        self.decoder.announced(&self.buffer)
+    }
+
     /// Reads what has arrived. Cancel-safe. Memory is taken only once there is something to read, so that an idle
     /// connection holds none.
     ///

@@ -6,7 +6,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::broker::{
-    Command, DeliveryId, Gate, Inbound, Refusal, SessionEvent, SessionId, SubscriptionKey, Verdict,
+    Command, DeliveryId, Gate, Inbound, Refusal, SessionEvent, SessionId, Submission, SubscriptionKey,
+    Verdict,
 };
 use crate::model::{Destination, Field, Message};
 
@@ -25,11 +26,25 @@ struct Core {
     queues: BTreeMap<Destination, VecDeque<(Message, bool)>>,
     consumers: Vec<Consumer>,
     deliveries: u64,
+    /// Submissions that wait, as for room.
+    kept: Vec<Submission>,
+    let_go: bool,
+}
+
+/// Whether it sends a message of this type.
+fn says(submission: &Submission, kind: &str) -> bool {
+    let is_it = |command: &Command| matches!(command, Command::Send { message, .. } if message.text(Field::Type) == Some(kind));
+    submission.commands.iter().any(is_it)
 }
 
 /// Starts a core; it ends with its last gate.
 pub(crate) fn start() -> (Gate, JoinHandle<()>) {
-    let (gate, mut inbound) = Gate::new();
+    start_bounded(usize::MAX)
+}
+
+/// The same, with so much memory for messages that wait.
+pub(crate) fn start_bounded(bytes_max: usize) -> (Gate, JoinHandle<()>) {
+    let (gate, mut inbound) = Gate::bounded(bytes_max);
     let task = tokio::spawn(async move {
         let mut core = Core::default();
         while let Some(inbound) = inbound.recv().await {
@@ -51,7 +66,14 @@ impl Core {
                 }
                 self.sessions.insert(session, events);
             }
+            Inbound::Commands { submission, .. } if !self.let_go && says(&submission, "hold") => {
+                self.kept.push(submission);
+            }
             Inbound::Commands { session, submission } => {
+                if says(&submission, "let go") {
+                    self.let_go = true;
+                    self.kept.clear();
+                }
                 for command in submission.commands {
                     self.carry_out(session, command);
                 }
@@ -133,7 +155,7 @@ impl Core {
     }
 
     fn dispatch(&mut self) {
-        let Core { sessions, queues, consumers, deliveries } = self;
+        let Core { sessions, queues, consumers, deliveries, .. } = self;
         consumers.retain_mut(|consumer| {
             let Some(events) = sessions.get(&consumer.session) else { return true };
             let empty = VecDeque::new();

@@ -1,9 +1,12 @@
 //! Frames that nobody should send.
 
+use std::time::Duration;
+
 use tokio::io::AsyncWriteExt;
 
 use crate::protocol::stomp::{Verb, Version};
 
+use super::core::start_bounded;
 use super::{Raw, listen, start_core};
 
 /// Sends as much as the broker takes; it may close before the end.
@@ -91,5 +94,40 @@ async fn frames_before_a_wrong_one_count() {
     let (mut raw, _) = Raw::connect(&listener, Version::V1_2).await;
     raw.say("SUBSCRIBE\nid:1\ndestination:/queue/a\n\n\0").await;
     assert_eq!(&raw.hear().await.body[..], b"kept");
+    listener.stop().await;
+}
+
+#[tokio::test]
+async fn large_frames_that_do_not_go_on_make_way_for_others() {
+    // Room for one of them.
+    let (gate, _core) = start_bounded(2 << 20);
+    let listener = listen(gate).await;
+    let body = "x".repeat(700 << 10);
+    let frame = |receipt| {
+        format!("SEND\ndestination:/queue/a\nreceipt:{receipt}\ncontent-length:{}\n\n{body}\0", body.len())
+    };
+    let (mut slow, _) = Raw::connect(&listener, Version::V1_2).await;
+    let (mut quick, _) = Raw::connect(&listener, Version::V1_2).await;
+    let whole = frame("slow");
+    let (first, rest) = whole.split_at(300 << 10);
+    slow.say(first).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let waits = frame("quick");
+    let sent = tokio::spawn(async move {
+        quick.say(&waits).await;
+        quick.hear_receipt("quick").await;
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!sent.is_finished(), "there is no room for it yet");
+    slow.say(rest).await;
+    slow.hear_receipt("slow").await;
+    sent.await.unwrap();
+    // Who begins and stops keeps others up for a while only.
+    slow.say(first).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let (mut quick, _) = Raw::connect(&listener, Version::V1_2).await;
+    quick.say(&frame("again")).await;
+    quick.hear_receipt("again").await;
+    slow.hear_error("did not go on").await;
     listener.stop().await;
 }

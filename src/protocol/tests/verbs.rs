@@ -1,9 +1,11 @@
 //! What each frame does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::broker::SESSION_SUBMISSIONS;
 use crate::env::SystemClock;
-use crate::protocol::stomp::{Frame, Verb, Version};
+use crate::protocol::stomp::{Frame, Limits, Verb, Version};
 use crate::protocol::{Listener, ListenerError};
 
 use super::{Raw, connector, listen, start_core};
@@ -331,5 +333,31 @@ async fn a_stopped_listener_has_closed_its_port_and_its_connections() {
     let (_first, _) = Raw::connect(&listener, Version::V1_2).await;
     let mut second = Raw::open(&listener).await;
     assert_eq!(second.listen().await, None);
+    listener.stop().await;
+}
+
+#[tokio::test]
+async fn a_producer_that_waits_for_room_is_not_taken_for_dead() {
+    let (gate, _core) = start_core();
+    let listener = listen(gate).await;
+    let mut raw = Raw::open(&listener).await;
+    raw.say("CONNECT\naccept-version:1.2\nheart-beat:100,0\n\n\0").await;
+    raw.hear().await;
+    raw.decoder.settle(Version::V1_2, Limits::connected(1 << 20));
+    // Some may arrive together.
+    for _ in 0..4 * SESSION_SUBMISSIONS {
+        raw.say("SEND\ndestination:/queue/a\ntype:hold\n\n\0").await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // It beats all the time, and nobody reads that.
+    for _ in 0..40 {
+        raw.say("\n").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let (mut other, _) = Raw::connect(&listener, Version::V1_2).await;
+    other.say("SEND\ndestination:/queue/b\ntype:let go\nreceipt:gone\n\n\0").await;
+    other.hear_receipt("gone").await;
+    raw.say("SEND\ndestination:/queue/a\nreceipt:after\n\n\0").await;
+    raw.hear_receipt("after").await;
     listener.stop().await;
 }
