@@ -51,8 +51,11 @@ pub(crate) const SIDECAR: Target = Target {
     seeds: || vec![file(&whole(), &sidecar_name())],
     words: &[],
     planted: |input| {
-        // A reader that trusts the version of a file that begins as one of ours.
-        input.starts_with(b"QUORSID\n") && input.get(8..12).is_some_and(|version| *version != [1, 0, 0, 0])
+        // A reader that believes a sidecar which does not know all messages.
+        let disk = whole().after_crash(Keep::All);
+        put(&disk, &sidecar_name(), input);
+        let (log, _) = open(&disk).unwrap();
+        scan(&log, 1).is_ok_and(|found| found.len() < whole_messages().len())
     },
     memory: MEMORY,
     bytes_max: 16 * 1024,
