@@ -1,17 +1,19 @@
 //! A queue's non-persistent messages: all of them in memory, or the middle of a long row in temporary files.
 //!
 //! ```text
-//!   head      in memory, next to be delivered; what came back is put here
+//!   head      in memory, next to be delivered: what came back, and what was read back
 //!   chunks    spilled, each to a file of its own; read back whole when the head runs low
-//!   tail      in memory, behind the chunks; nothing as long as there are none
+//!   tail      in memory, what came last; most of the time all that there is
 //! ```
+//! Deliveries are made in this order, so that what is with consumers stands before all that was never delivered. Only that
+//! is spilled, and what comes back belongs into the head.
 
 use std::collections::VecDeque;
 
 use crate::broker::transient::{SpillId, Transient};
 use crate::model::Message;
 
-/// Bytes at the head that are not spilled: what consumers take next.
+/// Bytes that are not spilled, because consumers take them next.
 const HEAD_BYTES: usize = 256 << 10;
 
 /// Where a chunk's messages are.
@@ -51,8 +53,6 @@ impl Chunk {
 pub(in crate::broker) struct Transients {
     head: VecDeque<Transient>,
     head_bytes: usize,
-    /// Of these, what was delivered before. It is never spilled: what is still with consumers may have to go behind it.
-    returned_bytes: usize,
     chunks: VecDeque<Chunk>,
     tail: VecDeque<Transient>,
     tail_bytes: usize,
@@ -70,12 +70,8 @@ impl Transients {
         self.enqueued += 1;
         let (after, number) = self.last;
         let entry = Transient { after, number, message, redelivered: false, failures: 0 };
-        let (end, bytes) = match self.chunks.is_empty() {
-            true => (&mut self.head, &mut self.head_bytes),
-            false => (&mut self.tail, &mut self.tail_bytes),
-        };
-        *bytes += entry.bytes();
-        end.push_back(entry);
+        self.tail_bytes += entry.bytes();
+        self.tail.push_back(entry);
     }
 
     /// A message that was delivered comes back to its old place.
@@ -84,13 +80,14 @@ impl Transients {
         let place = (entry.after, entry.number);
         let at = self.head.partition_point(|it| (it.after, it.number) < place);
         self.head_bytes += entry.bytes();
-        self.returned_bytes += entry.bytes();
         self.head.insert(at, entry);
     }
 
     /// The place of the first message, wherever that is.
     pub(in crate::broker) fn first(&self) -> Option<u64> {
-        self.head.front().map(|it| it.after).or_else(|| self.chunks.front().map(|it| it.after))
+        let head = self.head.front().map(|it| it.after);
+        head.or_else(|| self.chunks.front().map(|it| it.after))
+            .or_else(|| self.tail.front().map(|it| it.after))
     }
 
     /// The first message; `None` also when it has to be read back first.
@@ -101,17 +98,19 @@ impl Transients {
         {
             self.join(messages);
         }
-        let entry = self.head.pop_front()?;
-        self.head_bytes -= entry.bytes();
-        if entry.redelivered {
-            self.returned_bytes -= entry.bytes();
-        }
+        let (from, bytes) = match self.head.is_empty() && self.chunks.is_empty() {
+            true => (&mut self.tail, &mut self.tail_bytes),
+            false => (&mut self.head, &mut self.head_bytes),
+        };
+        let entry = from.pop_front()?;
+        *bytes -= entry.bytes();
         Some(entry)
     }
 
-    /// Messages at the head, which a browser looks at.
-    pub(in crate::broker) fn head(&self) -> &VecDeque<Transient> {
-        &self.head
+    /// The first messages as far as they are in memory, which a browser looks at.
+    pub(in crate::broker) fn before_files(&self) -> VecDeque<Transient> {
+        let tail = self.tail.iter().filter(|_| self.chunks.is_empty());
+        self.head.iter().chain(tail).cloned().collect()
     }
 
     /// Drops the messages in memory that `gone` is true for; returns the bytes of each.
@@ -124,7 +123,6 @@ impl Transients {
                 let goes = gone(&it.message);
                 if goes {
                     *bytes -= it.bytes();
-                    self.returned_bytes -= if it.redelivered { it.bytes() } else { 0 };
                     dropped.push(it.bytes());
                 }
                 !goes
@@ -141,23 +139,21 @@ impl Transients {
 
     /// Bytes that can be spilled.
     pub(in crate::broker) fn spillable(&self) -> usize {
-        match self.chunks.is_empty() {
-            true => self.head_bytes - self.returned_bytes.max(HEAD_BYTES).min(self.head_bytes),
-            false => self.tail_bytes,
-        }
+        let next = if self.chunks.is_empty() { HEAD_BYTES } else { 0 };
+        self.tail_bytes.saturating_sub(next)
     }
 
-    /// Makes a chunk of the next messages that can be spilled, about so many bytes and one message at least; gives them,
-    /// and their bytes.
+    /// Makes a chunk of the next messages that can be spilled, about so many bytes; gives them, and their bytes. None if
+    /// there is but one large message.
     pub(in crate::broker) fn spill(&mut self, spill: SpillId, bytes_max: usize) -> (Vec<Transient>, usize) {
-        if self.chunks.is_empty() {
-            let (mut kept, mut bytes) = (0, 0);
-            while kept < self.head.len() && (bytes < HEAD_BYTES || self.head[kept].redelivered) {
-                bytes += self.head[kept].bytes();
-                kept += 1;
-            }
-            self.tail = self.head.split_off(kept);
-            (self.tail_bytes, self.head_bytes) = (self.head_bytes - bytes, bytes);
+        let mut kept = if self.chunks.is_empty() { 0 } else { HEAD_BYTES };
+        while kept < HEAD_BYTES
+            && let Some(entry) = self.tail.pop_front()
+        {
+            kept += entry.bytes();
+            self.tail_bytes -= entry.bytes();
+            self.head_bytes += entry.bytes();
+            self.head.push_back(entry);
         }
         let (mut messages, mut bytes) = (Vec::new(), 0);
         while bytes < bytes_max
@@ -219,14 +215,10 @@ impl Transients {
         Some(if found { chunk.bytes } else { 0 })
     }
 
-    /// Puts messages at the head's end, and the tail behind them if nothing is spilled between.
+    /// Puts messages at the head's end.
     fn join(&mut self, messages: Vec<Transient>) {
         self.head_bytes += messages.iter().map(Transient::bytes).sum::<usize>();
         self.head.extend(messages);
-        if self.chunks.is_empty() {
-            self.head.append(&mut self.tail);
-            self.head_bytes += std::mem::take(&mut self.tail_bytes);
-        }
     }
 
     /// The files that nobody is writing or reading, and the bytes of each.
@@ -239,11 +231,8 @@ impl Transients {
     pub(in crate::broker) fn check(&self) {
         let bytes = |it: &VecDeque<Transient>| it.iter().map(Transient::bytes).sum::<usize>();
         assert_eq!((self.head_bytes, self.tail_bytes), (bytes(&self.head), bytes(&self.tail)));
-        assert!(!self.chunks.is_empty() || self.tail.is_empty(), "a tail behind nothing");
         let chunks = self.chunks.iter().flat_map(Chunk::in_memory);
         let places = self.head.iter().chain(chunks).chain(&self.tail).map(|it| (it.after, it.number));
         assert!(places.is_sorted(), "the order of non-persistent messages");
-        let returned: usize = self.head.iter().filter(|it| it.redelivered).map(Transient::bytes).sum();
-        assert_eq!(self.returned_bytes, returned);
     }
 }

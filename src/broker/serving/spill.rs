@@ -77,9 +77,12 @@ impl Serving {
         if spillable < least || !fits || self.now < self.spills.paused_until {
             return;
         }
-        self.spills.made += 1;
-        let spill = SpillId(self.spills.made);
+        let spill = SpillId(self.spills.made + 1);
         let (messages, bytes) = queue.transient.spill(spill, FILE_BYTES_MAX);
+        if messages.is_empty() {
+            return;
+        }
+        self.spills.made += 1;
         self.spills.writing += bytes;
         self.spills.bytes += bytes as u64;
         self.spills.open.insert(spill, Open { queue: id, bytes });

@@ -151,7 +151,7 @@ impl Serving {
     /// What a browser sees: what is in the queue now, but for non-persistent messages in temporary files.
     fn browse(&self, state: &State, id: DestinationId) -> Source {
         let queue = self.queues.get(&id);
-        let transient = queue.map_or_else(Default::default, |queue| queue.transient.head().clone());
+        let transient = queue.map_or_else(Default::default, |queue| queue.transient.before_files());
         let last = state.destination(id).map_or(0, |it| it.next() - 1);
         let browse = Browse { queue: id, next: 1, last, transient, reading: false, asked: 0, ended: false };
         Source::Browse(Box::new(browse))
