@@ -275,6 +275,7 @@ impl Serving {
         if self.now.saturating_sub(self.marked_at) >= MARK_EVERY {
             self.marked_at = self.now;
             self.mark(state);
+            self.spill_longest();
         }
         if self.now.saturating_sub(self.swept_at) >= SWEEP_EVERY {
             self.swept_at = self.now;

@@ -89,6 +89,17 @@ impl Serving {
         self.spills.asked.push(Spill::Write(spill, Spilled(messages)));
     }
 
+    /// Spills the end of the longest queue if memory is short: its own senders may all be held, or gone.
+    pub(super) fn spill_longest(&mut self) {
+        if self.memory < self.options.memory_limit / 100 * 70 {
+            return;
+        }
+        let longest = self.queues.iter().max_by_key(|(_, queue)| queue.transient.spillable());
+        if let Some((id, _)) = longest {
+            self.spill(*id);
+        }
+    }
+
     /// A file was written, or could not be.
     pub(in crate::broker) fn spilled(&mut self, spill: SpillId, written: bool) {
         let Some(Open { queue, bytes }) = self.spills.open.remove(&spill) else { return };

@@ -103,6 +103,21 @@ fn what_cannot_be_written_stays_and_is_tried_again_later() {
 }
 
 #[test]
+fn when_files_can_be_written_again_held_senders_go_on_without_a_consumer() {
+    let mut world = World::with(options());
+    world.open(1);
+    world.files_work = false;
+    let answered = send(&mut world, 1, 0..200);
+    assert!(answered < 150, "{answered} of 200 fit into memory");
+    world.files_work = true;
+    for _ in 0..80 {
+        world.pass(Duration::from_millis(100));
+    }
+    assert_eq!(world.answers(1).len(), 200 - answered);
+    assert!(!world.files.is_empty());
+}
+
+#[test]
 fn a_file_that_cannot_be_read_loses_its_messages_and_no_others() {
     let mut world = World::with(options());
     world.open(1);
