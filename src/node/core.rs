@@ -368,7 +368,7 @@ impl Core {
 
     /// With other nodes, this one takes back its vote and repairs itself at its next start; alone it goes on with what is
     /// whole.
-    fn take_damage(&mut self, damage: Damage) {
+    pub(super) fn take_damage(&mut self, damage: Damage) {
         let Damage { at, reason } = damage;
         self.status.damage(format!("the log is damaged at offset {at}: {reason}"));
         if self.status.replicas() > 1 {

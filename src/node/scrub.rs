@@ -48,6 +48,13 @@ impl Scrub {
         Scrub { over, nudge: Some(nudge), thread: Some(thread) }
     }
 
+    /// One that only passes nudges on, for a simulation, which reads by itself.
+    #[cfg(test)]
+    pub(super) fn by_hand() -> (Scrub, std::sync::mpsc::Receiver<()>) {
+        let (nudge, nudges) = channel();
+        (Scrub { over: Arc::default(), nudge: Some(nudge), thread: None }, nudges)
+    }
+
     /// Has it read once more, now.
     pub(super) fn nudge(&self) {
         if let Some(nudge) = &self.nudge {

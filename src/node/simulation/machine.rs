@@ -182,6 +182,8 @@ pub(super) struct Running {
     pub(super) jobs: Tray<Job>,
     pub(super) requests: mpsc::UnboundedReceiver<CoordinatorRequest>,
     pub(super) answers: mpsc::UnboundedReceiver<crate::node::reads::ReadDone>,
+    /// The log is to be read for damage.
+    pub(super) nudges: std::sync::mpsc::Receiver<()>,
     _ends: Ends,
 }
 
@@ -234,11 +236,12 @@ impl Machine {
         let outside = Outside { requests: inbox, snapshots, serving, listening: listens, stop: stops };
         let (_, peer_events) = mpsc::channel(1);
         let work = jobs.clone();
+        let (scrub, nudges) = Scrub::by_hand();
         let ports = Ports {
             peers: Box::new(Wire { node: self.number, words: words.clone() }),
             peer_events,
             jobs: Arc::new(move |job| work.put(job)),
-            scrub: (Scrub::default(), mpsc::unbounded_channel().1),
+            scrub: (scrub, mpsc::unbounded_channel().1),
         };
         let parts = self.parts(store, checkpoint, coordinator);
         let mut core = Core::new(parts, outside, ports);
@@ -246,8 +249,17 @@ impl Machine {
         let ends = (asks, snapshot, listening, stop);
         self.life += 1;
         self.paused = false;
-        self.running =
-            Some(Running { core, serving: serves, words, notices, jobs, requests, answers, _ends: ends });
+        self.running = Some(Running {
+            core,
+            serving: serves,
+            words,
+            notices,
+            jobs,
+            requests,
+            answers,
+            nudges,
+            _ends: ends,
+        });
         Ok(damage)
     }
 

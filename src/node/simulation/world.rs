@@ -365,11 +365,23 @@ impl World {
                 self.tell_log(n);
                 self.drive(n, |core| at_once(core.tick()));
                 self.pump(n);
+                self.scrub(n);
                 if self.rng.chance(2) {
                     self.keep_index(n);
                 }
             }
             self.work_clients(load);
+        }
+    }
+
+    /// Reads the log of a node that has met damage.
+    fn scrub(&mut self, n: usize) {
+        let Some(running) = &self.machines[n].running else { return };
+        if running.nudges.try_iter().count() == 0 {
+            return;
+        }
+        if let Ok(Some(damage)) = running.core.log.verify(|_| ()).map(|report| report.damage) {
+            self.drive(n, |core| core.take_damage(damage));
         }
     }
 
