@@ -48,6 +48,7 @@ targets! {
     bytes_that_a_client_sends_give_frames_or_an_error: codec::STOMP_SERVER;
     bytes_that_a_broker_sends_give_frames_or_an_error: codec::STOMP_CLIENT;
     a_message_of_any_bytes_reads_or_is_refused: records::MESSAGE;
+    messages_of_a_temporary_file_read_as_they_were_written_or_not_at_all: records::SPILLED;
     a_record_of_any_bytes_reads_or_is_refused: records::RECORD;
     a_batch_of_any_bytes_is_whole_or_refused: records::BATCH;
     any_records_fold_to_a_state_that_its_snapshot_gives_back: records::FOLD;

@@ -1,6 +1,7 @@
 //! What the log says: messages, records, batches, the state that they fold to, and its snapshot.
 
 use bytes::{Bytes, BytesMut};
+use quorate::broker::Spilled;
 use quorate::model::{
     BodyKind, CatalogueChange, Destination, DestinationId, DestinationKind, Encoding, Epoch, Field, Message,
     MessageBuilder, Offset, Outcome, PropertyValue, Record, Sequence, SubscriptionId,
@@ -9,7 +10,7 @@ use quorate::state::State;
 use quorate::storage::{BatchBuilder, RECORD_HEADER_BYTES, records, verify};
 
 use crate::driver::{Target, as_it_is, kind, shape};
-use crate::files::{mend_records, pairs, pairs_to};
+use crate::files::{crc, mend_records, pairs, pairs_to};
 
 pub(crate) const MESSAGE: Target = Target {
     name: "message",
@@ -24,6 +25,46 @@ pub(crate) const MESSAGE: Target = Target {
     memory: (64, 64 * 1024),
     bytes_max: 16 * 1024,
 };
+
+pub(crate) const SPILLED: Target = Target {
+    name: "spilled",
+    run: |input| {
+        let read = Spilled::decode(input);
+        if let Some(messages) = &read {
+            assert_eq!(messages.encode(), input, "what is read is what was written");
+        }
+        kind(&read.map(|messages| format!("{messages:?}").matches("after").count().min(4)))
+    },
+    mend: |input| {
+        if let Some((sum, rest)) = input.split_at_mut_checked(4) {
+            sum.copy_from_slice(&crc(rest).to_le_bytes());
+        }
+    },
+    seeds: spilled_seeds,
+    words: &[],
+    planted: |input| {
+        let read = Spilled::decode(input);
+        read.is_some_and(|messages| format!("{messages:?}").contains("failures: 7"))
+    },
+    memory: (64, 64 * 1024),
+    bytes_max: 16 * 1024,
+};
+
+/// Files of no message and of two.
+fn spilled_seeds() -> Vec<Vec<u8>> {
+    let mut two = vec![0; 4];
+    for (number, body) in [(1u64, &b"one"[..]), (2, b"a longer one")] {
+        let encoded = sample(body).encoded().clone();
+        two.extend(9u64.to_le_bytes());
+        two.extend(number.to_le_bytes());
+        two.extend([3, 0, 0, 0, (number % 2) as u8]);
+        two.extend((encoded.len() as u32).to_le_bytes());
+        two.extend(encoded);
+    }
+    let sum = crc(&two[4..]);
+    two[..4].copy_from_slice(&sum.to_le_bytes());
+    vec![vec![0; 4], two]
+}
 
 pub(crate) const RECORD: Target = Target {
     name: "record",

@@ -84,7 +84,11 @@ impl Spilled {
                 return None;
             }
             let (after, number, failures) = (rest.get_u64_le(), rest.get_u64_le(), rest.get_u32_le());
-            let redelivered = rest.get_u8() != 0;
+            let redelivered = match rest.get_u8() {
+                0 => false,
+                1 => true,
+                _ => return None,
+            };
             let length = rest.get_u32_le() as usize;
             let (encoded, left) = rest.split_at_checked(length)?;
             let message = Message::decode(Bytes::copy_from_slice(encoded)).ok()?;
