@@ -186,25 +186,34 @@ impl Intake {
     ) -> Result<(), End> {
         self.deaf = true;
         ready.await;
+        // What is here already is looked at whatever others hold: it may be what they wait for.
+        if !left {
+            self.make_room(input).await?;
+        }
+        self.deaf = false;
+        if left { Ok(()) } else { self.listen(input, reader).await }
+    }
+
+    /// Waits for the memory of a large frame that has begun.
+    async fn make_room(&mut self, input: &Input) -> Result<(), End> {
         let wanted = input.announced();
         if wanted <= FRAME_BYTES_FREE {
             self.portion = Portion::default();
-            self.deaf = false;
-            return if left { Ok(()) } else { Ok(input.read(reader).await?) };
+            return Ok(());
         }
-        let until = input.heard() + FRAME_PAUSE_MAX;
-        let stuck = !self.portion.is_empty();
-        let raised = self.budget.raise(&mut self.portion, wanted);
-        if !stuck {
-            raised.await;
-        } else if timeout_at(until, raised).await.is_err() {
-            return Err(End::Fault(Fault::new("There is no memory for the rest of a large frame")));
+        if self.portion.is_empty() {
+            self.budget.raise(&mut self.portion, wanted).await;
+            return Ok(());
         }
-        self.deaf = false;
-        loop {
-            if left {
-                return Ok(());
-            }
+        // It did not say how long it is, and others may wait for what it has.
+        let raised =
+            timeout_at(input.heard() + FRAME_PAUSE_MAX, self.budget.raise(&mut self.portion, wanted));
+        raised.await.map_err(|_| End::Fault(Fault::new("There is no memory for the rest of a large frame")))
+    }
+
+    /// Waits for bytes. A large frame that does not come is not waited for while others want its memory.
+    async fn listen(&self, input: &mut Input, reader: &mut ReadHalf<'_>) -> Result<(), End> {
+        while !self.portion.is_empty() {
             let until = (input.heard() + FRAME_PAUSE_MAX).max(Instant::now() + LINGER);
             match timeout_at(until, input.read(reader)).await {
                 Ok(read) => return Ok(read?),
@@ -215,6 +224,7 @@ impl Intake {
                 }
             }
         }
+        Ok(input.read(reader).await?)
     }
 }
 
