@@ -333,13 +333,14 @@ impl Core {
     }
 
     pub(super) async fn take_read(&mut self, done: ReadDone) {
-        if let ReadDone::Window(..) | ReadDone::Weight(..) = done {
+        if let ReadDone::Window(..) | ReadDone::Weight(..) | ReadDone::Look(_) = done {
             self.reads.done();
         }
         if matches!(done, ReadDone::Window(_, Err(StorageError::Corrupt { .. }))) {
             self.scrub.nudge();
         }
         match done {
+            ReadDone::Look(damage) => damage.into_iter().for_each(|damage| self.take_damage(damage)),
             ReadDone::Spilled(spill, written) => self.broker.spilled(spill, written),
             ReadDone::Unspilled(spill, found) => self.broker.unspilled(spill, found),
             ReadDone::Weight(base, result) => self.weighed(base, result),
@@ -405,6 +406,8 @@ impl Core {
             }
             PeerEvent::Slave(connection, hello, way) => {
                 self.peers.connected(connection, way);
+                // It may come again and again because it cannot be sent what it lacks.
+                self.reads.look(hello.history.position().offset.min(self.log.end()));
                 self.step(Event::Hello(connection, hello)).await;
             }
             PeerEvent::Records { stream, bytes, .. } if self.skips(stream, bytes.len()) => {}

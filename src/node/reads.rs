@@ -7,12 +7,15 @@ use tokio::sync::mpsc;
 
 use crate::broker::{ReadId, SpillId, Spilled};
 use crate::model::Offset;
-use crate::storage::{Loaded, Log, StorageError, WeightRequest, WindowRequest};
+use crate::storage::{Damage, Loaded, Log, StorageError, WeightRequest, WindowRequest};
 
 /// Reads at the same time: enough to hide a disk's latency, few enough to leave it to the writer.
 const READS_MAX: usize = 4;
 /// How often a read is repeated whose messages were moved away under it.
 const TRIES_MAX: usize = 3;
+
+/// Bytes of a look at what a slave is to be sent: no less than the first part of it.
+const LOOK_BYTES: usize = 1 << 20;
 
 /// Who asked.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +30,8 @@ pub(super) enum ReadDone {
     Window(Reader, Result<Vec<Loaded>, StorageError>),
     /// What is alive in the stretch that begins here, in bytes.
     Weight(Offset, Result<u64, StorageError>),
+    /// The damage at a place that was looked at.
+    Look(Option<Damage>),
     /// A temporary file was written, or could not be.
     Spilled(SpillId, bool),
     /// The messages of a temporary file; nothing if they are lost.
@@ -37,6 +42,7 @@ pub(super) enum ReadDone {
 enum Work {
     Window(Reader, WindowRequest),
     Weight(WeightRequest),
+    Look(Offset),
 }
 
 /// Blocking work.
@@ -44,7 +50,8 @@ pub(super) type Job = Box<dyn FnOnce() + Send>;
 /// Has it done, on another thread or later.
 pub(super) type Jobs = Arc<dyn Fn(Job) + Send + Sync>;
 
-/// Passes reads to a small number of threads. What waits is bounded by who asks: one read for each cursor.
+/// Passes reads to a small number of threads. What waits is bounded by who asks: one read for each cursor, and one for each
+/// slave that connects.
 pub(super) struct Reads {
     log: Log,
     done: mpsc::UnboundedSender<ReadDone>,
@@ -70,6 +77,12 @@ impl Reads {
         self.start();
     }
 
+    /// Asks whether what stands from `at` on can be read.
+    pub(super) fn look(&mut self, at: Offset) {
+        self.waiting.push_back(Work::Look(at));
+        self.start();
+    }
+
     /// One of them was answered.
     pub(super) fn done(&mut self) {
         self.running -= 1;
@@ -86,12 +99,22 @@ impl Reads {
                 let answer = match work {
                     Work::Window(reader, request) => ReadDone::Window(reader, read(&log, reader, request)),
                     Work::Weight(request) => ReadDone::Weight(request.base, log.weigh(&request)),
+                    Work::Look(at) => ReadDone::Look(damage_at(&log, at)),
                 };
                 // The node may have ended meanwhile.
                 let _ = done.send(answer);
             }));
         }
     }
+}
+
+/// What is cut while it is read looks like damage, but not twice.
+fn damage_at(log: &Log, at: Offset) -> Option<Damage> {
+    let read = || match log.read(at.max(log.base()), LOOK_BYTES) {
+        Err(StorageError::Corrupt { at, reason }) => Some(Damage { at, reason }),
+        _ => None,
+    };
+    read().and_then(|_| read())
 }
 
 /// Reads a window. A stretch of the log that was cleaned meanwhile is gone, and its messages stand further on.

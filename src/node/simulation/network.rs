@@ -156,7 +156,7 @@ impl World {
                 if let Some(c) = self.connections.get_mut(&connection) {
                     c.next = Some(at.plus(bytes.len()));
                 }
-                if self.rng.below(3000) == 0 {
+                if self.rng.below(3000) == 0 && !self.calm {
                     let mut bad = bytes.to_vec();
                     let place = self.rng.below(bad.len() as u64) as usize;
                     bad[place] ^= 4;

@@ -96,6 +96,8 @@ pub(super) struct World {
     pub(super) cut: BTreeSet<(usize, usize)>,
     /// Machines whose disk takes long.
     pub(super) slow: BTreeSet<usize>,
+    /// No more bits are flipped on the way.
+    pub(super) calm: bool,
     pub(super) checks: Checks,
     pub(super) clients: Vec<Client>,
     pub(super) leaders: BTreeMap<Epoch, (usize, u64)>,
@@ -116,6 +118,7 @@ impl World {
             sessions: (0..NODES).map(|_| Session::default()).collect(),
             connections: BTreeMap::new(),
             next_connection: 0,
+            calm: false,
             bound: BTreeSet::new(),
             cut: BTreeSet::new(),
             slow: BTreeSet::new(),
