@@ -99,6 +99,7 @@ impl World {
         let before = self.checks.confirmed.len();
         self.until("nothing is confirmed", true, |world| world.checks.confirmed.len() > before + 5);
         self.heal();
+        self.calm = true;
         self.until("a store is no voter", true, |world| {
             let group = world.tree.group.as_ref();
             group.is_some_and(|group| {
