@@ -52,7 +52,11 @@ impl Core {
             Action::Ack(stream, ack) => self.peers.ack(stream, ack),
             Action::Bind => return Some(self.peers.bind()),
             Action::Unbind => self.peers.unbind(),
-            Action::Welcome(connection, welcome) => self.peers.welcome(connection, welcome),
+            Action::Welcome(connection, welcome) => {
+                // It may come again and again because it cannot be sent what it lacks.
+                self.reads.look(welcome.truncate_to);
+                self.peers.welcome(connection, welcome);
+            }
             Action::Refuse(connection, reason) => self.peers.refuse(connection, reason),
             Action::Heartbeat(heartbeat) => self.peers.heartbeat(&heartbeat),
             Action::SetMember(record) => self.coordinator.request(CoordinatorRequest::SetMember(record)),

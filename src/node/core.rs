@@ -406,8 +406,6 @@ impl Core {
             }
             PeerEvent::Slave(connection, hello, way) => {
                 self.peers.connected(connection, way);
-                // It may come again and again because it cannot be sent what it lacks.
-                self.reads.look(hello.history.position().offset.min(self.log.end()));
                 self.step(Event::Hello(connection, hello)).await;
             }
             PeerEvent::Records { stream, bytes, .. } if self.skips(stream, bytes.len()) => {}
