@@ -131,3 +131,40 @@ fn read(log: &Log, reader: Reader, mut request: WindowRequest) -> Result<Vec<Loa
         tries += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::env::SimDisk;
+    use crate::model::{Epoch, Record};
+    use crate::storage::{BatchBuilder, LogOptions};
+
+    #[test]
+    fn damage_is_found_where_a_slave_would_be_sent_it() {
+        let disk = SimDisk::new();
+        let options = LogOptions { segment_bytes: 1000, tail_bytes: 0 };
+        let open =
+            || Log::open(Arc::new(disk.clone()), Path::new("log"), options, Box::new(|_| ())).unwrap().0;
+        let log = open();
+        let (mut at, mut last) = (Offset(0), 0);
+        for _ in 0..40 {
+            let mut builder = BatchBuilder::new(at, last, Epoch(1));
+            builder.push(&Record::EpochStart { epoch: Epoch(1), master: "n".repeat(100), time: 0 }, false);
+            let batch = builder.finish();
+            (at, last) = (batch.end(), batch.last);
+            log.append(batch);
+        }
+        log.sync().unwrap();
+        let finished = log.finished();
+        drop(log);
+        let (whole, hurt) = (finished[0].base, finished[1].base);
+        disk.flip(&format!("{:020}.log", hurt.0), 4200 << 8).unwrap();
+        // A start trusts it.
+        let log = open();
+        assert!(damage_at(&log, whole).is_none());
+        assert_eq!(damage_at(&log, hurt).map(|damage| damage.at), Some(hurt));
+        assert!(damage_at(&log, log.end()).is_none() && damage_at(&log, log.end().plus(1)).is_none());
+    }
+}
