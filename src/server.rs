@@ -419,16 +419,10 @@ fn watch_space(
     let total = disk.f_blocks.saturating_mul(disk.f_frsize);
     let usable = disk.f_bavail.saturating_mul(disk.f_frsize).saturating_add(log.used_bytes());
     let asked = config.system_usage.store.bytes_of(total);
-    if asked > usable {
-        let (asked, usable, path) = (asked >> 20, usable >> 20, kind.directory.display());
-        tracing::warn!(
-            "Store limit is {asked} MiB, whilst the disk of {path} has {usable} MiB of usable space - resetting to that"
-        );
-    }
     let options = SpaceOptions {
         reserve_bytes: RESERVE_BYTES,
         free_bytes_min: FREE_BYTES_MIN,
-        limit_bytes: asked.min(usable),
+        limit_bytes: shrunk("Store", asked, usable, &kind.directory),
     };
     let tell = Box::new(move |shortage| {
         // The node has ended: nobody waits for it any more.
@@ -449,15 +443,20 @@ fn temporary(config: &Config, kind: &Kind<'_>) -> Result<(Temporary, u64), Serve
     let disk = rustix::fs::statvfs(existing).map_err(std::io::Error::from)?;
     let usable = disk.f_bavail.saturating_mul(disk.f_frsize);
     let asked = config.system_usage.temp.bytes_of(disk.f_blocks.saturating_mul(disk.f_frsize));
-    if asked > usable {
-        let (asked, usable, path) = (asked >> 20, usable >> 20, above.display());
-        tracing::warn!(
-            "Temporary Store limit is {asked} MiB, whilst the disk of {path} has {usable} MiB of usable space - resetting to that"
-        );
-    }
     let directory = above.join("tmp_storage");
     let temporary = Temporary::new(Arc::new(SystemDisk), directory, RESERVE_BYTES + FREE_BYTES_MIN);
-    Ok((temporary, asked.min(usable)))
+    Ok((temporary, shrunk("Temporary Store", asked, usable, above)))
+}
+
+/// A limit in bytes that the disk of `path` can hold; says so when it is not what was asked.
+fn shrunk(what: &str, asked: u64, usable: u64, path: &Path) -> u64 {
+    if asked > usable {
+        let (asked, usable, path) = (asked >> 20, usable >> 20, path.display());
+        tracing::warn!(
+            "{what} limit is {asked} MiB, whilst the disk of {path} has {usable} MiB of usable space - resetting to that"
+        );
+    }
+    asked.min(usable)
 }
 
 fn memory_limit(config: &Config) -> u64 {
