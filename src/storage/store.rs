@@ -7,7 +7,7 @@ use super::identity::IdentityFile;
 use super::log::{Log, LogEvent, LogOptions, Recovered};
 use super::{IndexHandle, StorageError};
 use crate::env::{Disk, random_u128};
-use crate::model::{Identity, StoreId};
+use crate::model::{Identity, Position, StoreId};
 
 /// Everything a node has on its disk.
 pub struct Store {
@@ -48,12 +48,17 @@ impl Store {
     /// sends it again.
     ///
     /// # Errors
-    /// As [`IdentityFile::save`] and [`Log::truncate`]; the store is as damaged as before at the next start.
+    /// As [`IdentityFile::save`], [`Log::truncate`] and [`Log::reset`]; the store is as damaged as before at the next start.
     pub fn cut_damage(&mut self) -> Result<(), StorageError> {
         let Some(damage) = self.recovered.damage.clone() else { return Ok(()) };
         self.identity.store = StoreId(random_u128());
         self.file.save(&self.identity)?;
-        self.recovered = self.log.truncate(damage.at)?;
+        self.recovered = if damage.at > self.log.base() {
+            self.log.truncate(damage.at)?
+        } else {
+            // Nothing is left, and it may be the first segment's header that is damaged: that has to go too.
+            self.log.reset(Position::default(), 0)?
+        };
         Ok(())
     }
 
@@ -92,6 +97,23 @@ mod tests {
         }
         assert_eq!(open(&dir).log.truncate(Offset(0)).unwrap().damage, None);
         assert_eq!(open(&dir).recovered.damage, None);
+    }
+
+    #[test]
+    fn damage_in_the_first_segments_header_is_cut_for_good() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path()));
+        let path = dir.path().join("log/00000000000000000000.log");
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[3] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let mut store = open(dir.path());
+        assert!(store.recovered.damage.is_some());
+        store.cut_damage().unwrap();
+        let identity = store.identity.clone();
+        drop(store);
+        let again = open(dir.path());
+        assert_eq!((again.recovered.damage, again.identity), (None, identity));
     }
 
     #[test]
