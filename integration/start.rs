@@ -1,5 +1,6 @@
 //! Nodes start in any order and number, and ZooKeeper is not missed while it is away.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -7,6 +8,7 @@ use serde_json::Value;
 use crate::harness::checker::judge;
 use crate::harness::cluster::{Cluster, NODES, Options};
 use crate::harness::load::{Load, Plan};
+use crate::harness::lone::Lone;
 use crate::harness::stomp::{Connection, Frame};
 use crate::harness::{eventually, publish, setting};
 
@@ -17,13 +19,21 @@ fn one_server() -> Options {
 }
 
 async fn send(cluster: &Cluster, text: &str) {
-    let mut connection = Connection::any(&cluster.stomp_all()).await;
+    send_to(&cluster.stomp_all(), text).await;
+}
+
+async fn send_to(addresses: &[SocketAddr], text: &str) {
+    let mut connection = Connection::any(addresses).await;
     let frame = Frame::new("SEND", &[("destination", "/queue/start"), ("persistent", "true")]);
     connection.request(frame.with_body(text.as_bytes()), "sent").await.unwrap();
 }
 
 async fn receive(cluster: &Cluster) -> String {
-    let mut connection = Connection::any(&cluster.stomp_all()).await;
+    receive_from(&cluster.stomp_all()).await
+}
+
+async fn receive_from(addresses: &[SocketAddr]) -> String {
+    let mut connection = Connection::any(addresses).await;
     let subscribe = Frame::new(
         "SUBSCRIBE",
         &[("id", "1"), ("destination", "/queue/start"), ("ack", "client-individual")],
@@ -111,6 +121,24 @@ async fn a_wiped_node_comes_back_with_all_data_and_regains_its_vote() {
     cluster.start_node(other);
     cluster.master(LIMIT).await;
     assert_eq!(receive(&cluster).await, "kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lone_broker_whose_identity_is_damaged_or_gone_keeps_its_messages() {
+    let mut lone = Lone::start().await;
+    let identity = lone.directory().join("data/local/identity.json");
+    for sent in ["one", "two", "three"] {
+        send_to(&[lone.stomp()], sent).await;
+        match sent {
+            "one" => {}
+            "two" => std::fs::write(&identity, "no identity").unwrap(),
+            _ => std::fs::remove_file(&identity).unwrap(),
+        }
+        lone.kill_and_start().await;
+        send_to(&[lone.stomp()], "after").await;
+        assert_eq!(receive_from(&[lone.stomp()]).await, sent);
+        assert_eq!(receive_from(&[lone.stomp()]).await, "after");
+    }
 }
 
 /// Load goes on while `away` lasts; not one send fails and no epoch passes.

@@ -14,7 +14,8 @@ use crate::config::{Config, Replicated, Store, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, ZooKeeperCoordinator, ZooKeeperOptions,
 };
-use crate::env::{Clock, Disk, SimDisk, SystemClock, SystemDisk, raise_file_limit};
+use crate::env::{Clock, Disk, SimDisk, SystemClock, SystemDisk, raise_file_limit, random_u128};
+use crate::model::{Epoch, GroupId, Known, Voter};
 use crate::node::{Node, NodeError, NodeParts, Request, Snapshot, Temporary};
 use crate::protocol::{Listener, ListenerError};
 use crate::replication::{Access, PeerOptions, ReplicaSettings, TlsError, TlsFiles};
@@ -363,7 +364,21 @@ fn open_store(
         let bytes = store.recovered.cut;
         tracing::warn!(bytes, "a torn tail of the log was cut; nobody had been told that it was durable");
     }
-    repair(kind, store)
+    let mut store = repair(kind, store)?;
+    if kind.replicated.is_none() {
+        own(&mut store);
+    }
+    Ok(store)
+}
+
+/// A lone broker's log is its own, also when it has lost the identity that says so.
+fn own(store: &mut Disks) {
+    let Disks { recovered, identity, .. } = store;
+    if identity.known.is_none() && recovered.end.epoch > Epoch(0) {
+        let voters = vec![Voter { node: identity.node.clone(), store: identity.store }];
+        let (group_id, epoch) = (GroupId(random_u128()), recovered.end.epoch);
+        identity.known = Some(Known { group_id, epoch, config: 0, voters });
+    }
 }
 
 /// A damaged log takes back its vote, cuts what cannot be trusted, and the master sends it again. A lone broker has no

@@ -137,7 +137,8 @@ impl View {
     }
 
     /// Whether a new group may be founded: exactly `replicas` members, every one of them blank. Fewer, or a single one
-    /// that knows a group, could found a second group beside a living one.
+    /// that knows a group, could found a second group beside a living one; one that has lost its identity and not its
+    /// log would lead or follow with records of later epochs than the new group's first.
     pub fn may_found(&self, replicas: usize) -> bool {
         if bugs::on("emptied_zookeeper_starts_blank") {
             return self.newest().count() >= quorum(replicas);
@@ -145,6 +146,12 @@ impl View {
         self.members.len() == replicas
             && self.newest().count() == replicas
             && self.newest().all(|m| m.record.known.is_none() && m.record.promised == Epoch(0))
+            && self.strays().next().is_none()
+    }
+
+    /// The members in sight that have a log and do not know whose.
+    pub fn strays(&self) -> impl Iterator<Item = &Member> {
+        self.newest().filter(|m| m.record.known.is_none() && m.record.position_epoch > Epoch(0))
     }
 
     /// The voters of a group founded by the members in sight.

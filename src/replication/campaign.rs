@@ -185,6 +185,12 @@ impl Replica {
             let (here, needed) = (view.survivors(&known.voters).count(), quorum(known.voters.len()));
             return format!("{line} {here} of the {needed} voters needed are here");
         }
+        if let Some(stray) = view.strays().next() {
+            return format!(
+                "{line} A new group is founded by blank nodes; the data directory of {} has a log and has lost its identity",
+                stray.record.node
+            );
+        }
         format!("{line} A new group is founded by all {replicas} of its nodes; {members} are here")
     }
 

@@ -14,6 +14,8 @@ use crate::model::{Identity, Promise, StoreId};
 
 const FORMAT: u32 = 1;
 const NAME: &str = "identity.json";
+/// What a damaged one is called from then on, for whoever wants to look at it.
+const DAMAGED: &str = "identity.damaged";
 /// A longer file is no identity.
 const BYTES_MAX: u64 = 1 << 20;
 
@@ -31,10 +33,11 @@ pub struct IdentityFile {
 }
 
 impl IdentityFile {
-    /// Reads the identity in `dir`, or formats a new store there when there is none.
+    /// Reads the identity in `dir`, or formats a new store there when there is none, or none that can be read: what the
+    /// store has promised is gone then, so that it is another one, without a vote until the group takes it in.
     ///
     /// # Errors
-    /// [`StorageError::File`]: the file is damaged, of a newer version or another node's; the text says what to do.
+    /// [`StorageError::File`]: the file is of a newer version or another node's; the text says what to do.
     /// [`StorageError::Io`]: the disk.
     pub fn open(
         disk: Arc<dyn Disk>,
@@ -65,6 +68,7 @@ impl IdentityFile {
         Ok(names.iter().any(|name| name == NAME))
     }
 
+    /// None when there is no identity; a damaged one is put aside.
     fn read(&self) -> Result<Option<Identity>, StorageError> {
         let path = self.dir.join(NAME);
         let read = || -> io::Result<Vec<u8>> {
@@ -79,7 +83,20 @@ impl IdentityFile {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(StorageError::io("read", &path)(e)),
         };
-        decode(&bytes).map(Some).map_err(|reason| StorageError::File { path, reason })
+        let json = match sealed(&bytes) {
+            Some(json) => json,
+            None => {
+                let aside = self.dir.join(DAMAGED);
+                tracing::error!(
+                    path = %path.display(),
+                    kept = %aside.display(),
+                    "the store's identity is damaged, and with it what this store has promised: it is another store from now on"
+                );
+                self.disk.rename(&path, &aside).map_err(StorageError::io("rename", &path))?;
+                return Ok(None);
+            }
+        };
+        decode(json).map(Some).map_err(|reason| StorageError::File { path, reason })
     }
 
     /// Durably replaces the identity. After an error it is unknown which one is on the disk: nothing may be promised
@@ -107,25 +124,28 @@ fn crc(bytes: &[u8]) -> u32 {
     checksum(CrcAlgorithm::Crc32Iscsi, bytes) as u32
 }
 
-fn decode(bytes: &[u8]) -> Result<Identity, String> {
-    let damaged = "it is damaged, and with it what this store has promised. If the other nodes of the group are well, move \
-                   the whole data directory away and start: the node comes back with an empty store and is filled by them";
+/// The line of JSON in the file's bytes, if they are as they were written.
+fn sealed(bytes: &[u8]) -> Option<&[u8]> {
     let mut lines = bytes.split(|byte| *byte == b'\n');
-    let (json, sum) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-    if sum != format!("{:08x}", crc(json)).as_bytes() || lines.next() != Some(b"") || lines.next().is_some() {
-        return Err(damaged.into());
-    }
+    let (json, sum) = (lines.next()?, lines.next()?);
+    let whole =
+        sum == format!("{:08x}", crc(json)).as_bytes() && lines.next() == Some(b"") && lines.next().is_none();
+    whole.then_some(json)
+}
+
+fn decode(json: &[u8]) -> Result<Identity, String> {
     #[derive(Deserialize)]
     struct Version {
         format: u32,
     }
-    let Version { format } = serde_json::from_slice(json).map_err(|e| format!("{damaged} ({e})"))?;
+    let foreign = |e: serde_json::Error| format!("it is whole, but no identity that this program knows: {e}");
+    let Version { format } = serde_json::from_slice(json).map_err(foreign)?;
     if format != FORMAT {
         return Err(format!(
             "it is of format {format}, this program knows {FORMAT}: start the newer version"
         ));
     }
-    let envelope: Envelope = serde_json::from_slice(json).map_err(|e| format!("{damaged} ({e})"))?;
+    let envelope: Envelope = serde_json::from_slice(json).map_err(foreign)?;
     Ok(envelope.identity)
 }
 
@@ -160,19 +180,22 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_identity_is_an_error_that_says_what_to_do() {
+    fn a_store_whose_identity_is_damaged_is_another_one_and_stays_that() {
         let dir = tempfile::tempdir().unwrap();
-        open(dir.path()).unwrap();
+        let first = open(dir.path()).unwrap().1;
         let path = dir.path().join(NAME);
         let good = fs::read(&path).unwrap();
         for at in 0..good.len() {
-            let mut bad = good.clone();
-            bad[at] ^= 1;
-            fs::write(&path, &bad).unwrap();
-            assert!(matches!(open(dir.path()), Err(StorageError::File { .. })), "byte {at}");
-            fs::write(&path, &good[..at]).unwrap();
-            let Err(error) = open(dir.path()) else { panic!("cut at {at}") };
-            assert!(error.to_string().contains("move the whole data directory away"), "{error}");
+            let mut flipped = good.clone();
+            flipped[at] ^= 1;
+            for bad in [&flipped[..], &good[..at]] {
+                fs::write(&path, bad).unwrap();
+                let identity = open(dir.path()).unwrap().1;
+                assert_ne!(identity.store, first.store, "byte {at}");
+                assert_eq!((identity.promise, &identity.known), (Promise::default(), &None));
+                assert_eq!(fs::read(dir.path().join(DAMAGED)).unwrap(), bad);
+                assert_eq!(open(dir.path()).unwrap().1, identity);
+            }
         }
     }
 
@@ -186,5 +209,8 @@ mod tests {
         fs::write(dir.path().join(NAME), format!("{json}\n{:08x}\n", crc(json.as_bytes()))).unwrap();
         let Err(error) = open(dir.path()) else { panic!() };
         assert!(error.to_string().contains("newer version"), "{error}");
+        fs::write(dir.path().join(NAME), format!("[]\n{:08x}\n", crc(b"[]"))).unwrap();
+        let Err(error) = open(dir.path()) else { panic!() };
+        assert!(error.to_string().contains("it is whole, but"), "{error}");
     }
 }
