@@ -9,13 +9,14 @@ use crate::harness::eventually;
 /// Bytes at the end of a log that a killed node may not have synced: to cut them is its right.
 const UNSURE: usize = 16 * 1024;
 
-/// Bytes at the begin of a segment, most of them without meaning.
+/// Bytes at the begin of a segment, and those of them that mean something.
 const HEADER: usize = 4096;
+const HEADER_FIELDS: usize = 44;
 
 /// What is done to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum How {
-    /// A bit of its log changes.
+    /// A bit of its log or of its identity changes.
     Flip,
     /// Its log becomes shorter.
     Truncate,
@@ -59,6 +60,11 @@ fn damage(node: &Node, how: How, dice: &mut Dice) -> Option<(String, Option<u64>
         return Some(("wiped".to_owned(), None));
     }
     let files = node.disk.files();
+    if how == How::Flip && dice.below(4) == 0 {
+        let (path, _) = files.iter().find(|(path, _)| path.ends_with("identity.json"))?;
+        node.disk.damage(path, |bytes| flip(bytes, usize::MAX, dice));
+        return Some((format!("a bit of {path} turned over"), None));
+    }
     let segments: Vec<&String> =
         files.iter().map(|(path, _)| path).filter(|path| path.ends_with(".log")).collect();
     // The oldest ones may be cleaned away before anybody looks at them.
@@ -71,7 +77,10 @@ fn damage(node: &Node, how: How, dice: &mut Dice) -> Option<(String, Option<u64>
             return;
         }
         let records = written - HEADER - UNSURE;
-        if how == How::Flip {
+        if how == How::Flip && dice.below(4) == 0 {
+            flip(bytes, HEADER_FIELDS, dice);
+            what = Some(format!("a bit of the header of {path} turned over"));
+        } else if how == How::Flip {
             flip(&mut bytes[HEADER..], records, dice);
             what = Some(format!("a bit of {path} turned over"));
         } else {

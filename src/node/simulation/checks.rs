@@ -1,17 +1,13 @@
 //! What must hold, whatever happens: the invariants of ARCHITECTURE.md, looked at after every step of a node.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::machine::NODES;
 use super::world::World;
-use crate::model::{DestinationId, Offset, Record, RecordKind};
+use crate::model::{DestinationId, Epoch, Offset, Record, RecordKind};
 use crate::node::core::Core;
 use crate::state::{Applied, State};
 use crate::storage::{RecordView, records};
-
-/// How long an acknowledgement may be under way when the disk that it speaks for is lost.
-const ACK_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What everybody knows who looks from outside.
 #[derive(Default)]
@@ -149,6 +145,11 @@ impl World {
         self.check_serving(n);
     }
 
+    /// The latest epoch that was ever led.
+    pub(super) fn latest_epoch(&self) -> Epoch {
+        self.leaders.keys().next_back().copied().unwrap_or_default()
+    }
+
     fn check_epoch(&mut self, n: usize) {
         let Some(core) = self.machines[n].core().filter(|core| core.replica.leads()) else { return };
         let (epoch, who) = (core.replica.promise().epoch, (n, self.machines[n].life));
@@ -201,9 +202,11 @@ impl World {
     fn check_quorum(&self, n: usize) {
         let Checks { last_at, chosen_end: end, chosen, .. } = &self.checks;
         let Some(crc) = chosen.get(&end.0) else { return };
+        let epoch = self.machines[n].core().map_or(Epoch(0), |core| core.replica.promise().epoch);
         let held = |m: &usize| {
             let machine = &self.machines[*m];
-            if machine.lost.is_some_and(|(at, had)| self.now - at < ACK_TIME_MAX && had >= *end) {
+            // Its acknowledgement may have been under way to a master of that time, for as long as that one stood still.
+            if machine.lost.is_some_and(|(latest, had)| epoch <= latest && had >= *end) {
                 return true;
             }
             match machine.core() {
@@ -226,7 +229,7 @@ impl World {
         let Some(core) = self.machines[n].core() else { return };
         // A master that was held up may open its ports after a later one has: it commits and dispatches nothing any more.
         let own = core.replica.promise().epoch;
-        if self.leaders.keys().next_back().is_some_and(|latest| *latest > own) {
+        if self.latest_epoch() > own {
             return;
         }
         let Checks { last_at, chosen_end, chosen, .. } = &self.checks;

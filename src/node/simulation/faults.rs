@@ -113,17 +113,30 @@ impl World {
         (0..NODES).all(|m| sound(&m)) && (0..NODES).all(|m| m == n || self.up(m))
     }
 
+    /// Whether the others hold all that this store ever made durable.
+    fn others_hold_all(&self, n: usize) -> bool {
+        let had = self.machines[n].durable.max(self.machines[n].held);
+        self.machines
+            .iter()
+            .filter(|it| it.number != n)
+            .all(|it| it.core().is_some_and(|core| core.log.durable() >= had))
+    }
+
     fn flip(&mut self, n: usize) -> &'static str {
-        if !self.may_lose(n) {
+        // After a power cut the store may not know that what it synced last was durable: damage there looks like a torn
+        // tail, and the store keeps its vote.
+        if !self.may_lose(n) || !self.up(n) && !self.others_hold_all(n) {
             return "nothing";
         }
         self.stop(n, Keep::All);
-        let ending = [".log", ".log", ".log", "durable", ".sidecar"][self.rng.below(5) as usize];
+        let ending =
+            [".log", ".log", ".log", "durable", ".sidecar", "identity.json"][self.rng.below(6) as usize];
         let word = self.rng.word();
         let flipped = self.machines[n].disk.flip(ending, word);
+        let latest = self.latest_epoch();
         let machine = &mut self.machines[n];
         machine.hurt = flipped.is_some();
-        machine.lost = Some((self.now, machine.durable));
+        machine.lost = Some((latest, machine.durable));
         self.note(|| format!("a bit of {flipped:?} of n{n} is flipped"));
         self.start_later(n);
         "bit flip"
@@ -139,9 +152,10 @@ impl World {
         "wiped disk"
     }
 
-    pub(super) fn wipe(&mut self, n: usize) {
+    fn wipe(&mut self, n: usize) {
+        let latest = self.latest_epoch();
         let machine = &mut self.machines[n];
-        machine.lost = Some((self.now, machine.durable));
+        machine.lost = Some((latest, machine.durable));
         machine.disk = SimDisk::new();
         (machine.index, machine.hurt) = (None, false);
         (machine.held, machine.durable) = (Offset(0), Offset(0));

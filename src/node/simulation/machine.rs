@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use crate::broker::BrokerOptions;
 use crate::coordination::{Coordinator, CoordinatorRequest};
 use crate::env::{Clock, Keep, SimDisk};
-use crate::model::{Offset, Promise, StoreId};
+use crate::model::{Epoch, Offset, Promise, StoreId};
 use crate::node::core::{Core, Outside, Ports};
 use crate::node::reads::Job;
 use crate::node::scrub::Scrub;
@@ -160,8 +160,8 @@ pub(super) struct Machine {
     pub(super) held: Offset,
     /// What is durable on the disk, as last seen.
     pub(super) durable: Offset,
-    /// When its disk lost something, and what was durable there before.
-    pub(super) lost: Option<(Duration, Offset)>,
+    /// The latest epoch that was led when its disk lost something, and what was durable there before.
+    pub(super) lost: Option<(Epoch, Offset)>,
     /// How far its commits were compared with those of all, in this life.
     pub(super) seen: Offset,
     pub(super) served: bool,

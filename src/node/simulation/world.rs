@@ -168,6 +168,7 @@ impl World {
         self.set_clock(n);
         self.sessions[n].begin();
         let index = self.rng.chance(60);
+        let before = self.machines[n].opened.0;
         let damage = match self.machines[n].start(index) {
             Ok(damage) => damage,
             Err(error) => return self.not_started(n, &error.to_string()),
@@ -175,29 +176,32 @@ impl World {
         self.note(|| {
             format!("n{n} starts{}", damage.as_ref().map_or(String::new(), |d| format!(", damaged at {d}")))
         });
-        if let Some(damage) = damage {
-            if !self.machines[n].hurt {
-                self.fail(&format!("L6: n{n} finds damage that nobody did: {damage}"));
-            }
-            (self.machines[n].held, self.machines[n].hurt) = (Offset(0), false);
+        if let Some(damage) = damage
+            && !self.machines[n].hurt
+        {
+            self.fail(&format!("L6: n{n} finds damage that nobody did: {damage}"));
+        }
+        let machine = &mut self.machines[n];
+        let end = machine.core().map_or(machine.held, |core| core.log.end());
+        if machine.hurt && machine.opened.0 != before {
+            // Another store, which has no vote.
+            (machine.held, machine.hurt) = (Offset(0), false);
+        } else if machine.hurt && end < machine.held {
+            machine.held = end;
+            self.note(|| format!("n{n} takes damage above {end} for a torn tail"));
         }
         self.check_promise_kept(n);
         self.drive(n, |core| at_once(core.tick()));
     }
 
-    /// A store that cannot be opened: a hurt identity is for an operator, who moves it away.
     fn not_started(&mut self, n: usize, error: &str) {
-        let machine = &self.machines[n];
-        if !machine.hurt && !machine.bad {
+        if !self.machines[n].bad {
             self.fail(&format!("n{n} cannot start: {error}"));
         }
         self.note(|| format!("n{n} cannot start: {error}"));
         let again = self.machines[n].disk.after_crash(Keep::All);
         self.machines[n].disk = again;
         self.machines[n].bad = false;
-        if self.machines[n].hurt {
-            self.wipe(n);
-        }
         self.machines[n].life += 1;
         self.after(Duration::from_millis(300), n, What::Start);
     }
