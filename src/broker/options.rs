@@ -48,7 +48,7 @@ impl Default for BrokerOptions {
             transaction_operations_max: TRANSACTION_OPERATIONS_MAX,
             transaction_bytes_max: TRANSACTION_BYTES_MAX,
             window_entries_max: 1_000,
-            window_bytes_max: 2 << 20,
+            window_bytes_max: 8 << 20,
             windows_bytes_max: 64 << 20,
             backlog_entries_max: 1_000,
             backlog_bytes_max: 4 << 20,
