@@ -217,9 +217,9 @@ impl Broker {
 
     /// What is to be done now. To be called after each round of the calls above: dispatch happens here, and the
     /// acknowledgements of the whole round become one record per destination.
-    pub fn take_output(&mut self) -> Output {
+    pub fn take_output(&mut self, now: Duration) -> Output {
         let mut output = match &mut self.serving {
-            Some(serving) => serving.take_output(&self.state),
+            Some(serving) => serving.take_output(&self.state, now),
             None => Output::default(),
         };
         output.events.append(&mut self.farewells);

@@ -1,5 +1,7 @@
 //! What the broker asks of the core task, and what it is given back.
 
+use std::time::Duration;
+
 use crate::model::{Destination, DestinationId, Message, Record, Sequence};
 
 use super::{SessionEvent, SessionId, Spill};
@@ -42,6 +44,8 @@ pub struct Output {
     pub spills: Vec<Spill>,
     /// What sessions are told.
     pub events: Vec<(SessionId, Vec<SessionEvent>)>,
+    /// When at the latest to ask again, although nothing has happened.
+    pub again: Option<Duration>,
     /// Committed messages that could not be read. Their queues stand still; the store is to be repaired.
     pub damages: Vec<String>,
 }

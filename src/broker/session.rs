@@ -151,6 +151,11 @@ pub enum Command {
         /// Who wants to know.
         correlation: Option<Correlation>,
     },
+    /// The last command of a session: answered once nothing before it is under way any more.
+    Leave {
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
 }
 
 /// Why a command was not carried out. Nothing of it happened.

@@ -124,6 +124,8 @@ pub(super) struct Core {
     pub(super) space: super::space::Space,
     /// Where the index was written last.
     pub(super) indexed: Offset,
+    /// When the broker wants to be asked again, at the latest.
+    pub(super) again: Option<Duration>,
     /// The client ports are to be opened as soon as everything committed is applied.
     pub(super) serve_when_applied: bool,
     pub(super) outside: Outside,
@@ -175,6 +177,7 @@ impl Core {
             segment_bytes: parts.segment_bytes,
             space: super::space::Space::default(),
             indexed: applied.offset,
+            again: None,
             serve_when_applied: false,
             outside,
             status,
@@ -257,6 +260,7 @@ impl Core {
     async fn wait(&mut self, inputs: &mut Inputs, ticker: &mut tokio::time::Interval) -> Came {
         let room = self.has_room();
         let busy = self.is_behind();
+        let again = self.again.map(|at| at.saturating_sub(self.clock.now()));
         tokio::select! {
             biased;
             Some(event) = inputs.log.recv() => Came::Log(event),
@@ -268,6 +272,7 @@ impl Core {
             Some(request) = self.outside.requests.recv() => Came::Request(request),
             Some(inbound) = inputs.gate.recv(), if room => Came::Inbound(inbound),
             _ = self.outside.stop.changed() => Came::Nothing,
+            () = tokio::time::sleep(again.unwrap_or_default()), if again.is_some() => Came::Nothing,
             // Much is committed and not applied: go on with it, nothing needs to happen first.
             () = std::future::ready(()), if busy => Came::Nothing,
         }

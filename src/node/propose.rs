@@ -15,11 +15,12 @@ const BATCH_BYTES: usize = 1 << 20;
 impl Core {
     /// Takes the broker's output and passes it on.
     pub(super) async fn write_proposals(&mut self) {
-        let output = self.broker.take_output();
+        let output = self.broker.take_output(self.clock.now());
+        self.again = output.again;
         if output.is_empty() {
             return;
         }
-        let Output { proposals, reads, spills, events, damages } = output;
+        let Output { proposals, reads, spills, events, damages, again: _ } = output;
         for (session, events) in events {
             if let Some(way) = self.sessions.get(&session) {
                 // A connection that is gone closes its session by itself.

@@ -1,6 +1,8 @@
-//! The acknowledgements of one round: one record per destination, whoever they come from.
+//! The acknowledgements of one round: one record per destination, whoever they come from. Those that nobody wants to hear
+//! of wait a little for company: alone they would cost every node a write and a sync, and hold up the next send by that.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::bugs;
 use crate::model::{DestinationId, Outcome, Record, SubscriptionId};
@@ -11,10 +13,16 @@ use super::sessions::Waiter;
 
 /// Ranges in one settle record, so that it stays far below a record's bound.
 const RANGES_MAX: usize = 16_384;
+/// How long acknowledgements wait that nobody wants to hear of. After a failover in that time their messages come again.
+const COMPANY_TIME_MAX: Duration = Duration::from_millis(2);
+/// And how many of them.
+const COMPANY_MAX: usize = 256;
 
 /// What is collected until the round ends.
 #[derive(Debug, Default)]
 pub(super) struct Acknowledgements {
+    /// Until when they may wait; none: not at all.
+    until: Option<Duration>,
     consumed: BTreeMap<DestinationId, Vec<u64>>,
     failures: BTreeMap<DestinationId, Vec<(u64, u32)>>,
     waiters: Vec<Waiter>,
@@ -29,8 +37,23 @@ impl Acknowledgements {
         self.failures.entry(queue).or_default().push((sequence, failures));
     }
 
-    pub(super) fn wait(&mut self, waiter: Waiter) {
+    pub(super) fn wait(&mut self, now: Duration, waiter: Waiter) {
+        if waiter.correlation.is_some() || self.waiters.len() >= COMPANY_MAX {
+            self.hurry();
+        } else if self.waiters.is_empty() {
+            self.until = Some(now + COMPANY_TIME_MAX);
+        }
         self.waiters.push(waiter);
+    }
+
+    /// Somebody wants to hear of them, or of what comes after them.
+    pub(super) fn hurry(&mut self) {
+        self.until = None;
+    }
+
+    /// Until when they wait, if nothing else goes to the log.
+    pub(super) fn until(&self) -> Option<Duration> {
+        self.until.filter(|_| !self.waiters.is_empty())
     }
 }
 
@@ -59,7 +82,10 @@ impl Serving {
     /// Ends the round. Its acknowledgements stand behind its sends in the log: who sends on what it consumed and then
     /// settles it must not find the second without the first after a failover.
     pub(super) fn propose_acknowledgements(&mut self) {
-        let Acknowledgements { consumed, failures, waiters } = std::mem::take(&mut self.acknowledgements);
+        if self.proposals.is_empty() && self.acknowledgements.until().is_some_and(|until| self.now < until) {
+            return;
+        }
+        let Acknowledgements { consumed, failures, waiters, .. } = std::mem::take(&mut self.acknowledgements);
         let mut group = Vec::new();
         for (destination, counted) in failures {
             let counters: Vec<_> = counted.into_iter().map(|(at, count)| (at, at, count)).collect();

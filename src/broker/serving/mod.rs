@@ -243,6 +243,10 @@ impl Serving {
             Command::Delete { destination, correlation } => {
                 self.delete_by(waiter(correlation), &destination);
             }
+            Command::Leave { correlation } => {
+                self.acknowledgements.hurry();
+                self.clients.leave(waiter(correlation));
+            }
             Command::Begin { transaction, correlation } => self.begin(waiter(correlation), transaction),
             Command::Finish { transaction, commit, correlation } => {
                 self.finish(waiter(correlation), transaction, commit);
@@ -283,7 +287,8 @@ impl Serving {
         }
     }
 
-    pub(super) fn take_output(&mut self, state: &State) -> Output {
+    pub(super) fn take_output(&mut self, state: &State, now: Duration) -> Output {
+        self.now = now;
         self.dispatch(state);
         self.propose_acknowledgements();
         Output {
@@ -292,6 +297,7 @@ impl Serving {
             spills: self.spills.take_asked(),
             events: self.clients.take_events(),
             damages: std::mem::take(&mut self.damages),
+            again: self.acknowledgements.until(),
         }
     }
 }

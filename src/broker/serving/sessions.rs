@@ -32,6 +32,8 @@ pub(super) struct Client {
     /// Its commands in the log's pipeline, and the bytes of their messages.
     pub(super) pending: usize,
     pub(super) pending_bytes: usize,
+    /// Who waits until none of them is left.
+    leaving: Option<Correlation>,
     /// Commands that wait for room.
     pub(super) waiting: VecDeque<(Command, Option<Turn>)>,
     /// How many of them nothing may overtake.
@@ -56,6 +58,7 @@ impl Client {
             deliveries: Deliveries::default(),
             pending: 0,
             pending_bytes: 0,
+            leaving: None,
             waiting: VecDeque::new(),
             waiting_ordered: 0,
             events: Vec::new(),
@@ -138,7 +141,17 @@ impl Clients {
         if let Some(client) = self.clients.get_mut(&waiter.session) {
             client.pending -= 1;
             client.pending_bytes -= bytes;
+            let left = if client.pending == 0 { client.leaving.take() } else { None };
             self.answer(waiter, Ok(()));
+            self.answer(Waiter { correlation: left, ..waiter }, Ok(()));
+        }
+    }
+
+    /// Answers when nothing of the session is in the log's pipeline.
+    pub(super) fn leave(&mut self, waiter: Waiter) {
+        match self.clients.get_mut(&waiter.session) {
+            Some(client) if client.pending > 0 => client.leaving = waiter.correlation,
+            _ => self.answer(waiter, Ok(())),
         }
     }
 

@@ -56,7 +56,7 @@ impl Serving {
             }
             None if logged => {
                 self.clients.begin_pending(waiter, 0);
-                self.acknowledgements.wait(waiter);
+                self.acknowledgements.wait(self.now, waiter);
             }
             None => self.clients.answer(waiter, Ok(())),
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::broker::outbox::{OUTBOX_BYTES_MAX, Outbox};
 use crate::broker::tests::world::{World, prefetch, queue};
-use crate::broker::{Broker, BrokerOptions, SessionEvent, SessionId, SessionInfo, Verdict};
+use crate::broker::{Broker, BrokerOptions, Command, SessionEvent, SessionId, SessionInfo, Verdict};
 use crate::model::Record;
 use crate::state::State;
 
@@ -63,14 +63,63 @@ fn the_settles_of_one_round_are_one_record_for_each_destination() {
     for (session, got) in got {
         let deliveries = got.iter().map(|it| it.delivery).collect();
         let verdict = Verdict::Consumed;
-        let settle =
-            crate::broker::Command::Settle { deliveries, verdict, transaction: None, correlation: None };
+        let settle = Command::Settle { deliveries, verdict, transaction: None, correlation: None };
         world.broker.command(now, wall, SessionId(session), settle);
     }
     world.automatic = true;
     world.settle_down();
+    assert_eq!(world.log.len(), before, "nobody wants to hear of them, and they would go alone");
+    world.now += Duration::from_millis(2);
+    world.settle_down();
     assert_eq!(world.log.len(), before + 1);
     assert!(matches!(&world.log[before][..], [Record::Settle { ranges, .. }] if *ranges == [(1, 9)]));
+}
+
+#[test]
+fn settles_that_nobody_wants_to_hear_of_go_with_the_next_send_or_with_one_that_somebody_does() {
+    let mut world = World::new();
+    world.open(1);
+    world.subscribe(1, 1, queue("Q"), prefetch(9));
+    for n in 0..4 {
+        world.send(1, "Q", &n.to_string());
+    }
+    let mut got = world.got(1).into_iter();
+    let mut quietly = |world: &mut World| {
+        let deliveries = vec![got.next().unwrap().delivery];
+        let settle =
+            Command::Settle { deliveries, verdict: Verdict::Consumed, transaction: None, correlation: None };
+        world.broker.command(world.now, world.wall, SessionId(1), settle);
+        world.settle_down();
+        world.view(&queue("Q")).size
+    };
+    assert_eq!(quietly(&mut world), 4);
+    world.send(1, "Other", "with company");
+    assert_eq!(world.view(&queue("Q")).size, 3);
+    assert_eq!(quietly(&mut world), 3);
+    let last = world.got(1);
+    assert!(last.is_empty());
+    let asked = world.ask(1, |correlation| Command::Leave { correlation });
+    assert_eq!(world.answer(1, asked), Some(Ok(())));
+    assert_eq!(world.view(&queue("Q")).size, 2, "who leaves is answered when it is done");
+}
+
+#[test]
+fn who_leaves_is_answered_when_all_it_did_is_committed() {
+    let mut world = World::new();
+    world.open(1);
+    world.subscribe(1, 1, queue("Q"), prefetch(9));
+    world.send(1, "Q", "a");
+    let deliveries = vec![world.got(1)[0].delivery];
+    world.automatic = false;
+    let settle =
+        Command::Settle { deliveries, verdict: Verdict::Consumed, transaction: None, correlation: None };
+    world.broker.command(world.now, world.wall, SessionId(1), settle);
+    let asked = world.ask(1, |correlation| Command::Leave { correlation });
+    assert_eq!((world.pipeline.len(), world.answer(1, asked)), (1, None));
+    world.commit(1);
+    assert_eq!(world.answer(1, asked), Some(Ok(())));
+    let again = world.ask(1, |correlation| Command::Leave { correlation });
+    assert_eq!(world.answer(1, again), Some(Ok(())), "nothing is under way");
 }
 
 #[test]
@@ -149,7 +198,7 @@ fn a_deposed_master_closes_its_sessions_and_answers_nothing_that_is_open() {
 fn a_node_that_does_not_serve_closes_a_session_at_once() {
     let mut broker = Broker::new(BrokerOptions::default(), State::new());
     broker.open(SessionId(1), SessionInfo::default());
-    let output = broker.take_output();
+    let output = broker.take_output(Duration::ZERO);
     assert!(
         matches!(&output.events[..], [(SessionId(1), events)] if matches!(&events[..], [SessionEvent::Closed { .. }]))
     );

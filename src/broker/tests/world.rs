@@ -170,7 +170,7 @@ impl World {
     }
 
     fn collect(&mut self) -> bool {
-        let output = self.broker.take_output();
+        let output = self.broker.take_output(self.now);
         let some = !output.is_empty();
         self.pipeline.extend(output.proposals);
         self.reads.extend(output.reads);

@@ -140,7 +140,7 @@ impl Adapter {
             Verb::Begin => self.begin(frame, commands),
             Verb::Commit => self.finish(frame, true, commands),
             Verb::Abort => self.finish(frame, false, commands),
-            Verb::Disconnect => self.disconnect(frame),
+            Verb::Disconnect => self.disconnect(frame, commands),
             Verb::Connect | Verb::Stomp => Err("The connection is already connected".to_owned()),
             _ => Err(format!("Unknown STOMP action: {}", frame.verb.text())),
         };
@@ -331,9 +331,11 @@ impl Adapter {
     }
 
     /// The receipt of DISCONNECT is the answer to everything before it.
-    fn disconnect(&mut self, frame: &Frame) -> Result<(), String> {
+    fn disconnect(&mut self, frame: &Frame, commands: &mut Vec<Command>) -> Result<(), String> {
         self.leaving = true;
         self.farewell = receipt(frame);
+        let correlation = Some(self.correlate(None, None));
+        commands.push(Command::Leave { correlation });
         Ok(())
     }
 

@@ -124,7 +124,8 @@ impl Core {
             Command::Begin { correlation, .. }
             | Command::Finish { correlation, .. }
             | Command::Create { correlation, .. }
-            | Command::Delete { correlation, .. } => (correlation, Ok(())),
+            | Command::Delete { correlation, .. }
+            | Command::Leave { correlation } => (correlation, Ok(())),
             Command::Credit { .. } => (None, Ok(())),
         };
         if let (Some(correlation), Some(events)) = (correlation, self.sessions.get(&session)) {
