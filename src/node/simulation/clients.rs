@@ -211,7 +211,9 @@ impl World {
         }
         let numbers: Vec<u64> = taken.iter().map(|(_, number)| *number).collect();
         self.checks.settling.extend(&numbers);
-        let correlation = Some(self.asks(c, Asked::Settle(numbers)));
+        // Those that nobody wants to hear of wait for company.
+        let heard = self.rng.chance(75);
+        let correlation = heard.then(|| self.asks(c, Asked::Settle(numbers)));
         let verdict = Verdict::Consumed;
         commands.push(Command::Settle { deliveries, verdict, transaction: None, correlation });
     }
