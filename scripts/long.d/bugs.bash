@@ -40,7 +40,7 @@ bugs_layers() {
             began=$EPOCHREALTIME
             said=$(QUORATE_BUG=$bug "bugs_$layer" 2>&1) && { echo "- $layer, $bug: NOT CAUGHT" | tee -a "$results"; missed=1; continue; }
             took=$(((${EPOCHREALTIME/./} - ${began/./}) / 1000))
-            echo "- $layer, $bug: caught in $took ms: $(grep -am1 -E '^seed |panicked' <<<"$said" | cut -c1-150)" | tee -a "$results"
+            echo "- $layer, $bug: caught in $took ms: $({ grep -am1 -E '^seed [0-9]' <<<"$said" || grep -am1 panicked <<<"$said"; } | cut -c1-150)" | tee -a "$results"
         done
     done
     return $missed

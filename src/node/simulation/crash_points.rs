@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::env::{Keep, SimDisk, seeded};
 use crate::model::{
     CatalogueChange, Destination, DestinationId, DestinationKind, Encoding, Epoch, Field, MessageBuilder,
@@ -29,6 +31,8 @@ struct Told {
     promised: Epoch,
     /// Digests of the state at an offset; two where the log was cut in between.
     digests: BTreeMap<Offset, Vec<u64>>,
+    /// What was ever written where; the digest says nothing of bodies.
+    records: BTreeMap<Offset, Vec<Bytes>>,
     base: Offset,
     steps: u64,
 }
@@ -71,6 +75,7 @@ impl Script {
         let batch = builder.finish();
         self.last = batch.last;
         for view in records(batch.at, &batch.bytes) {
+            self.told.records.entry(view.offset).or_default().push(view.payload.clone());
             let record = Record::decode(view.kind, view.payload.clone()).unwrap();
             self.state.apply(view.offset, &record);
             if !view.more {
@@ -174,14 +179,16 @@ fn run(disk: &SimDisk) -> Told {
     script.told
 }
 
-/// The fold of what a log holds: where its last whole group ends, and the digest there.
-fn fold(store: &Store) -> (Offset, u64) {
+/// The fold of what a log holds: where its last whole group ends, and the digest there. It holds what was written.
+fn fold(store: &Store, told: &Told, case: &str) -> (Offset, u64) {
     let (log, mut state, mut open) = (&store.log, State::new(), Vec::new());
     let (mut at, mut whole) = (log.base(), log.base());
     while at < log.end() {
         let bytes = log.read(at, 4000).unwrap();
         for view in records(at, &bytes) {
             at = view.end;
+            let written = told.records.get(&view.offset).is_some_and(|known| known.contains(&view.payload));
+            assert!(written, "{case}: nobody wrote what stands at {}", view.offset);
             if view.kind == RecordKind::EpochStart as u8 {
                 open.clear();
             }
@@ -205,7 +212,7 @@ fn check(disk: &SimDisk, told: &Told, case: &str) {
     assert!(first.end.offset >= told.durable, "{case}: {} of {}", first.end.offset, told.durable);
     assert!(first.base <= told.base, "{case}: base {} above {}", first.base, told.base);
     assert!(store.identity.promise.epoch >= told.promised, "{case}: forgot its promise");
-    let (whole, digest) = fold(&store);
+    let (whole, digest) = fold(&store, told, case);
     let known = told.digests.get(&whole).is_some_and(|known| known.contains(&digest));
     assert!(known || told.digests.is_empty(), "{case}: a state that never was, at {whole}");
     let identity = store.identity.clone();
@@ -213,7 +220,7 @@ fn check(disk: &SimDisk, told: &Told, case: &str) {
     let again = open(&disk.after_crash(Keep::Nothing)).unwrap_or_else(|e| panic!("{case}, again: {e}"));
     let expected = crate::storage::Recovered { cut: 0, created: false, ..first };
     assert_eq!((&again.recovered, &again.identity), (&expected, &identity), "{case}, again");
-    assert_eq!(fold(&again), (whole, digest), "{case}, again");
+    assert_eq!(fold(&again, told, case), (whole, digest), "{case}, again");
 }
 
 #[test]
