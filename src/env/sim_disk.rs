@@ -166,7 +166,7 @@ impl SimDisk {
     fn change(&self) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.state();
         let call = state.calls;
-        if state.power_until.is_some_and(|until| call >= until) {
+        if state.power_is_off() {
             return Err(io::Error::other("the power is off"));
         }
         state.calls += 1;
@@ -175,6 +175,10 @@ impl SimDisk {
 }
 
 impl State {
+    fn power_is_off(&self) -> bool {
+        self.power_until.is_some_and(|until| self.calls >= until)
+    }
+
     fn name(&mut self, path: &Path, file: Option<usize>) {
         change_name(&mut self.names, path.to_owned(), file);
         self.renames.push((path.to_owned(), file));
@@ -384,7 +388,11 @@ impl DiskFile for SimFile {
                 Ok(())
             }
             Err(e) => {
-                self.disk.state().files[self.number].changes.clear();
+                let mut state = self.disk.state();
+                // Without power nothing becomes of what is not synced; that is for the next start to find out.
+                if !state.power_is_off() {
+                    state.files[self.number].changes.clear();
+                }
                 Err(e)
             }
         }
@@ -426,11 +434,16 @@ mod tests {
     use super::*;
 
     fn read(disk: &SimDisk, path: &str) -> Option<Vec<u8>> {
-        let file = disk.open(Path::new(path)).ok()?;
-        let mut bytes = vec![0; 100];
+        disk.open(Path::new(path)).ok()?;
+        Some(read_all(disk, path))
+    }
+
+    fn read_all(disk: &SimDisk, path: &str) -> Vec<u8> {
+        let file = disk.open(Path::new(path)).unwrap();
+        let mut bytes = vec![0; file.len().unwrap() as usize];
         let read = file.read_at(0, &mut bytes).unwrap();
         bytes.truncate(read);
-        Some(bytes)
+        bytes
     }
 
     #[test]
@@ -475,6 +488,20 @@ mod tests {
         let bits =
             |disk: &SimDisk| read(disk, "a.log").unwrap().iter().map(|byte| byte.count_ones()).sum::<u32>();
         assert_eq!((bits(&disk), bits(&disk.after_crash(Keep::Nothing))), (1, 1));
+    }
+
+    #[test]
+    fn a_sync_without_power_leaves_what_was_written_to_chance() {
+        let disk = SimDisk::new();
+        let file = disk.create(Path::new("a")).unwrap();
+        disk.sync_dir(Path::new("")).unwrap();
+        file.write_at(0, &mut [IoSlice::new(&[7; 4 * SECTOR_BYTES])]).unwrap();
+        disk.power_until(disk.calls());
+        file.sync_data().unwrap_err();
+        let kept = |keep| read_all(&disk.after_crash(keep), "a").iter().filter(|byte| **byte == 7).count();
+        assert_eq!((kept(Keep::All), kept(Keep::Nothing)), (4 * SECTOR_BYTES, 0));
+        let torn = (0..50).map(|seed| kept(Keep::Some(seed)));
+        assert!(torn.into_iter().any(|bytes| bytes == 2 * SECTOR_BYTES));
     }
 
     #[test]

@@ -123,9 +123,9 @@ impl World {
     }
 
     fn flip(&mut self, n: usize) -> &'static str {
-        // After a power cut the store may not know that what it synced last was durable: damage there looks like a torn
-        // tail, and the store keeps its vote.
-        if !self.may_lose(n) || !self.up(n) && !self.others_hold_all(n) {
+        // Damage to what the store does not know to be durable looks like a torn tail, and the store keeps its vote.
+        let unsure = !self.up(n);
+        if !self.may_lose(n) || unsure && !self.others_hold_all(n) {
             return "nothing";
         }
         self.stop(n, Keep::All);
@@ -135,7 +135,7 @@ impl World {
         let flipped = self.machines[n].disk.flip(ending, word);
         let latest = self.latest_epoch();
         let machine = &mut self.machines[n];
-        machine.hurt = flipped.is_some();
+        (machine.hurt, machine.unsure) = (flipped.is_some(), unsure);
         machine.lost = Some((latest, machine.durable));
         self.note(|| format!("a bit of {flipped:?} of n{n} is flipped"));
         self.start_later(n);

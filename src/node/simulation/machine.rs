@@ -150,6 +150,8 @@ pub(super) struct Machine {
     pub(super) paused: bool,
     /// Bits of it were flipped: a start may find damage.
     pub(super) hurt: bool,
+    /// That was after a power cut: the store may not know that what it synced last was durable.
+    pub(super) unsure: bool,
     /// The index as it was last written.
     pub(super) index: Option<Checkpoint>,
     /// What was told of promises by the store that is on the disk.
@@ -201,6 +203,7 @@ impl Machine {
             life: 0,
             paused: false,
             hurt: false,
+            unsure: false,
             index: None,
             told: Default::default(),
             opened: Default::default(),

@@ -183,10 +183,11 @@ impl World {
         }
         let machine = &mut self.machines[n];
         let end = machine.core().map_or(machine.held, |core| core.log.end());
+        let unsure = std::mem::take(&mut machine.unsure);
         if machine.hurt && machine.opened.0 != before {
             // Another store, which has no vote.
             (machine.held, machine.hurt) = (Offset(0), false);
-        } else if machine.hurt && end < machine.held {
+        } else if unsure && end < machine.held {
             machine.held = end;
             self.note(|| format!("n{n} takes damage above {end} for a torn tail"));
         }
