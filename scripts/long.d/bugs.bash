@@ -13,7 +13,8 @@ declare -A bugs_of=(
         earlier_run_leads_on"
     [crash_points]="directory_not_fsynced torn_record_accepted base_before_checkpoint"
     [coordination]="create_retried_blindly"
-    [faults]="acknowledge_before_quorum slave_acks_before_fsync"
+    [faults]="acknowledge_before_quorum dispatch_before_commit"
+    [power_cuts]="slave_acks_before_fsync"
 )
 
 # bugs_build ARGUMENT..: builds tests with the bugs in them, and prints the program.
@@ -27,6 +28,7 @@ bugs_crash_points() { "$binary" --nocapture node::simulation::crash_points stora
 bugs_coordination() { "$integration" --nocapture coordination::outages; }
 # Real processes: the nodes have the bug, the harness is the same.
 bugs_faults() { "$integration" --nocapture --test-threads 1 faults::mix::a_mixture; }
+bugs_power_cuts() { QUORATE_FAULTS='power cut of all' bugs_faults; }
 
 bugs_layers() {
     local layer bug began took said missed=0
