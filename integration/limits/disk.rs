@@ -11,8 +11,7 @@ use crate::harness::load::{Load, Plan};
 use crate::harness::stomp::{Connection, Frame};
 use crate::harness::{eventually, publish, setting};
 
-/// A hang is longer than this; a shared disk that stands still for a while is none.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_secs(60);
 /// Clients wait as long as producers are held.
 const PATIENCE: Duration = Duration::from_secs(300);
 const VOLUME_MIB: u64 = 256;
