@@ -434,16 +434,11 @@ mod tests {
     use super::*;
 
     fn read(disk: &SimDisk, path: &str) -> Option<Vec<u8>> {
-        disk.open(Path::new(path)).ok()?;
-        Some(read_all(disk, path))
-    }
-
-    fn read_all(disk: &SimDisk, path: &str) -> Vec<u8> {
-        let file = disk.open(Path::new(path)).unwrap();
+        let file = disk.open(Path::new(path)).ok()?;
         let mut bytes = vec![0; file.len().unwrap() as usize];
         let read = file.read_at(0, &mut bytes).unwrap();
         bytes.truncate(read);
-        bytes
+        Some(bytes)
     }
 
     #[test]
@@ -498,7 +493,8 @@ mod tests {
         file.write_at(0, &mut [IoSlice::new(&[7; 4 * SECTOR_BYTES])]).unwrap();
         disk.power_until(disk.calls());
         file.sync_data().unwrap_err();
-        let kept = |keep| read_all(&disk.after_crash(keep), "a").iter().filter(|byte| **byte == 7).count();
+        let bytes = |keep| read(&disk.after_crash(keep), "a").unwrap();
+        let kept = |keep| bytes(keep).into_iter().filter(|byte| *byte == 7).count();
         assert_eq!((kept(Keep::All), kept(Keep::Nothing)), (4 * SECTOR_BYTES, 0));
         let torn = (0..50).map(|seed| kept(Keep::Some(seed)));
         assert!(torn.into_iter().any(|bytes| bytes == 2 * SECTOR_BYTES));

@@ -58,15 +58,9 @@ fn the_settles_of_one_round_are_one_record_for_each_destination() {
     }
     let got: Vec<_> = (1..=3).map(|session| (session, world.got(session))).collect();
     let before = world.log.len();
-    world.automatic = false;
-    let (now, wall) = (world.now, world.wall);
     for (session, got) in got {
-        let deliveries = got.iter().map(|it| it.delivery).collect();
-        let verdict = Verdict::Consumed;
-        let settle = Command::Settle { deliveries, verdict, transaction: None, correlation: None };
-        world.broker.command(now, wall, SessionId(session), settle);
+        world.consume_quietly(session, &got);
     }
-    world.automatic = true;
     world.settle_down();
     assert_eq!(world.log.len(), before, "nobody wants to hear of them, and they would go alone");
     world.now += Duration::from_millis(2);
@@ -83,21 +77,16 @@ fn settles_that_nobody_wants_to_hear_of_go_with_the_next_send_or_with_one_that_s
     for n in 0..4 {
         world.send(1, "Q", &n.to_string());
     }
-    let mut got = world.got(1).into_iter();
-    let mut quietly = |world: &mut World| {
-        let deliveries = vec![got.next().unwrap().delivery];
-        let settle =
-            Command::Settle { deliveries, verdict: Verdict::Consumed, transaction: None, correlation: None };
-        world.broker.command(world.now, world.wall, SessionId(1), settle);
-        world.settle_down();
-        world.view(&queue("Q")).size
-    };
-    assert_eq!(quietly(&mut world), 4);
+    let got = world.got(1);
+    world.consume_quietly(1, &got[..1]);
+    world.settle_down();
+    assert_eq!(world.view(&queue("Q")).size, 4);
     world.send(1, "Other", "with company");
     assert_eq!(world.view(&queue("Q")).size, 3);
-    assert_eq!(quietly(&mut world), 3);
-    let last = world.got(1);
-    assert!(last.is_empty());
+    world.consume_quietly(1, &got[1..2]);
+    world.settle_down();
+    assert_eq!(world.view(&queue("Q")).size, 3);
+    assert!(world.got(1).is_empty());
     let asked = world.ask(1, |correlation| Command::Leave { correlation });
     assert_eq!(world.answer(1, asked), Some(Ok(())));
     assert_eq!(world.view(&queue("Q")).size, 2, "who leaves is answered when it is done");
@@ -109,11 +98,9 @@ fn who_leaves_is_answered_when_all_it_did_is_committed() {
     world.open(1);
     world.subscribe(1, 1, queue("Q"), prefetch(9));
     world.send(1, "Q", "a");
-    let deliveries = vec![world.got(1)[0].delivery];
+    let got = world.got(1);
     world.automatic = false;
-    let settle =
-        Command::Settle { deliveries, verdict: Verdict::Consumed, transaction: None, correlation: None };
-    world.broker.command(world.now, world.wall, SessionId(1), settle);
+    world.consume_quietly(1, &got);
     let asked = world.ask(1, |correlation| Command::Leave { correlation });
     assert_eq!((world.pipeline.len(), world.answer(1, asked)), (1, None));
     world.commit(1);

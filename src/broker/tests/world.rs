@@ -322,6 +322,13 @@ impl World {
         })
     }
 
+    /// Consumes without asking for an answer, in a round that others may have a part in.
+    pub(super) fn consume_quietly(&mut self, session: u64, got: &[Got]) {
+        let (deliveries, verdict) = (got.iter().map(|it| it.delivery).collect(), Verdict::Consumed);
+        let settle = Command::Settle { deliveries, verdict, transaction: None, correlation: None };
+        self.broker.command(self.now, self.wall, SessionId(session), settle);
+    }
+
     pub(super) fn begin(&mut self, session: u64, key: u64) -> u64 {
         self.ask(session, |correlation| Command::Begin { transaction: TransactionKey(key), correlation })
     }
