@@ -120,9 +120,19 @@ impl Load {
 
     /// Waits for so many more confirmed sends and confirmed acknowledgements.
     pub(crate) async fn progress(&self, confirmed: usize, acknowledged: usize, limit: Duration) {
-        let mut place = self.shared.history.len();
+        self.progress_from(self.shared.history.len(), confirmed, acknowledged, limit).await;
+    }
+
+    /// Waits until the history has so many confirmed sends and confirmed acknowledgements from its event `place` on.
+    pub(crate) async fn progress_from(
+        &self,
+        mut place: usize,
+        confirmed: usize,
+        acknowledged: usize,
+        limit: Duration,
+    ) {
         let mut seen = (0, 0);
-        let what = format!("{confirmed} more confirmed sends and {acknowledged} more acknowledgements");
+        let what = format!("{confirmed} confirmed sends and {acknowledged} acknowledgements");
         eventually(&what, limit, || {
             let events = self.shared.history.events_from(place);
             place += events.len();
