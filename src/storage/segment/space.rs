@@ -20,7 +20,7 @@ use crate::storage::{Log, StorageError};
 
 /// How often the disk is looked at, when nothing else asks for it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Kept for the small files of the store (identity, promise): one of them must always find its block.
+/// Kept for the small files of the store (identity, promise) and for names: one of them must always find its block.
 const LAST_BYTES: u64 = 1 << 20;
 const LAST: &str = "last.spare";
 const SPARE: &str = ".spare";
@@ -113,8 +113,8 @@ impl Space {
     pub(in crate::storage) fn segment(&self, origin: Origin) -> Result<Segment, StorageError> {
         loop {
             let spare = self.lock().spares.pop();
-            let begun = match spare {
-                Some(spare) => Segment::adopt(self.disk.as_ref(), &self.dir, origin, &spare),
+            let begun = match &spare {
+                Some(spare) => Segment::adopt(self.disk.as_ref(), &self.dir, origin, spare),
                 None => Segment::create(self.disk.as_ref(), &self.dir, origin, self.segment_bytes),
             };
             let mut state = self.lock();
@@ -127,8 +127,16 @@ impl Space {
                     return begun;
                 }
             }
+            // What the system wants besides, as for a name in the directory, is not part of it: the spare is as good as before.
+            state.spares.extend(spare.filter(|spare| self.disk.open(spare).is_ok()));
+            let spares = state.spares.len();
+            drop(state);
+            if self.make_way() {
+                continue;
+            }
+            let mut state = self.lock();
             state.waiting = true;
-            let idle = |state: &mut State| state.spares.is_empty() && !state.closed;
+            let idle = |state: &mut State| state.spares.len() <= spares && !state.closed;
             let waited = self.changed.wait_timeout_while(state, LOOK_EVERY, idle);
             let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
             if state.closed {
@@ -147,16 +155,19 @@ impl Space {
         self.changed.notify_all();
     }
 
-    /// Gives the blocks of the small reserve back to the disk, if that has hardly any.
-    fn make_way(&self) {
+    /// Gives the blocks of the small reserve back to the disk, if that has hardly any; says whether it has.
+    fn make_way(&self) -> bool {
         let scarce = self.disk.free_bytes(&self.dir).is_ok_and(|free| free < LAST_BYTES);
         let mut state = self.lock();
-        if scarce && state.last {
-            state.last = false;
-            if let Err(error) = self.disk.remove(&self.dir.join(LAST)) {
-                tracing::warn!(%error, "the small reserve cannot be given up");
-            }
+        if !(scarce && state.last) {
+            return false;
         }
+        state.last = false;
+        let removed = self.disk.remove(&self.dir.join(LAST));
+        if let Err(error) = &removed {
+            tracing::warn!(%error, "the small reserve cannot be given up");
+        }
+        removed.is_ok()
     }
 
     /// Brings the reserve to its full size, as far as the disk allows.

@@ -12,6 +12,8 @@ use crate::storage::{Shortage, SpaceOptions};
 #[derive(Clone, Default)]
 struct Full {
     full: Arc<AtomicBool>,
+    /// Whether a directory needs a block for one more name, which is there once a file with bytes was removed.
+    crowded: Arc<AtomicBool>,
 }
 
 struct FullFile {
@@ -37,11 +39,17 @@ impl Disk for Full {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if self.crowded.load(Ordering::SeqCst) {
+            self.room()?;
+        }
         SystemDisk.rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        SystemDisk.remove(path)
+        let gives = SystemDisk.open(path)?.len()? > 0;
+        SystemDisk.remove(path)?;
+        self.crowded.fetch_and(!gives, Ordering::SeqCst);
+        Ok(())
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -135,7 +143,7 @@ fn a_full_disk_fails_nothing_what_does_not_fit_waits_and_goes_on_by_itself() {
     let (mut log, shortages) = open(&disk, dir.path(), OPTIONS);
     whole(&log.log);
     disk.full.store(true, Ordering::SeqCst);
-    // The active segment and the three in reserve take 36 records of a hundred bytes and a header.
+    // The active segment and the three in reserve take twenty records of a hundred bytes with their headers.
     let first = (1..=20).map(|n| log.send(n, 100)).last().unwrap();
     assert_eq!(log.log.sync().unwrap(), first.end(), "the reserve takes what the disk does not");
     assert!(shortages.recv().unwrap().is_some(), "it is told that the reserve is not whole");
@@ -154,6 +162,21 @@ fn a_full_disk_fails_nothing_what_does_not_fit_waits_and_goes_on_by_itself() {
     drop(log);
     let (again, _) = open(&disk, dir.path(), OPTIONS);
     assert_eq!((again.all(), again.opened.cut, again.opened.damage.clone()), (all, 0, None));
+}
+
+#[test]
+fn a_directory_that_has_no_room_for_a_name_costs_nothing_of_the_reserve() {
+    let (dir, disk) = (tempfile::tempdir().unwrap(), Full::default());
+    let (mut log, shortages) = open(&disk, dir.path(), OPTIONS);
+    whole(&log.log);
+    disk.full.store(true, Ordering::SeqCst);
+    disk.crowded.store(true, Ordering::SeqCst);
+    (1..=8).for_each(|n| drop(log.send(n, 100)));
+    assert_eq!(log.log.sync().unwrap(), log.at, "what the small reserve gives back is enough for a name");
+    assert!(shortages.recv().unwrap().is_some());
+    assert!(log.log.guaranteed() >= 2 * 875, "one was used, and none is lost");
+    (9..=18).for_each(|n| drop(log.send(n, 100)));
+    assert_eq!(log.log.sync().unwrap(), log.at, "the others are used after it");
 }
 
 #[test]
