@@ -69,7 +69,7 @@ load() {
     # All clients of a fan-out at one node is what RabbitMQ does best.
     [[ $broker != rabbitmq || $destination = topic/* ]] || spread=(--spread)
     local TIMEFORMAT='%U %S'
-    { time timeout $((seconds + 90)) "$binary" bench --broker "$("${broker}_addresses")" "$destination" "${spread[@]}" \
+    { time timeout $((seconds + 90)) chrt --other 0 "$binary" bench --broker "$("${broker}_addresses")" "$destination" "${spread[@]}" \
         --json "$@" >"$output" 2>"$run/load.log"; } 2>"$output.time" ||
         fail "the load on $broker failed: $(cat "$run/load.log")"
 }
