@@ -14,7 +14,6 @@ declare -A bugs_of=(
     [crash_points]="directory_not_fsynced torn_record_accepted base_before_checkpoint"
     [coordination]="create_retried_blindly"
     [faults]="acknowledge_before_quorum dispatch_before_commit"
-    [power_cuts]="slave_acks_before_fsync"
 )
 
 # bugs_build ARGUMENT..: builds tests with the bugs in them, and prints the program.
@@ -28,17 +27,18 @@ bugs_crash_points() { "$binary" --nocapture node::simulation::crash_points stora
 bugs_coordination() { "$integration" --nocapture coordination::outages; }
 # Real processes: the nodes have the bug, the harness is the same.
 bugs_faults() { "$integration" --nocapture --test-threads 1 faults::mix::a_mixture; }
-bugs_power_cuts() { QUORATE_FAULTS='power cut of all' bugs_faults; }
 
 bugs_layers() {
-    local layer bug began took said missed=0
+    local layer bug began took said missed=0 chosen
     binary=$(bugs_build --lib) integration=$(bugs_build --test integration)
     [[ -x $binary && -x $integration ]] || { echo 'long: the build with planted bugs failed' >&2; return 1; }
     for layer in "${!bugs_of[@]}"; do
+        chosen=()
+        for bug in ${bugs_of[$layer]}; do [[ " ${BUGS:-$bug} " != *" $bug "* ]] || chosen+=("$bug"); done
+        ((${#chosen[@]})) || continue
         # The layer as it is: what fails without a bug catches nothing.
         QUORATE_BUG='' "bugs_$layer" >/dev/null 2>&1 || { echo "long: $layer fails without a bug" >&2; return 1; }
-        for bug in ${bugs_of[$layer]}; do
-            [[ " ${BUGS:-$bug} " = *" $bug "* ]] || continue
+        for bug in "${chosen[@]}"; do
             began=$EPOCHREALTIME
             said=$(QUORATE_BUG=$bug "bugs_$layer" 2>&1) && { echo "- $layer, $bug: NOT CAUGHT" | tee -a "$results"; missed=1; continue; }
             took=$(((${EPOCHREALTIME/./} - ${began/./}) / 1000))
