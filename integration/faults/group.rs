@@ -167,6 +167,14 @@ impl Group {
             .await;
     }
 
+    /// Identities of all stores; a node whose store is found to be damaged gets another one.
+    pub(crate) async fn stores(&self) -> Vec<Value> {
+        eventually("all nodes tell their stores", RECOVERY, || async {
+            self.nodes.iter().map(Node::store).collect()
+        })
+        .await
+    }
+
     /// Waits until all nodes have applied the same offset with the same digest, and gives both.
     pub(crate) async fn agreement(&self) -> (u64, Value) {
         eventually("all nodes have the same offset and state digest", RECOVERY, || async {

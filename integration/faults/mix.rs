@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::dice::Dice;
+use super::disk::Loss;
 use super::group::{Group, RECOVERY};
 use super::nemesis::Kind;
 use super::report::{Report, Struck};
@@ -76,7 +77,7 @@ async fn step(group: &Group, load: &Load, kind: Kind, second: Option<Kind>, dice
     struck
 }
 
-/// Logs that differ, damaged records, states that differ; ends the nodes.
+/// Logs that differ on the medium, damaged records, states that differ; ends the nodes.
 async fn nodes_agree(group: &Group) -> Vec<String> {
     group.whole().await;
     let (applied, digest) = group.agreement().await;
@@ -84,6 +85,9 @@ async fn nodes_agree(group: &Group) -> Vec<String> {
         eventually("all nodes tell what is committed", RECOVERY, || async { group.committed() }).await;
     for node in &group.nodes {
         node.process.end();
+        // What was not synced then is lost.
+        node.disk.cut(Loss::Whole);
+        node.disk.light();
     }
     println!("applied {applied}, digest {digest}");
     let logs: Vec<_> = group.nodes.iter().map(|node| node.log()).collect();
@@ -104,7 +108,8 @@ async fn run(seed: u64, time: Duration) -> Report {
     let mut standing = Load::start(Plan { producers: 1, consumers: 0, pace, ..plan });
     let kinds = chosen();
     let mixing: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.mixes()).collect();
-    let (mut faults, mut deck) = (Vec::new(), Vec::new());
+    let (mut faults, mut deck, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+    let mut stores = group.stores().await;
     while start.elapsed() < time {
         if deck.is_empty() {
             deck = order(&kinds, &mut dice);
@@ -113,6 +118,11 @@ async fn run(seed: u64, time: Duration) -> Report {
         let two = kind.mixes() && dice.chance(TWO_AT_ONCE);
         let second = if two { Some(dice.pick(&mixing)) } else { None };
         faults.extend(step(&group, &load, kind, second, &mut dice).await);
+        let before = std::mem::replace(&mut stores, group.stores().await);
+        // A node that had done something to its own store would repair itself, and nothing else would show.
+        if !kind.damages() && stores != before {
+            wrong.push(format!("{}: of the stores {before:?} became {stores:?}", kind.name()));
+        }
     }
     transfers.end_sending().await;
     let history = load.finish(Duration::from_secs(3)).await;
@@ -129,7 +139,7 @@ async fn run(seed: u64, time: Duration) -> Report {
     }
     println!("{} transactions were confirmed", transfers.committed());
     let journal = transfers.finish().await;
-    let mut wrong = journal.faults();
+    wrong.extend(journal.faults());
     wrong.extend(nodes_agree(&group).await);
     if !stood.is_clean() {
         wrong.push(format!("consumed at the end: {}", stood.summary()));

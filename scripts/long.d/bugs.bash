@@ -13,7 +13,8 @@ declare -A bugs_of=(
         earlier_run_leads_on"
     [crash_points]="directory_not_fsynced torn_record_accepted base_before_checkpoint"
     [coordination]="create_retried_blindly"
-    [faults]="acknowledge_before_quorum dispatch_before_commit"
+    [faults]="acknowledge_before_quorum slave_acks_before_fsync dispatch_before_commit settle_in_memory_only
+        transaction_split no_epoch_start emptied_zookeeper_starts_blank"
 )
 
 # bugs_build ARGUMENT..: builds tests with the bugs in them, and prints the program.

@@ -104,6 +104,11 @@ impl Kind {
         )
     }
 
+    /// Whether it harms what a node has synced, so that the node must find that out and begin anew.
+    pub(crate) fn damages(self) -> bool {
+        matches!(self, Kind::BitFlip | Kind::Truncation | Kind::Wipe)
+    }
+
     /// Does it, holds it for a while, undoes it. What was seen of it, if anything was.
     pub(crate) async fn strike(self, group: &Group, dice: &mut Dice) -> Option<String> {
         use Kind::*;
