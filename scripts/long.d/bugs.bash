@@ -13,8 +13,9 @@ declare -A bugs_of=(
         earlier_run_leads_on"
     [crash_points]="directory_not_fsynced torn_record_accepted base_before_checkpoint"
     [coordination]="create_retried_blindly"
-    [faults]="acknowledge_before_quorum slave_acks_before_fsync dispatch_before_commit settle_in_memory_only
-        transaction_split no_epoch_start emptied_zookeeper_starts_blank"
+    [faults]="acknowledge_before_quorum dispatch_before_commit settle_in_memory_only transaction_split no_epoch_start
+        emptied_zookeeper_starts_blank"
+    [disks]="slave_acks_before_fsync retry_after_failed_fsync torn_record_accepted"
 )
 
 # bugs_build ARGUMENT..: builds tests with the bugs in them, and prints the program.
@@ -28,6 +29,8 @@ bugs_crash_points() { "$binary" --nocapture node::simulation::crash_points stora
 bugs_coordination() { "$integration" --nocapture coordination::outages; }
 # Real processes: the nodes have the bug, the harness is the same.
 bugs_faults() { "$integration" --nocapture --test-threads 1 faults::mix::a_mixture; }
+# The same with what brings out a disk: some faults of each mixture, more often.
+bugs_disks() { QUORATE_FAULTS='fsync fails,power cut,kill' QUORATE_FAULT_SECONDS=60 bugs_faults; }
 
 bugs_layers() {
     local layer bug began took said missed=0 chosen

@@ -25,7 +25,7 @@ pub(crate) enum Syncs {
     /// It is done at once.
     #[default]
     Well,
-    /// It fails with EIO, and what it was for never reaches the medium.
+    /// It fails with EIO if there is something to write, which never reaches the medium.
     Fail,
     /// It takes so long.
     Slow(Duration),
@@ -277,6 +277,7 @@ mod tests {
         file.write_at(b"outside", 5000).unwrap();
         disk.syncs(Syncs::Fail);
         assert!(file.sync_data().is_err());
+        file.sync_data().unwrap();
         disk.syncs(Syncs::Well);
         file.sync_data().unwrap();
         assert_eq!(disk.shown(), Shown { failed: 1, slow: 0, full: 1 });

@@ -120,9 +120,12 @@ impl File {
         }
     }
 
-    /// A sync that fails: the pages count as clean from now on, and the medium has none of them.
-    pub(super) fn fail_sync(&mut self) {
+    /// A sync that fails if there is something to write: the pages count as clean from now on, and the medium has none of
+    /// them. Whether it failed.
+    pub(super) fn fail_sync(&mut self) -> bool {
+        let fails = !self.dirty.is_empty();
         self.given_up.append(&mut self.dirty);
+        fails
     }
 
     /// The pages that count as clean are read from the medium again.
@@ -414,7 +417,8 @@ mod tests {
         tree.file(number).unwrap().sync();
         tree.sync_directory(ROOT);
         tree.file(number).unwrap().write(0, b"two");
-        tree.file(number).unwrap().fail_sync();
+        assert!(tree.file(number).unwrap().fail_sync(), "there was something to write");
+        assert!(!tree.file(number).unwrap().fail_sync(), "it is told once");
         tree.file(number).unwrap().sync();
         assert_eq!(tree.file(number).unwrap().seen, b"two");
         let mut evicted = tree.clone();
