@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
 use crate::broker::Gate;
@@ -22,6 +22,11 @@ use super::{Protocol, Shared, protocol};
 const BACKLOG: u32 = 5000;
 /// How long to wait when the system has no resources for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a taken port is waited for. A process that was killed keeps its sockets until the kernel is done with its last
+/// thread, as it keeps the lock of its store.
+const TAKEN_TIME_MAX: Duration = Duration::from_secs(2);
+/// Pause between two tries.
+const TAKEN_PAUSE: Duration = Duration::from_millis(10);
 
 /// Why a connector did not start.
 #[derive(Debug, thiserror::Error)]
@@ -121,8 +126,21 @@ fn authority(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// Binds the first address of a host that can be bound, by `how`.
+/// Binds the first address of a host that can be bound, by `how`. Waits a moment for an owner of the port that is just
+/// ending.
 async fn bind<T>(host: &str, port: u16, how: fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
+    let begun = Instant::now();
+    loop {
+        match bind_now(host, port, how).await {
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse && begun.elapsed() < TAKEN_TIME_MAX => {
+                sleep(TAKEN_PAUSE).await;
+            }
+            bound => return bound,
+        }
+    }
+}
+
+async fn bind_now<T>(host: &str, port: u16, how: fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in lookup_host((host, port)).await? {
         match how(address) {

@@ -337,6 +337,19 @@ async fn a_stopped_listener_has_closed_its_port_and_its_connections() {
 }
 
 #[tokio::test]
+async fn a_port_is_waited_for_while_its_owner_ends() {
+    let owner = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut wanted = connector(1);
+    wanted.port = owner.local_addr().unwrap().port();
+    let ends = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(owner);
+    };
+    let (found, ()) = tokio::join!(Listener::probe(&wanted), ends);
+    found.unwrap();
+}
+
+#[tokio::test]
 async fn a_producer_that_waits_for_room_is_not_taken_for_dead() {
     let (gate, _core) = start_core();
     let listener = listen(gate).await;
