@@ -29,8 +29,11 @@ bugs_crash_points() { "$binary" --nocapture node::simulation::crash_points stora
 bugs_coordination() { "$integration" --nocapture coordination::outages; }
 # Real processes: the nodes have the bug, the harness is the same.
 bugs_faults() { "$integration" --nocapture --test-threads 1 faults::mix::a_mixture; }
-# The same with what brings out a disk: some faults of each mixture, more often.
+# The same with the faults that show what a disk really holds, of which the mixture has few.
 bugs_disks() { QUORATE_FAULTS='fsync fails,power cut,kill' QUORATE_FAULT_SECONDS=60 bugs_faults; }
+
+# What a layer said first against a bug: a seed, a complaint of the harness, or what panicked.
+bugs_said() { grep -am1 -E '^seed [0-9]+: [^[]' <<<"$1" || grep -am1 -oE 'against it: .*' <<<"$1" || grep -am1 -A1 panicked <<<"$1" | tail -1; }
 
 bugs_layers() {
     local layer bug began took said missed=0 chosen
@@ -46,7 +49,7 @@ bugs_layers() {
             began=$EPOCHREALTIME
             said=$(QUORATE_BUG=$bug "bugs_$layer" 2>&1) && { echo "- $layer, $bug: NOT CAUGHT" | tee -a "$results"; missed=1; continue; }
             took=$(((${EPOCHREALTIME/./} - ${began/./}) / 1000))
-            echo "- $layer, $bug: caught in $took ms: $({ grep -am1 -E '^seed [0-9]' <<<"$said" || grep -am1 panicked <<<"$said"; } | cut -c1-150)" | tee -a "$results"
+            echo "- $layer, $bug: caught in $took ms: $(bugs_said "$said" | cut -c1-150)" | tee -a "$results"
         done
     done
     return $missed
