@@ -40,6 +40,15 @@ async fn cleaning_begins(cluster: &Cluster) -> usize {
     master
 }
 
+/// Mostly the cleaner itself; sometimes a slave, which drops segments at that moment, and sometimes all.
+fn victims(round: u64, master: usize) -> Vec<usize> {
+    match round % 5 {
+        2 => vec![1 + master % NODES],
+        4 => (1..=NODES).collect(),
+        _ => vec![master],
+    }
+}
+
 /// kill -9 at this moment, without the time that a script takes.
 fn kill_now(cluster: &Cluster, nodes: &[usize]) {
     for node in nodes {
@@ -95,12 +104,7 @@ async fn nothing_is_lost_and_nothing_comes_back_when_nodes_are_killed_in_the_mid
         assert!(round <= 2 * rounds, "{within} kills of {round} were in the middle of a cleaning");
         passing.progress(200, 200, LIMIT).await;
         let master = cleaning_begins(&cluster).await;
-        // Mostly the cleaner itself; sometimes a slave, which drops segments at that moment, and sometimes all.
-        let victims: Vec<usize> = match round % 5 {
-            2 => vec![1 + master % NODES],
-            4 => (1..=NODES).collect(),
-            _ => vec![master],
-        };
+        let victims = victims(round, master);
         // Not always at the same place.
         tokio::time::sleep(Duration::from_millis(round % 7 * 3)).await;
         let (begun, ended) = cleanings(&cluster, master);
