@@ -97,13 +97,21 @@ impl Listener {
     }
 
     /// Whether the connector's address could be bound now. A slave finds a taken port at its start, not when it is
-    /// promoted.
+    /// promoted. Waits a moment for an owner of the port that is just ending.
     ///
     /// # Errors
     /// As [`Listener::start`].
     pub async fn probe(connector: &TransportConnector) -> Result<(), ListenerError> {
-        let bound = bind(&connector.host, connector.port, claim).await;
-        bound.map(|_| ()).map_err(|source| ListenerError::bind(connector, source))
+        let begun = Instant::now();
+        loop {
+            match bind(&connector.host, connector.port, claim).await {
+                Ok(_) => return Ok(()),
+                Err(e) if e.kind() == io::ErrorKind::AddrInUse && begun.elapsed() < TAKEN_TIME_MAX => {
+                    sleep(TAKEN_PAUSE).await;
+                }
+                Err(source) => return Err(ListenerError::bind(connector, source)),
+            }
+        }
     }
 
     /// The address that is bound: tells the port where the configuration says 0.
@@ -126,21 +134,8 @@ fn authority(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// Binds the first address of a host that can be bound, by `how`. Waits a moment for an owner of the port that is just
-/// ending.
+/// Binds the first address of a host that can be bound, by `how`.
 async fn bind<T>(host: &str, port: u16, how: fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
-    let begun = Instant::now();
-    loop {
-        match bind_now(host, port, how).await {
-            Err(e) if e.kind() == io::ErrorKind::AddrInUse && begun.elapsed() < TAKEN_TIME_MAX => {
-                sleep(TAKEN_PAUSE).await;
-            }
-            bound => return bound,
-        }
-    }
-}
-
-async fn bind_now<T>(host: &str, port: u16, how: fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in lookup_host((host, port)).await? {
         match how(address) {
