@@ -5,6 +5,7 @@ mod clock;
 mod disk;
 mod files;
 mod sim_disk;
+mod socket;
 
 #[cfg(test)]
 pub(crate) use clock::seeded;
@@ -12,3 +13,4 @@ pub use clock::{Clock, SystemClock, random_u64, random_u128};
 pub use disk::{BLOCK_BYTES, Disk, DiskFile, DiskLock, SystemDisk};
 pub use files::raise_file_limit;
 pub use sim_disk::{Keep, SimDisk};
+pub use socket::{GONE_AFTER, KEEP_ALIVE_IDLE, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_PROBES, SocketOptions};

@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 
 use crate::broker::Gate;
 use crate::config::{Scheme, TransportConnector};
-use crate::env::Clock;
+use crate::env::{Clock, SocketOptions};
 
 use super::half_open::{Admission, Complaint, HalfOpen};
 use super::{Protocol, Shared, protocol};
@@ -213,8 +213,8 @@ fn start(
     remote: SocketAddr,
     shared: Shared,
 ) -> AbortHandle {
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%remote, "TCP_NODELAY: {error}");
+    if let Err(error) = SocketOptions::CLIENT.set(&stream) {
+        debug!(%remote, "socket options: {error}");
     }
     connections.spawn(protocol.serve(stream, format!("tcp://{remote}"), shared))
 }
