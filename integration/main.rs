@@ -13,15 +13,13 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod coordination;
-mod dependencies;
 mod endurance;
-mod failover;
 mod faults;
-mod handover;
 mod harness;
+mod house;
 mod limits;
+mod mastership;
 mod misconfig;
 mod model;
 mod seeds;
 mod start;
-mod tidy;

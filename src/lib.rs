@@ -1,7 +1,7 @@
 //! quorate: a message broker whose persistent writes are durable on a quorum of nodes before they are acknowledged.
 //!
 //! Modules stand in layer order: each may import what is declared above it, never what is declared below
-//! (`integration/tidy.rs` fails otherwise). ARCHITECTURE.md is the map.
+//! (`integration/house/tidy` fails otherwise). ARCHITECTURE.md is the map.
 
 pub mod bugs;
 pub mod model;

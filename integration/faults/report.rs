@@ -59,7 +59,7 @@ impl Report {
         complaints
     }
 
-    /// A section of `integration/faults.md`. The first line of it is what `scripts/long faults-sum` reads.
+    /// A section of `integration/results/faults.md`. The first line of it is what `scripts/long faults-sum` reads.
     pub(crate) fn section(&self, when: &str, commit: &str) -> String {
         let verdict = &self.verdict;
         let word = if self.complaints().is_empty() { "passed" } else { "FAILED" };

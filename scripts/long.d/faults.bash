@@ -1,10 +1,10 @@
 # Faults of every kind for a while, and what all runs add up to.
 
-fault_report=$root/integration/faults.md
+fault_report=$root/integration/results/faults.md
 # A change here makes earlier runs worth nothing.
 fault_ground=(src/state src/storage src/replication src/coordination)
 
-# faults [MINUTES]: a mixture from a new seed (or QUORATE_SEED), reported in integration/faults.md, also when it failed.
+# faults [MINUTES]: a mixture from a new seed (or QUORATE_SEED), reported in integration/results/faults.md, also when it failed.
 # QUORATE_FAULTS="kill -9,power" leaves only kinds whose names have one of these parts. QUORATE_BIN and QUORATE_BUG try another build.
 faults() {
     local minutes=${1:-30} seed=${QUORATE_SEED:-$(date +%s)} before after code=0
