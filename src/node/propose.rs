@@ -58,8 +58,11 @@ impl Core {
     }
 }
 
-/// Adds one group, long bodies cut into chunks before their message.
-pub(super) fn push_group(builder: &mut BatchBuilder, group: &[Record]) {
+/// Adds one group of records, long bodies cut into chunks before their message.
+///
+/// # Panics
+/// When a record is longer than a record may be, which no input may bring about.
+pub fn push_group(builder: &mut BatchBuilder, group: &[Record]) {
     for (n, record) in group.iter().enumerate() {
         let more = n + 1 < group.len() && !bugs::on("transaction_split");
         let cut = match record {

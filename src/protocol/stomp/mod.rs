@@ -15,8 +15,14 @@ mod connection;
 #[cfg(test)]
 mod codec_tests;
 
+use std::sync::Arc;
+
 use tokio::net::TcpStream;
 
+use crate::broker::Gate;
+use crate::env::Clock;
+
+use super::half_open::Admission;
 use super::{Protocol, Serving, Shared};
 
 pub use decoder::{CodecError, Decoder, Limits};
@@ -35,4 +41,16 @@ impl Protocol for Stomp {
     fn serve(&self, stream: TcpStream, remote: String, shared: Shared) -> Serving {
         Box::pin(connection::serve(stream, remote, shared))
     }
+}
+
+/// Serves one connection without a listener, from its first byte until it ends; bodies have at most so many bytes.
+pub async fn serve(
+    stream: TcpStream,
+    remote: String,
+    gate: Gate,
+    clock: Arc<dyn Clock>,
+    body_bytes_max: usize,
+) {
+    let admission = Admission::default();
+    connection::serve(stream, remote, Shared { gate, clock, body_bytes_max, admission }).await;
 }
