@@ -96,13 +96,8 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate, and the core task's end of it.
-    pub fn new() -> (Gate, mpsc::Receiver<Inbound>) {
-        Gate::bounded(usize::MAX)
-    }
-
-    /// A gate whose sessions together may have so many bytes of messages waiting to be carried out; half as many in large
-    /// frames on their way in, and half as many in open transactions.
+    /// A gate, and the core task's end of it. Its sessions together may have so many bytes of messages waiting to be
+    /// carried out; half as many in large frames on their way in, and half as many in open transactions.
     pub fn bounded(bytes_max: usize) -> (Gate, mpsc::Receiver<Inbound>) {
         let (core, inbound) = mpsc::channel(GATE_COMMANDS);
         let (frames, transactions) = (Budget::new(bytes_max / 2), Budget::new(bytes_max / 2));
@@ -169,11 +164,6 @@ struct Open {
 }
 
 impl Session {
-    /// Its number, for logs.
-    pub fn id(&self) -> SessionId {
-        self.id
-    }
-
     /// Submits commands; waits while the broker has no room for them. An adapter that also consumes must not wait here
     /// for room, or it cannot settle what would make room: it reads its socket only when [`Session::ready`]. Commands
     /// that only settle or give credit never wait for a turn. Not cancel-safe: commands may be lost.

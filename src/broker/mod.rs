@@ -142,12 +142,8 @@ impl Broker {
     }
 
     /// A session begins. On a node that does not serve it is told [`SessionEvent::Closed`].
-    pub fn open(&mut self, session: SessionId, info: SessionInfo) {
-        self.open_with(session, info, Outbox::default());
-    }
-
-    /// As [`Broker::open`], for a session whose deliveries are counted until they reach its socket.
-    pub fn open_with(&mut self, session: SessionId, info: SessionInfo, outbox: Outbox) {
+    /// Its deliveries are counted in `outbox` until they have reached its socket.
+    pub fn open(&mut self, session: SessionId, info: SessionInfo, outbox: Outbox) {
         match &mut self.serving {
             Some(serving) => serving.open(session, info, outbox),
             None => {
@@ -171,14 +167,9 @@ impl Broker {
         }
     }
 
-    /// Carries out one command. A command for which there is no room waits in its session, and the session's later ones
-    /// behind it; the broker goes on with them by itself.
-    pub fn command(&mut self, now: Duration, wall: i64, session: SessionId, command: Command) {
-        self.submit(now, wall, session, Submission::from(vec![command]));
-    }
-
-    /// Carries out what a session submitted at once, in order. The submission's [`Turn`] is given back with its last
-    /// command, which is what bounds a session whose commands wait.
+    /// Carries out what a session submitted at once, in order. A command for which there is no room waits in its session,
+    /// and the session's later ones behind it; the broker goes on with them by itself. The submission's [`Turn`] is given
+    /// back with its last command, which is what bounds a session whose commands wait.
     pub fn submit(&mut self, now: Duration, wall: i64, session: SessionId, submission: Submission) {
         if let Some(serving) = &mut self.serving {
             serving.set_time(now, wall);

@@ -59,7 +59,7 @@ pub enum Encoding {
     Mqtt = 4,
 }
 
-/// A variable part of a message. The numbers are part of the format.
+/// A variable part of a message. The numbers are part of the format; one that is missing here was never written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Field {
@@ -81,16 +81,10 @@ pub enum Field {
     Type = 8,
     /// Typed properties, see [`PropertyValue`].
     Properties = 9,
-    /// Headers in the protocol's own encoding that have no counterpart above.
-    Headers = 10,
     /// A client's own name for this send: a repeated one is recognised.
     DuplicateId = 11,
-    /// Id of the transaction that the message was sent in.
-    Transaction = 12,
     /// Where the message was sent before it was moved (dead letters).
     OriginalDestination = 13,
-    /// Repetition of a scheduled message: cron text, period, count.
-    Schedule = 14,
 }
 
 /// A property's value with its JMS type. The type numbers are part of the format.

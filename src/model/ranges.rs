@@ -27,11 +27,6 @@ impl RangeSet {
         self.len == 0
     }
 
-    /// How many ranges the set is kept as.
-    pub fn range_count(&self) -> usize {
-        self.ranges.len()
-    }
-
     /// Whether `n` is in the set.
     pub fn contains(&self, n: u64) -> bool {
         self.ranges.range(..=n).next_back().is_some_and(|(_, last)| *last >= n)

@@ -445,8 +445,7 @@ impl Core {
                 if self.coordinator_error.is_none() {
                     tracing::warn!(reason, "ZooKeeper cannot be reached; nothing changes until it can");
                 }
-                self.coordinator_error = Some(reason.clone());
-                self.step(Event::CoordinatorLost(reason)).await;
+                self.coordinator_error = Some(reason);
             }
             CoordinatorEvent::Left => {}
         }
@@ -457,7 +456,7 @@ impl Core {
         match inbound {
             Inbound::Open { session, info, events, outbox } => {
                 self.sessions.insert(session, events);
-                self.broker.open_with(session, info, outbox);
+                self.broker.open(session, info, outbox);
             }
             Inbound::Drained { session } => self.broker.drained(session),
             Inbound::Commands { session, submission } => self.broker.submit(now, wall, session, submission),

@@ -18,8 +18,6 @@ pub struct StreamId(pub u64);
 pub enum Event {
     /// The coordinator shows the tree.
     View(Box<View>),
-    /// The coordinator cannot be reached.
-    CoordinatorLost(String),
     /// The replication port is open at this address.
     Bound(String),
     /// The replication port cannot be opened.

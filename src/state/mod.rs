@@ -228,18 +228,8 @@ impl State {
         self.destinations.get(&id)
     }
 
-    /// The number of the destination with this name.
-    pub fn find(&self, destination: &Destination) -> Option<DestinationId> {
-        self.names.get(destination).copied()
-    }
-
     /// Every destination, by number.
     pub fn destinations(&self) -> impl Iterator<Item = (DestinationId, &DestinationState)> {
         self.destinations.iter().map(|(id, destination)| (*id, destination))
-    }
-
-    /// Every durable subscription, by number.
-    pub fn subscriptions(&self) -> impl Iterator<Item = (SubscriptionId, &SubscriptionState)> {
-        self.subscriptions.iter().map(|(id, subscription)| (*id, subscription))
     }
 }

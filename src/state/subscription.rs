@@ -40,16 +40,6 @@ impl SubscriptionState {
         self.destination
     }
 
-    /// Client id and subscription name, which identify it to its owner.
-    pub fn owner(&self) -> (&str, &str) {
-        (&self.client_id, &self.name)
-    }
-
-    /// Selector text, empty for none.
-    pub fn selector(&self) -> &str {
-        &self.selector
-    }
-
     pub(super) fn settle(&mut self, ranges: &[(u64, u64)], next: u64) -> u64 {
         let mut count = 0;
         for (first, last) in ranges {

@@ -184,7 +184,7 @@ fn a_deposed_master_closes_its_sessions_and_answers_nothing_that_is_open() {
 #[test]
 fn a_node_that_does_not_serve_closes_a_session_at_once() {
     let mut broker = Broker::new(BrokerOptions::default(), State::new());
-    broker.open(SessionId(1), SessionInfo::default());
+    broker.open(SessionId(1), SessionInfo::default(), Outbox::default());
     let output = broker.take_output(Duration::ZERO);
     assert!(
         matches!(&output.events[..], [(SessionId(1), events)] if matches!(&events[..], [SessionEvent::Closed { .. }]))
@@ -221,7 +221,7 @@ fn a_client_that_does_not_read_gets_no_more_than_its_outbox_and_others_go_on() {
     let outbox = Outbox::counted();
     let mut world = World::with(BrokerOptions { window_bytes_max: 32 << 20, ..BrokerOptions::default() });
     world.open(1);
-    world.broker.open_with(SessionId(2), SessionInfo::default(), outbox.clone());
+    world.broker.open(SessionId(2), SessionInfo::default(), outbox.clone());
     world.open(3);
     let body = "x".repeat(1 << 20);
     for _ in 0..24 {

@@ -13,7 +13,7 @@ fn send(transaction: Option<TransactionKey>) -> Command {
 
 #[tokio::test]
 async fn a_session_whose_commands_wait_stops_itself_and_still_settles() {
-    let (gate, mut inbound) = Gate::new();
+    let (gate, mut inbound) = Gate::bounded(usize::MAX);
     let mut session = gate.open(SessionInfo::default()).await.unwrap();
     for _ in 0..SESSION_SUBMISSIONS {
         session.ready().await;
@@ -39,7 +39,7 @@ async fn a_session_whose_commands_wait_stops_itself_and_still_settles() {
 
 #[tokio::test]
 async fn an_open_transaction_stays_with_its_connection_until_it_is_committed() {
-    let (gate, mut inbound) = Gate::new();
+    let (gate, mut inbound) = Gate::bounded(usize::MAX);
     let mut session = gate.open(SessionInfo::default()).await.unwrap();
     let key = TransactionKey(5);
     let begin = || Command::Begin { transaction: key, correlation: None };
@@ -57,7 +57,7 @@ async fn an_open_transaction_stays_with_its_connection_until_it_is_committed() {
 
 #[tokio::test]
 async fn a_session_closes_even_when_the_gate_is_full() {
-    let (gate, mut inbound) = Gate::new();
+    let (gate, mut inbound) = Gate::bounded(usize::MAX);
     let mut sessions = Vec::new();
     for _ in 0..GATE_COMMANDS {
         sessions.push(gate.open(SessionInfo::default()).await.unwrap());
@@ -71,7 +71,7 @@ async fn a_session_closes_even_when_the_gate_is_full() {
 
 #[tokio::test]
 async fn events_end_when_the_core_lets_go() {
-    let (gate, mut inbound) = Gate::new();
+    let (gate, mut inbound) = Gate::bounded(usize::MAX);
     let mut session = gate.open(SessionInfo::default()).await.unwrap();
     let Some(Inbound::Open { events, .. }) = inbound.recv().await else { panic!("not opened") };
     events.send(vec![SessionEvent::Closed { reason: "over".into() }]).unwrap();

@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use crate::broker::{
-    Broker, BrokerOptions, Command, Correlation, DeliveryId, DestinationView, Loaded, ReadId, ReadRequest,
-    Refusal, SessionEvent, SessionId, SessionInfo, Spill, SpillId, Spilled, SubscribeOptions,
-    SubscriptionKey, TransactionKey, Verdict,
+    Broker, BrokerOptions, Command, Correlation, DeliveryId, DestinationView, Loaded, Outbox, ReadId,
+    ReadRequest, Refusal, SessionEvent, SessionId, SessionInfo, Spill, SpillId, Spilled, Submission,
+    SubscribeOptions, SubscriptionKey, TransactionKey, Verdict,
 };
 use crate::model::{
     Destination, DestinationId, DestinationKind, Encoding, Field, Message, MessageBuilder, Offset, Record,
@@ -259,7 +259,7 @@ impl World {
     }
 
     pub(super) fn open(&mut self, session: u64) {
-        self.broker.open(SessionId(session), SessionInfo::default());
+        self.broker.open(SessionId(session), SessionInfo::default(), Outbox::default());
     }
 
     pub(super) fn close(&mut self, session: u64) {
@@ -271,7 +271,7 @@ impl World {
     pub(super) fn ask(&mut self, session: u64, command: impl FnOnce(Option<Correlation>) -> Command) -> u64 {
         self.correlations += 1;
         let command = command(Some(Correlation(self.correlations)));
-        self.broker.command(self.now, self.wall, SessionId(session), command);
+        self.broker.submit(self.now, self.wall, SessionId(session), Submission::from(vec![command]));
         self.settle_down();
         self.correlations
     }
@@ -326,7 +326,7 @@ impl World {
     pub(super) fn consume_quietly(&mut self, session: u64, got: &[Got]) {
         let (deliveries, verdict) = (got.iter().map(|it| it.delivery).collect(), Verdict::Consumed);
         let settle = Command::Settle { deliveries, verdict, transaction: None, correlation: None };
-        self.broker.command(self.now, self.wall, SessionId(session), settle);
+        self.broker.submit(self.now, self.wall, SessionId(session), Submission::from(vec![settle]));
     }
 
     pub(super) fn begin(&mut self, session: u64, key: u64) -> u64 {

@@ -157,11 +157,6 @@ impl Decoder {
         }
     }
 
-    /// Whether the buffer's front is between two frames.
-    pub fn idle(&self, input: &BytesMut) -> bool {
-        self.at.stage == Stage::Command && input.is_empty()
-    }
-
     /// Bytes that the frame at the buffer's front will take, as far as that is known: what its content-length says, or
     /// twice what has come. To be called when [`Decoder::decode`] has found no whole frame.
     pub fn announced(&self, input: &BytesMut) -> usize {

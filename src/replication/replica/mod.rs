@@ -157,7 +157,6 @@ impl Replica {
                 self.view = Some(view);
                 self.look();
             }
-            Event::CoordinatorLost(_) => {}
             Event::Durable(to) => self.durable(to),
             Event::Appended(end) => self.appended(end),
             Event::Rebased(base, previous) => (self.log.base, self.log.base_previous) = (base, previous),
