@@ -313,7 +313,7 @@ fn sidecar(input: &[u8]) -> u64 {
     let (log, found) = open(&disk).unwrap();
     assert_eq!(found.damage, None);
     assert_eq!(read(&log).unwrap(), whole_bytes());
-    let held: u64 = log.finished().iter().flat_map(|it| &it.held).fold(0, |sum, held| sum ^ held.count);
+    let held: u64 = log.finished().iter().flat_map(|it| it.held()).fold(0, |sum, held| sum ^ held.count);
     let scanned = match scan(&log, 1) {
         Ok(messages) => {
             assert!(messages.iter().all(|message| whole_messages().contains(message)));

@@ -48,8 +48,10 @@ pub(super) enum Cleaner {
 /// Where the moving stands.
 #[derive(Debug)]
 pub(super) struct Moving {
-    stretch: Finished,
-    /// Index into `stretch.held`, and the next sequence there.
+    /// Where the stretch ends, and what it holds of each destination.
+    end: Offset,
+    held: Vec<Held>,
+    /// Index into `held`, and the next sequence there.
     at: usize,
     next: u64,
     /// The highest sequence that is being read, or was.
@@ -107,28 +109,26 @@ impl Core {
         let attached = self.read_by_slaves().unwrap_or(Offset(u64::MAX));
         let (bound, limit) = (factor * live + spare, self.applied.offset.min(attached));
         let needed = length > bound;
-        match finished.first().cloned() {
-            Some(mut oldest) if needed && oldest.end <= limit => {
+        match finished.first() {
+            Some(oldest) if needed && oldest.end <= limit => {
                 // What is moved under pressure comes out of the reserve.
-                let moved = self.live_bytes(std::slice::from_ref(&oldest));
+                let moved = self.live_bytes(std::slice::from_ref(oldest));
                 if pressed && moved > self.log.guaranteed() / 2 {
                     return;
                 }
                 // When much has come meanwhile, several at once: each cleaning has its price.
+                let (mut end, mut count) = (oldest.end, 1);
                 for next in finished.iter().skip(1).take(if pressed { 0 } else { STRETCHES_MAX - 1 }) {
-                    if next.end > limit || reserved - oldest.end.0 <= bound {
+                    if next.end > limit || reserved - end.0 <= bound {
                         break;
                     }
-                    oldest.end = next.end;
-                    oldest.held.extend(&next.held);
+                    (end, count) = (next.end, count + 1);
                 }
-                oldest.held = by_destination(&oldest.held);
-                let end = oldest.end;
+                let held = by_destination(finished[..count].iter().flat_map(Finished::held));
                 tracing::debug!(base, %end, live, length, "cleaning the oldest end of the log");
-                let next = oldest.held.first().map_or(0, |held| held.first);
+                let next = held.first().map_or(0, |held| held.first);
                 let (at, asked, reading, resume_at) = (0, 0, false, Duration::ZERO);
-                let stretch = oldest;
-                self.cleaner = Cleaner::Moving(Moving { stretch, at, next, asked, reading, resume_at });
+                self.cleaner = Cleaner::Moving(Moving { end, held, at, next, asked, reading, resume_at });
             }
             _ if !needed => self.weigh_next(&finished),
             _ => {}
@@ -145,14 +145,14 @@ impl Core {
         if moving.reading || now < moving.resume_at {
             return;
         }
-        while let Some(held) = moving.stretch.held.get(moving.at) {
+        while let Some(held) = moving.held.get(moving.at) {
             let ranges = match state.destination(held.destination) {
                 Some(it) => it.unsettled_between(moving.next, held.last, RANGES_MAX),
                 None => Vec::new(),
             };
             if ranges.is_empty() {
                 moving.at += 1;
-                moving.next = moving.stretch.held.get(moving.at).map_or(0, |held| held.first);
+                moving.next = moving.held.get(moving.at).map_or(0, |held| held.first);
                 continue;
             }
             moving.reading = true;
@@ -162,21 +162,21 @@ impl Core {
             let request = WindowRequest {
                 destination: held.destination,
                 ranges,
-                below: moving.stretch.end,
+                below: moving.end,
                 entries_max: MOVE_ENTRIES,
                 bytes_max: MOVE_BYTES,
             };
             self.reads.ask(Reader::Cleaner, request);
             return;
         }
-        self.cleaner = Cleaner::Ending(moving.stretch.end);
+        self.cleaner = Cleaner::Ending(moving.end);
     }
 
     /// Writes what was read again, at the end of the log.
     pub(super) async fn moved(&mut self, result: Result<Vec<Loaded>, StorageError>) {
         let now = self.clock.now();
         let Cleaner::Moving(moving) = &mut self.cleaner else { return };
-        let Some(held) = moving.stretch.held.get(moving.at).copied() else { return };
+        let Some(held) = moving.held.get(moving.at).copied() else { return };
         moving.reading = false;
         moving.resume_at = now + MOVE_PAUSE;
         let loaded = match result {
@@ -251,10 +251,10 @@ impl Core {
 }
 
 /// One entry for each destination, so that no message of several segments is moved more than once.
-fn by_destination(held: &[Held]) -> Vec<Held> {
+fn by_destination(held: impl Iterator<Item = Held>) -> Vec<Held> {
     let mut all: BTreeMap<DestinationId, Held> = BTreeMap::new();
     for one in held {
-        let it = all.entry(one.destination).or_insert(Held { count: 0, bytes: 0, ..*one });
+        let it = all.entry(one.destination).or_insert(Held { count: 0, bytes: 0, ..one });
         (it.first, it.last) = (it.first.min(one.first), it.last.max(one.last));
         (it.count, it.bytes) = (it.count + one.count, it.bytes + one.bytes);
     }

@@ -42,7 +42,7 @@ impl Core {
         let first = finished.first().map_or(Offset(u64::MAX), |stretch| stretch.base);
         self.weights.known = self.weights.known.split_off(&first);
         let bytes = |stretch: &Finished| {
-            let guess = stretch.held.iter().map(|held| guess(state, held)).sum::<u64>();
+            let guess = stretch.held().map(|held| guess(state, &held)).sum::<u64>();
             self.weights.known.get(&stretch.base).map_or(guess, |known| known.bytes.min(guess))
         };
         finished.iter().map(bytes).sum()
@@ -68,7 +68,7 @@ impl Core {
         if age > Duration::ZERO {
             self.weights.again_at = now + AGAIN_AFTER;
         }
-        let alive = stretch.held.iter().map(|held| (held.destination, ranges(state, held))).collect();
+        let alive = stretch.held().map(|held| (held.destination, ranges(state, &held))).collect();
         let living = living(state, stretch);
         self.weights.counting = true;
         // Until the answer comes, what was known before stands, or the guess alone.
@@ -91,7 +91,7 @@ impl Core {
 
 /// How many messages of a stretch the state takes for alive, at most.
 fn living(state: &State, stretch: &Finished) -> u64 {
-    stretch.held.iter().map(|held| held_alive(state, held)).sum()
+    stretch.held().map(|held| held_alive(state, &held)).sum()
 }
 
 fn held_alive(state: &State, held: &Held) -> u64 {

@@ -84,13 +84,13 @@ impl Entries {
     }
 
     /// How much there is of each destination.
-    pub(super) fn held(&self) -> Vec<Held> {
+    pub(super) fn held(&self) -> impl Iterator<Item = Held> + '_ {
         let of = |(destination, entries): (&DestinationId, &BTreeMap<(u64, Offset), Entry>)| {
             let (first, last) = (entries.first_key_value()?.0.0, entries.last_key_value()?.0.0);
             let bytes = entries.values().map(|entry| entry.span).sum();
             Some(Held { destination: *destination, first, last, count: entries.len() as u64, bytes })
         };
-        self.by_destination.iter().filter_map(of).collect()
+        self.by_destination.iter().filter_map(of)
     }
 
     /// Everything, sorted.

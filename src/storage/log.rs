@@ -149,7 +149,7 @@ impl Log {
             durable: AtomicU64::new(written.0),
             syncs: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
-            sealed: Mutex::new(sealed),
+            sealed: Mutex::new(Arc::new(sealed)),
             space: OnceLock::new(),
             failure: OnceLock::new(),
         });
@@ -352,7 +352,7 @@ impl Log {
         self.wait(&answer)?;
         let first = self.inner.shared.segments()[0].origin.base;
         let kept = first..live.summary.origin.base;
-        self.inner.shared.sealed().retain(|base, _| kept.contains(base));
+        self.inner.shared.change_sealed(|sealed| sealed.retain(|base, _| kept.contains(base)));
         front.live = live;
         front.tail.clear();
         front.tail_bytes = 0;
@@ -363,7 +363,7 @@ impl Log {
     /// Lets go of the whole segments below `base`, soon.
     pub fn drop_below(&self, base: Offset) {
         let mut front = self.front();
-        self.inner.shared.sealed().retain(|_, sealed| sealed.end > base);
+        self.inner.shared.change_sealed(|sealed| sealed.retain(|_, sealed| sealed.end > base));
         front.tell(&self.inner.shared, Command::Drop { base });
     }
 
@@ -533,7 +533,7 @@ impl Front {
     /// Keeps what is known of a finished segment, and has its sidecar written.
     fn seal(&self, shared: &Shared, sealed: Arc<Sealed>) {
         let base = sealed.origin.base;
-        shared.sealed().insert(base, sealed);
+        shared.change_sealed(|all| drop(all.insert(base, sealed)));
         if let Some(sealer) = &self.sealer {
             // Without that thread the entries stay in memory.
             let _ = sealer.send(base);

@@ -7,6 +7,7 @@
 
 use std::io::IoSlice;
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::{Buf, BufMut};
 use crc_fast::{CrcAlgorithm, checksum};
@@ -28,15 +29,22 @@ const BLOCK_ENTRIES: u64 = 1024;
 /// More is damage: tables hold 36 bytes for each destination of one segment, and 16 for each block.
 const TABLES_BYTES_MAX: u64 = 1 << 30;
 
-/// A stretch of finished segments that may be dropped together: no group of records crosses its ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A stretch of finished segments that may be dropped together: no group of records crosses its ends. Shares the log's
+/// tables.
+#[derive(Clone)]
 pub struct Finished {
     /// Its first offset.
     pub base: Offset,
     /// Its end, the first offset of the next one.
     pub end: Offset,
-    /// What it holds.
-    pub held: Vec<Held>,
+    segments: Vec<Arc<Sealed>>,
+}
+
+impl Finished {
+    /// What it holds: an entry for each destination of each segment.
+    pub fn held(&self) -> impl Iterator<Item = Held> + '_ {
+        self.segments.iter().flat_map(|segment| segment.held())
+    }
 }
 
 /// What a stretch of the log holds of one destination, settled or not.
@@ -126,17 +134,17 @@ impl Sealed {
     }
 
     /// How much this segment holds of each destination.
-    pub(super) fn held(&self) -> Vec<Held> {
-        match &self.places {
-            Places::Memory(entries) => entries.held(),
-            Places::File(sidecar) => {
-                let held = |of: &Directory| {
-                    let Directory { destination, first, last, count, bytes, .. } = *of;
-                    Held { destination, first, last, count, bytes }
-                };
-                sidecar.directory.iter().map(held).collect()
-            }
-        }
+    fn held(&self) -> impl Iterator<Item = Held> + '_ {
+        let (entries, sidecar) = match &self.places {
+            Places::Memory(entries) => (Some(entries), None),
+            Places::File(sidecar) => (None, Some(sidecar)),
+        };
+        let held = |of: &Directory| {
+            let Directory { destination, first, last, count, bytes, .. } = *of;
+            Held { destination, first, last, count, bytes }
+        };
+        let in_file = sidecar.into_iter().flat_map(move |sidecar| sidecar.directory.iter().map(held));
+        entries.into_iter().flat_map(Entries::held).chain(in_file)
     }
 
     /// Offers to `window` what it wants of this segment.
@@ -401,20 +409,23 @@ fn get_entry(mut at: &[u8]) -> Entry {
 impl Log {
     /// The finished stretches, oldest first.
     pub fn finished(&self) -> Vec<Finished> {
-        let sealed: Vec<_> = self.inner.shared.sealed().values().cloned().collect();
+        let sealed = self.inner.shared.sealed();
         let live = self.live_origin();
         let mut finished: Vec<Finished> = Vec::new();
         let mut whole = true;
-        for (n, segment) in sealed.iter().enumerate() {
-            let held = segment.held();
+        let mut following = sealed.values().skip(1);
+        for segment in sealed.values() {
             match finished.last_mut() {
                 Some(last) if !whole && last.end == segment.origin.base => {
                     last.end = segment.end;
-                    last.held.extend(held);
+                    last.segments.push(segment.clone());
                 }
-                _ => finished.push(Finished { base: segment.origin.base, end: segment.end, held }),
+                _ => {
+                    let (base, end) = (segment.origin.base, segment.end);
+                    finished.push(Finished { base, end, segments: vec![segment.clone()] });
+                }
             }
-            let next = sealed.get(n + 1).map_or(live, |next| next.origin);
+            let next = following.next().map_or(live, |next| next.origin);
             whole = next.group == next.base;
         }
         // A group that the live segment has not ended yet still needs the stretch before it.

@@ -126,22 +126,22 @@ impl Log {
     fn find(&self, request: &WindowRequest, ranges: &[(u64, u64)]) -> Result<Vec<Entry>, StorageError> {
         let WindowRequest { destination, below, entries_max, .. } = *request;
         let mut window = Window { ranges, below, entries_max, found: BTreeMap::new() };
-        let mut sources: Vec<(u64, Arc<Sealed>)> = {
-            // Both under the lock of the front: a segment is finished under it.
+        let sealed = {
+            // Both under the lock of the front, under which a segment is finished. The search is not: appending waits for it.
             let front = self.front();
             front.live.summary.entries.collect(destination, &mut window);
-            let first =
-                |sealed: &Arc<Sealed>| Some((sealed.first_wanted(destination, ranges)?, sealed.clone()));
-            let sealed = self.inner.shared.sealed();
-            // Groups that end in a later segment end above.
-            sealed.range(..below).map(|(_, sealed)| sealed).filter_map(first).collect()
+            self.inner.shared.sealed()
         };
+        let first = |sealed: &'_ Arc<Sealed>| sealed.first_wanted(destination, ranges);
+        // Groups that end in a later segment end above.
+        let mut sources: Vec<(u64, &Arc<Sealed>)> =
+            sealed.range(..below).filter_map(|(_, sealed)| Some((first(sealed)?, sealed))).collect();
         sources.sort_by_key(|(first, _)| *first);
         for (first, sealed) in sources {
             if window.is_full_below(first) {
                 break;
             }
-            self.collect(&sealed, destination, &mut window)?;
+            self.collect(sealed, destination, &mut window)?;
         }
         Ok(window.found.into_values().collect())
     }

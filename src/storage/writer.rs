@@ -36,6 +36,9 @@ const QUICK_TIME_MAX: Duration = Duration::from_millis(1);
 /// many this way.
 const CLEARED_BYTES: usize = 128 * 1024;
 
+/// What is in each finished segment, by base.
+pub(super) type Table = BTreeMap<Offset, Arc<Sealed>>;
+
 /// What the writer and the readers of a log have in common.
 pub(super) struct Shared {
     pub(super) disk: Arc<dyn Disk>,
@@ -45,7 +48,7 @@ pub(super) struct Shared {
     pub(super) segments: RwLock<Vec<Arc<Segment>>>,
     /// What is in each finished segment, by base. Changed under the lock of the log's front, but for a sidecar that
     /// takes the place of entries in memory.
-    pub(super) sealed: Mutex<BTreeMap<Offset, Arc<Sealed>>>,
+    pub(super) sealed: Mutex<Arc<Table>>,
     /// Everything below is written and synced.
     pub(super) durable: AtomicU64,
     /// How often records were synced.
@@ -64,9 +67,14 @@ impl Shared {
         self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What is in each finished segment.
-    pub(super) fn sealed(&self) -> MutexGuard<'_, BTreeMap<Offset, Arc<Sealed>>> {
-        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is in each finished segment, at this moment.
+    pub(super) fn sealed(&self) -> Arc<Table> {
+        self.sealed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes the table, or a copy of it if somebody is reading.
+    pub(super) fn change_sealed(&self, change: impl FnOnce(&mut Table)) {
+        change(Arc::make_mut(&mut self.sealed.lock().unwrap_or_else(PoisonError::into_inner)));
     }
 
     /// Fails when the log has.
@@ -385,13 +393,12 @@ pub(super) fn write_sidecars(shared: &Shared, bases: &Receiver<Offset>) {
     for base in bases {
         let Some(sealed) = shared.sealed().get(&base).cloned() else { continue };
         match sealed.written(shared.disk.as_ref(), &shared.dir) {
-            Ok(Some(written)) => {
-                let mut all = shared.sealed();
+            Ok(Some(written)) => shared.change_sealed(|all| {
                 // The log may have been cut meanwhile: then this sidecar fits no segment and is never opened.
                 if all.get(&base).is_some_and(|now| Arc::ptr_eq(now, &sealed)) {
                     all.insert(base, Arc::new(written));
                 }
-            }
+            }),
             Ok(None) => {}
             Err(e) => tracing::warn!("a sidecar stays in memory: {e}"),
         }

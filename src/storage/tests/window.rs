@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::storage::format::cut_body;
-use crate::storage::{Loaded, StorageError, WeightRequest, WindowRequest};
+use crate::storage::{Finished, Loaded, StorageError, WeightRequest, WindowRequest};
 
 /// What a step does to the log.
 #[derive(Clone, Debug)]
@@ -343,4 +343,47 @@ fn the_weight_of_a_stretch_is_that_of_the_messages_which_are_alive_in_it() {
         let request = WeightRequest { base: stretch.base, end: stretch.end, alive };
         assert_eq!(log.log.weigh(&request).unwrap(), expected);
     }
+}
+
+#[test]
+fn a_window_is_whole_while_segments_are_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = Fixture::open(dir.path(), SMALL);
+    let reader = log.log.clone();
+    let (said, told) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        for (below, last) in told {
+            let found = reader.scan(&WindowRequest { below, ..everything(1) }).unwrap();
+            assert!(found.iter().map(|it| it.sequence.0).eq(1..=last), "{} of {last}", found.len());
+        }
+    });
+    for sequence in 1..=300 {
+        log.send(sequence, 100);
+        said.send((log.at, sequence)).unwrap();
+    }
+    drop(said);
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_look_at_the_finished_stretches_costs_no_memory_for_their_destinations() {
+    let looked = |destinations: u32| {
+        let dir = tempfile::tempdir().unwrap();
+        let options = LogOptions { segment_bytes: 100_000, tail_bytes: 0 };
+        let mut log = Fixture::open(dir.path(), options);
+        for n in 0..4000 {
+            log.append(&[vec![record(n % destinations, 1 + u64::from(n / destinations), 1)]]);
+        }
+        log.log.sync().unwrap();
+        drop(log);
+        let log = Fixture::open(dir.path(), options);
+        let mut held = 0;
+        let memory = allocation_counter::measure(|| {
+            held = log.log.finished().iter().flat_map(Finished::held).count();
+        });
+        (held, memory.bytes_total)
+    };
+    let ((few, few_bytes), (many, many_bytes)) = (looked(2), looked(1000));
+    assert!(many > 100 * few, "{few} and {many} entries");
+    assert_eq!(few_bytes, many_bytes);
 }
