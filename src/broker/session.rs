@@ -14,7 +14,7 @@ pub struct SessionId(pub u64);
 pub struct SessionInfo {
     /// The client's name for itself; empty if it has none.
     pub client_id: String,
-    /// The authenticated user; empty for nobody.
+    /// The user's name as the client gave it; empty for none. Nothing has checked it.
     pub user: String,
     /// Address of the peer, for operators.
     pub remote: String,
@@ -191,6 +191,8 @@ pub enum SessionEvent {
         subscription: SubscriptionKey,
         /// Name it when settling.
         delivery: DeliveryId,
+        /// Where it comes from, if the message names several destinations; otherwise the message says so itself.
+        destination: Option<Destination>,
         /// The message.
         message: Message,
         /// Whether a consumer may have seen it before.

@@ -71,7 +71,7 @@ async fn a_refused_operation_says_so_and_the_client_goes_on() {
     refused.headers.push(("type".to_owned(), "refuse".to_owned()));
     let answer = client.send(refused).await.unwrap().await;
     assert_eq!(answer, Err(ClientError::Refused("not for you".to_owned())));
-    let answer = client.subscribe("nowhere", SubscriptionOptions::default()).await.map(|_| ());
+    let answer = client.subscribe("/nowhere/a", SubscriptionOptions::default()).await.map(|_| ());
     assert!(matches!(answer, Err(ClientError::Refused(_))), "{answer:?}");
     client.send(Outgoing::persistent("/queue/a", "y")).await.unwrap().await.unwrap();
     let mut lost = Outgoing::persistent("/queue/a", "z");

@@ -4,7 +4,7 @@ use crate::broker::deliveries::Held;
 use crate::broker::output::{Loaded, ReadRequest};
 use crate::broker::subscription::{Browse, Source, SubscriberId, Subscription};
 use crate::broker::{SessionEvent, SessionId, SubscriptionKey};
-use crate::model::Message;
+use crate::model::{DestinationId, Message};
 use crate::state::State;
 
 use super::Serving;
@@ -32,7 +32,9 @@ impl Serving {
             let Some(subscription) = self.subscriptions.get_mut(&subscriber) else { return };
             match next_step(state, subscription) {
                 Step::Deliver(message) => {
-                    self.clients.deliver((subscriber, subscription), Held::Copy, message, false);
+                    let from =
+                        browsed(subscription).and_then(|id| self.queues.get(&id)).map(|it| &it.destination);
+                    self.clients.deliver((subscriber, subscription), Held::Copy, from, message, false);
                 }
                 Step::Read(request) => {
                     self.ask(Purpose::Browse(subscriber), request);
@@ -64,17 +66,18 @@ impl Serving {
         let queue = browse.queue;
         match result {
             Ok(page) => {
+                let from = self.queues.get(&queue).map(|it| &it.destination);
                 if page.is_empty() {
                     browse.next = browse.asked + 1;
                 }
                 for Loaded { sequence, message } in page {
                     while let Some(front) = browse_transient(subscription, sequence.0) {
-                        self.clients.deliver((subscriber, subscription), Held::Copy, front, false);
+                        self.clients.deliver((subscriber, subscription), Held::Copy, from, front, false);
                     }
                     if let Source::Browse(browse) = &mut subscription.source {
                         browse.next = sequence.0 + 1;
                     }
-                    self.clients.deliver((subscriber, subscription), Held::Copy, message, false);
+                    self.clients.deliver((subscriber, subscription), Held::Copy, from, message, false);
                 }
             }
             Err(reason) => {
@@ -84,6 +87,10 @@ impl Serving {
         }
         self.browse_on(state, subscriber);
     }
+}
+
+fn browsed(subscription: &Subscription) -> Option<DestinationId> {
+    if let Source::Browse(browse) = &subscription.source { Some(browse.queue) } else { None }
 }
 
 /// The next message in memory that stands before `sequence`.

@@ -81,10 +81,12 @@ impl Serving {
             if is_over(message.expiry(), self.wall) {
                 continue;
             }
-            if let Some(topic) = self.topics.get_mut(&topic) {
+            let topic = self.topics.get_mut(&topic);
+            let from = topic.map(|topic| {
                 topic.dispatched += 1;
-            }
-            self.clients.deliver((subscriber, subscription), Held::Copy, message, false);
+                &topic.destination
+            });
+            self.clients.deliver((subscriber, subscription), Held::Copy, from, message, false);
         }
     }
 
@@ -251,6 +253,7 @@ impl Outlet<'_> {
                 (Held::Transient { queue: id, entry: Box::new(entry) }, message, redelivered)
             }
         };
-        self.clients.deliver((subscriber, subscription), held, message, redelivered);
+        let from = Some(&queue.destination);
+        self.clients.deliver((subscriber, subscription), held, from, message, redelivered);
     }
 }

@@ -197,7 +197,8 @@ impl Serving {
             let Source::Topics(_, backlog) = &mut subscription.source else { continue };
             if self.allowed && has_credit && backlog.messages.is_empty() {
                 topic.dispatched += 1;
-                self.clients.deliver((*subscriber, subscription), Held::Copy, message.clone(), false);
+                let from = Some(&topic.destination);
+                self.clients.deliver((*subscriber, subscription), Held::Copy, from, message.clone(), false);
             } else {
                 let bytes = message.encoded().len();
                 backlog.bytes += bytes;

@@ -160,6 +160,7 @@ impl Clients {
         &mut self,
         (subscriber, subscription): (SubscriberId, &mut Subscription),
         held: Held,
+        from: Option<&Destination>,
         message: Message,
         redelivered: bool,
     ) {
@@ -176,7 +177,12 @@ impl Clients {
             self.told.push(subscription.session);
         }
         let subscription = subscription.key;
-        client.events.push(SessionEvent::Delivery { subscription, delivery, message, redelivered, failures });
+        // They come first, as tags ascend.
+        let is_composite = message.fields().nth(1).is_some_and(|(tag, _)| tag == Field::Destination as u8);
+        let destination = from.filter(|_| is_composite).cloned();
+        let event =
+            SessionEvent::Delivery { subscription, delivery, destination, message, redelivered, failures };
+        client.events.push(event);
     }
 
     pub(super) fn take_events(&mut self) -> Vec<(SessionId, Vec<SessionEvent>)> {

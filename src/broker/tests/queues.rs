@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::broker::tests::world::{CHUNK_BYTES, World, message, prefetch, queue, topic};
-use crate::broker::{BrokerOptions, Command, Refusal, SessionEvent, Verdict};
+use crate::broker::tests::world::{CHUNK_BYTES, Got, World, message, prefetch, queue, topic};
+use crate::broker::{BrokerOptions, Command, Refusal, SessionEvent, SubscribeOptions, Verdict};
 use crate::model::{Destination, DestinationKind, Field, Record};
 
 const COUNTED: Verdict = Verdict::Released { counted: true };
@@ -354,4 +354,29 @@ fn a_message_that_cannot_be_read_stops_its_queue_and_is_not_skipped() {
     assert_eq!(world.bodies(1), ["a"]);
     assert_eq!(world.damages.len(), 1, "{:?}", world.damages);
     assert_eq!(world.view(&queue("Q")).size, 3);
+}
+
+#[test]
+fn every_copy_of_a_composite_send_is_delivered_with_its_own_destination() {
+    let mut world = World::new();
+    world.open(1);
+    let (a, b, t) = (queue("A"), queue("B"), topic("T"));
+    world.subscribe(1, 1, t.clone(), prefetch(1));
+    for persistent in [true, false] {
+        world.send_message(1, message(&[&a, &b, &t], "x", persistent).build().unwrap());
+    }
+    let own = |got: Vec<Got>| got.into_iter().map(|it| it.destination).collect::<Vec<_>>();
+    let got = world.got(1);
+    world.settle(1, &got, Verdict::Consumed);
+    // The second one waited for credit.
+    assert_eq!((own(got), own(world.got(1))), (vec![Some(t.clone())], vec![Some(t)]));
+    let browse = SubscribeOptions { browse: true, ..prefetch(9) };
+    world.subscribe(1, 2, a.clone(), browse);
+    assert_eq!(own(world.got(1)), [Some(a.clone()), Some(a.clone())]);
+    world.subscribe(1, 3, queue("*"), prefetch(9));
+    let mut got = own(world.got(1));
+    got.sort();
+    assert_eq!(got, [Some(a.clone()), Some(a.clone()), Some(b.clone()), Some(b)]);
+    world.send_message(1, message(&[&a], "alone", true).build().unwrap());
+    assert_eq!(own(world.got(1)), [None], "the message itself says where it is");
 }

@@ -37,6 +37,7 @@ fn cut(record: &Record) -> Vec<Record> {
 #[derive(Clone, Debug)]
 pub(super) struct Got {
     pub(super) delivery: DeliveryId,
+    pub(super) destination: Option<Destination>,
     pub(super) message: Message,
     pub(super) redelivered: bool,
     pub(super) failures: u32,
@@ -354,9 +355,10 @@ impl World {
         let mut out = Vec::new();
         let Some(events) = self.events.get_mut(&session) else { return out };
         events.retain(|event| match event {
-            SessionEvent::Delivery { delivery, message, redelivered, failures, .. } => {
+            SessionEvent::Delivery { delivery, destination, message, redelivered, failures, .. } => {
                 out.push(Got {
                     delivery: *delivery,
+                    destination: destination.clone(),
                     message: message.clone(),
                     redelivered: *redelivered,
                     failures: *failures,

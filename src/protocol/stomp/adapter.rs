@@ -8,15 +8,17 @@ use bytes::Bytes;
 use crate::broker::{
     Command, Correlation, DeliveryId, Refusal, SessionEvent, SubscriptionKey, TransactionKey, Verdict,
 };
-use crate::model::{Field, Message};
+use crate::model::{Destination, Field, Message};
 
 use super::deliver::{self, Heading};
 use super::encoder::Output;
-use super::frame::{Frame, Verb, Version};
+use super::frame::{Frame, Verb, Version, bare};
 use super::names::Names;
 use super::send;
 use super::subscribe;
 use super::subscription::{AckMode, Subscription};
+use super::subscriptions::Subscriptions;
+use super::unserved;
 
 /// Commands that may wait for their answer before the connection stops reading; enough to keep a replicated store
 /// busy, few enough to bound what one connection can pile up in the core.
@@ -83,7 +85,7 @@ pub(super) struct Adapter {
     unanswered: HashMap<Correlation, Unanswered>,
     bounded: usize,
     bounded_bytes: usize,
-    subscriptions: HashMap<SubscriptionKey, Subscription>,
+    subscriptions: Subscriptions,
     transactions: HashMap<String, TransactionKey>,
     /// Deliveries in auto mode that stand in the output.
     written_next: Vec<DeliveryId>,
@@ -106,7 +108,7 @@ impl Adapter {
             unanswered: HashMap::new(),
             bounded: 0,
             bounded_bytes: 0,
-            subscriptions: HashMap::new(),
+            subscriptions: Subscriptions::default(),
             transactions: HashMap::new(),
             written_next: Vec::new(),
             leaving: false,
@@ -151,8 +153,8 @@ impl Adapter {
     pub(super) fn tell(&mut self, event: SessionEvent, output: &mut Output) -> Told {
         match event {
             SessionEvent::Done { correlation, result } => return self.answer(correlation, result, output),
-            SessionEvent::Delivery { subscription, delivery, message, redelivered, .. } => {
-                self.deliver(subscription, delivery, &message, redelivered, output);
+            SessionEvent::Delivery { subscription, delivery, destination, message, redelivered, .. } => {
+                self.deliver((subscription, delivery), destination.as_ref(), &message, redelivered, output);
             }
             SessionEvent::BrowseEnd { subscription } => self.browse_end(subscription, output),
             SessionEvent::Closed { reason } => return Told::Closed(reason),
@@ -188,7 +190,7 @@ impl Adapter {
         let (mut id, mut message_id, mut subscription, mut transaction, mut asked) =
             (None, None, None, None, None);
         for header in frame.headers() {
-            let slot = match &*header.name() {
+            let slot = match bare(&header.name()) {
                 "id" => &mut id,
                 "message-id" => &mut message_id,
                 "subscription" => &mut subscription,
@@ -209,7 +211,7 @@ impl Adapter {
             if subscription.is_none() && self.version == Version::V1_1 {
                 return Err(format!("{verb} needs a subscription header"));
             }
-            let found = self.settle_by_message(&message_id, subscription.as_deref(), transaction);
+            let found = self.subscriptions.settle_message(&message_id, subscription.as_deref(), transaction);
             (message_id, found)
         };
         let deliveries =
@@ -234,23 +236,14 @@ impl Adapter {
     fn settle_by_id(&mut self, id: &str, transaction: Option<TransactionKey>) -> Option<Vec<DeliveryId>> {
         let rest = id.strip_prefix(&*self.session)?.strip_prefix('-')?;
         let (key, delivery) = rest.split_once('-')?;
-        let subscription = self.subscriptions.get_mut(&SubscriptionKey(key.parse().ok()?))?;
-        subscription.settle(DeliveryId(delivery.parse().ok()?), transaction)
-    }
-
-    fn settle_by_message(
-        &mut self,
-        message_id: &str,
-        subscription: Option<&str>,
-        transaction: Option<TransactionKey>,
-    ) -> Option<Vec<DeliveryId>> {
-        let wanted = |s: &&mut Subscription| subscription.is_none() || s.id.as_deref() == subscription;
-        self.subscriptions.values_mut().filter(wanted).find_map(|s| s.settle_message(message_id, transaction))
+        let (key, delivery) = (SubscriptionKey(key.parse().ok()?), DeliveryId(delivery.parse().ok()?));
+        self.subscriptions.settle(key, delivery, transaction)
     }
 
     fn subscribe(&mut self, frame: &Frame, commands: &mut Vec<Command>) -> Result<(), String> {
         let wanted = subscribe::wanted(frame, self.version)?;
-        if self.find(wanted.id.as_deref(), &wanted.destination).is_some() {
+        // As Artemis and RabbitMQ do. ActiveMQ accepts it, delivers to both under the one id, and can end only the later one.
+        if self.subscriptions.find(wanted.id.as_deref(), &wanted.destination).is_some() {
             return Err(format!(
                 "There is already a subscription {}",
                 wanted.id.unwrap_or(wanted.destination)
@@ -262,11 +255,12 @@ impl Adapter {
         let [destination] = self.names.parse(&wanted.destination, commands)? else {
             return Err("subscribing to several destinations at once is not supported".to_owned());
         };
+        unserved::consumed_from(destination)?;
         let destination = destination.clone();
         let options = wanted.options(destination.kind);
         self.keys += 1;
         let key = SubscriptionKey(self.keys);
-        self.subscriptions.insert(key, Subscription::new(wanted.id, wanted.destination, wanted.mode));
+        self.subscriptions.insert(key, Subscription::new(key, wanted.id, wanted.destination, wanted.mode));
         let correlation = Some(self.correlate(wanted.receipt, Some(frame.bytes())));
         commands.push(Command::Subscribe { subscription: key, destination, options, correlation });
         Ok(())
@@ -281,23 +275,14 @@ impl Adapter {
         if id.is_none() && (self.version > Version::V1_0 || destination.is_empty()) {
             return Err("UNSUBSCRIBE needs an id header".to_owned());
         }
-        let found = self.find(id.as_deref(), &destination);
+        let found = self.subscriptions.find(id.as_deref(), &destination);
         let Some(subscription) = found else {
             return Err(format!("No subscription matched {}", id.unwrap_or(destination)));
         };
-        self.subscriptions.remove(&subscription);
+        self.subscriptions.remove(subscription);
         let correlation = Some(self.correlate(receipt(frame), Some(frame.bytes())));
         commands.push(Command::Unsubscribe { subscription, correlation });
         Ok(())
-    }
-
-    /// The subscription with this id, or in 1.0 the one without an id at this destination.
-    fn find(&self, id: Option<&str>, destination: &str) -> Option<SubscriptionKey> {
-        let same = |s: &Subscription| match id {
-            Some(_) => s.id.as_deref() == id,
-            None => s.id.is_none() && s.destination == destination,
-        };
-        self.subscriptions.iter().find(|(_, subscription)| same(subscription)).map(|(key, _)| *key)
     }
 
     fn begin(&mut self, frame: &Frame, commands: &mut Vec<Command>) -> Result<(), String> {
@@ -322,9 +307,7 @@ impl Adapter {
             .ok_or_else(|| format!("{} needs a transaction header", frame.verb.text()))?;
         let transaction =
             self.transactions.remove(&*name).ok_or_else(|| format!("Invalid transaction id: {name}"))?;
-        for subscription in self.subscriptions.values_mut() {
-            subscription.finish(transaction, commit);
-        }
+        self.subscriptions.finish(transaction, commit);
         let correlation = Some(self.correlate(receipt(frame), Some(frame.bytes())));
         commands.push(Command::Finish { transaction, commit, correlation });
         Ok(())
@@ -380,34 +363,36 @@ impl Adapter {
 
     fn deliver(
         &mut self,
-        key: SubscriptionKey,
-        delivery: DeliveryId,
+        (key, delivery): (SubscriptionKey, DeliveryId),
+        destination: Option<&Destination>,
         message: &Message,
         redelivered: bool,
         output: &mut Output,
     ) {
         // A delivery may cross an UNSUBSCRIBE; the broker has taken it back.
-        let Some(subscription) = self.subscriptions.get_mut(&key) else { return };
+        let Some(subscription) = self.subscriptions.get(key) else { return };
         let mut ack = None;
         match subscription.mode {
             AckMode::Auto => self.written_next.push(delivery),
             _ if self.version == Version::V1_2 => {
                 ack = Some(format!("{}-{}-{}", self.session, key.0, delivery.0));
-                subscription.delivered(delivery, None);
+                self.subscriptions.delivered(key, delivery, None);
             }
-            _ => subscription.delivered(delivery, message.text(Field::MessageId).map(Into::into)),
+            _ => self.subscriptions.delivered(key, delivery, message.text(Field::MessageId)),
         }
+        let Some(subscription) = self.subscriptions.get(key) else { return };
         let heading = Heading {
             version: self.version,
             subscription: subscription.id.as_deref(),
             ack: ack.as_deref(),
+            destination,
             redelivered,
         };
         deliver::message(output, &self.names, &heading, message);
     }
 
     fn browse_end(&mut self, key: SubscriptionKey, output: &mut Output) {
-        let Some(subscription) = self.subscriptions.get(&key) else { return };
+        let Some(subscription) = self.subscriptions.get(key) else { return };
         let mut frame = output.frame(Verb::Message, self.version);
         if let Some(id) = &subscription.id {
             frame.header("subscription", id);

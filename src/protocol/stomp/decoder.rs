@@ -139,7 +139,7 @@ impl Decoder {
     }
 
     /// Takes the next frame off the front of `input`, or `None` if it has not arrived yet. Line ends between frames
-    /// (heart-beats) are taken off too.
+    /// (heart-beats) are taken off too, and NULs, of which some clients write two after a frame.
     ///
     /// # Errors
     /// [`CodecError`]: answer with ERROR if the protocol allows, and close.
@@ -168,7 +168,7 @@ impl Decoder {
 
     fn command(&mut self, input: &mut BytesMut) -> Result<bool, CodecError> {
         if self.at.scanned == 0 {
-            let blank = input.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+            let blank = input.iter().take_while(|byte| matches!(byte, b'\n' | b'\r' | 0)).count();
             input.advance(blank);
         }
         let found = memchr(b'\n', &input[self.at.scanned..]).map(|at| self.at.scanned + at);
@@ -226,7 +226,8 @@ impl Decoder {
         if !escapes_are_known(line, self.escapes()) {
             return Err(CodecError::BadEscape);
         }
-        if line[..colon].trim_ascii() != b"content-length" {
+        // Clients that answer a MESSAGE with all of its headers send its length with an ACK that has no body.
+        if !self.at.verb.has_body() || line[..colon].trim_ascii() != b"content-length" {
             return Ok(None);
         }
         let digits = line[colon + 1..].trim_ascii();

@@ -1,10 +1,37 @@
 //! Message to MESSAGE, in ActiveMQ's words. One walk over the message's fields, no allocation.
 
-use crate::model::{BodyKind, DestinationKind, Field, Message, PropertyValue};
+use crate::model::{BodyKind, Destination, DestinationKind, Field, Message, PropertyValue};
 
 use super::encoder::{FrameWriter, Output};
-use super::frame::{Verb, Version};
+use super::frame::{Verb, Version, bare};
 use super::names::Names;
+
+/// Whether a header of this name is the broker's to say on MESSAGE. A sender's own header of that name could make a
+/// message pass for another user's, or with a second content-length for several frames.
+pub(super) fn is_reserved(name: &str) -> bool {
+    const RESERVED: [&str; 19] = [
+        "JMSXGroupID",
+        "JMSXGroupSeq",
+        "JMSXUserID",
+        "ack",
+        "browser",
+        "content-length",
+        "correlation-id",
+        "destination",
+        "duplicate-id",
+        "expires",
+        "message-id",
+        "original-destination",
+        "persistent",
+        "priority",
+        "redelivered",
+        "reply-to",
+        "subscription",
+        "timestamp",
+        "type",
+    ];
+    RESERVED.binary_search(&name).is_ok()
+}
 
 /// What a MESSAGE frame says about the delivery, beside the message.
 #[derive(Debug)]
@@ -14,6 +41,8 @@ pub(super) struct Heading<'a> {
     pub(super) subscription: Option<&'a str>,
     /// What the client has to name in ACK (1.2), if it has to.
     pub(super) ack: Option<&'a str>,
+    /// Where it comes from, if the message names several destinations.
+    pub(super) destination: Option<&'a Destination>,
     pub(super) redelivered: bool,
 }
 
@@ -35,15 +64,18 @@ pub(super) fn message(output: &mut Output, names: &Names, heading: &Heading<'_>,
     if message.persistent() {
         frame.plain("persistent", "true");
     }
-    let mut destinations = 0;
-    for (tag, value) in message.fields() {
-        if tag == Field::Destination as u8 {
-            destinations += 1;
-            if destinations > 1 {
-                continue;
-            }
+    if let Some(destination) = heading.destination {
+        let (prefix, name) = names.show(destination.kind, &destination.name);
+        frame.prefixed("destination", prefix, name);
+        if message.field(Field::OriginalDestination).is_none() {
+            let all = names.show_all(message.destinations(Field::Destination));
+            frame.header("original-destination", &all);
         }
-        field(&mut frame, names, message, tag, value);
+    }
+    for (tag, value) in message.fields() {
+        if tag != Field::Destination as u8 || heading.destination.is_none() {
+            field(&mut frame, names, message, tag, value);
+        }
     }
     properties(&mut frame, message);
     let body = message.body();
@@ -85,8 +117,7 @@ fn field(frame: &mut FrameWriter<'_>, names: &Names, message: &Message, tag: u8,
 /// Writes the properties: strings as they came, other types as text.
 fn properties(frame: &mut FrameWriter<'_>, message: &Message) {
     const STRING: u8 = 4;
-    // A second content-length would let a message pass for several frames.
-    let allowed = |name: &str| name.trim() != "content-length";
+    let allowed = |name: &str| !is_reserved(bare(name));
     let strings = message.encoded_properties().all(|(_, kind, _)| kind == STRING);
     if strings {
         for (name, _, value) in message.encoded_properties() {

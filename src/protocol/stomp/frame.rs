@@ -111,6 +111,11 @@ impl Verb {
         }
     }
 
+    /// Whether such a frame may have a body, so that its content-length counts.
+    pub(super) fn has_body(self) -> bool {
+        matches!(self, Verb::Send | Verb::Message | Verb::Error)
+    }
+
     /// How the headers of such a frame are written on a connection of `version`: the frames that settle the version
     /// are never escaped, which is the rule of 1.0.
     pub(super) fn escapes(self, version: Version) -> Escapes {
@@ -168,9 +173,9 @@ impl Frame {
         })
     }
 
-    /// The value of the first header with this name: later ones are history.
+    /// The value of the first header with this name: later ones are history. Blanks around a name make no other one.
     pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.headers().find(|header| header.name() == name).map(|header| header.value())
+        self.headers().find(|header| bare(&header.name()) == name).map(|header| header.value())
     }
 
     /// Bytes of the frame's headers and body, without what separates them.
@@ -210,6 +215,12 @@ impl<'a> Header<'a> {
     pub(super) fn raw_name(&self) -> &'a str {
         self.name
     }
+}
+
+/// A header's name without what stands around it and is trimmed by somebody: by 1.0 blanks, by some clients everything
+/// that is not printed. A header that would pass there for one of the broker's is treated as that one everywhere.
+pub(super) fn bare(name: &str) -> &str {
+    name.trim_matches(|character: char| character.is_whitespace() || character.is_control())
 }
 
 /// Whether every backslash in a header line begins an escape that this version knows.

@@ -3,10 +3,14 @@
 mod frame;
 mod decoder;
 mod encoder;
+mod value;
 mod names;
+mod unserved;
 mod send;
 mod deliver;
+mod messages;
 mod subscription;
+mod subscriptions;
 mod subscribe;
 mod adapter;
 mod handshake;

@@ -1,18 +1,25 @@
-//! Destinations as STOMP writes them: `/queue/`, `/topic/`, and temporary ones that each connection names for itself.
+//! Destinations as ActiveMQ's STOMP clients write them: `/queue/`, `queue://` and so on, temporary ones that each connection
+//! names for itself, and bare names, which are queues.
 
 use std::collections::HashMap;
 
 use crate::broker::Command;
 use crate::model::{Destination, DestinationKind};
 
-const PREFIXES: [(&str, DestinationKind); 6] = [
+const PREFIXES: [(&str, DestinationKind); 10] = [
     ("/queue/", DestinationKind::Queue),
     ("/topic/", DestinationKind::Topic),
     ("/temp-queue/", DestinationKind::TemporaryQueue),
     ("/temp-topic/", DestinationKind::TemporaryTopic),
     ("/remote-temp-queue/", DestinationKind::TemporaryQueue),
     ("/remote-temp-topic/", DestinationKind::TemporaryTopic),
+    ("queue://", DestinationKind::Queue),
+    ("topic://", DestinationKind::Topic),
+    ("temp-queue://", DestinationKind::TemporaryQueue),
+    ("temp-topic://", DestinationKind::TemporaryTopic),
 ];
+/// What begins the name of a temporary destination that belongs to the connection which says it.
+const OWN: &str = "/temp-";
 
 /// Temporary destinations of one connection; more are refused, because each is kept until the connection ends.
 const TEMPORARY_MAX: usize = 1000;
@@ -59,6 +66,17 @@ impl Names {
         Ok(self.last.as_ref().map_or(&[], |(_, parsed)| parsed))
     }
 
+    /// How this connection writes several destinations at once.
+    pub(super) fn show_all(&self, destinations: impl Iterator<Item = Destination>) -> String {
+        let mut text = String::new();
+        for destination in destinations {
+            let (prefix, name) = self.show(destination.kind, &destination.name);
+            let comma = if text.is_empty() { "" } else { "," };
+            text.extend([comma, prefix, name]);
+        }
+        text
+    }
+
     /// How this connection writes a destination.
     pub(super) fn show<'a>(&'a self, kind: DestinationKind, name: &'a str) -> (&'a str, &'a str) {
         if matches!(kind, DestinationKind::TemporaryQueue | DestinationKind::TemporaryTopic) {
@@ -71,18 +89,22 @@ impl Names {
     }
 
     fn one(&mut self, part: &str, whole: &str, commands: &mut Vec<Command>) -> Result<Destination, String> {
-        let found =
-            PREFIXES.iter().find_map(|(prefix, kind)| Some((prefix, *kind, part.strip_prefix(prefix)?)));
-        let Some((prefix, kind, name)) = found else {
+        let (part, options) = part.split_once('?').unwrap_or((part, ""));
+        // A consumer's options mean nothing to a producer that writes the same text; there are no others.
+        if let Some(other) = options.split('&').find(|it| !it.is_empty() && !it.starts_with("consumer.")) {
+            return Err(format!("Destination option {other} is not supported by this version: [{whole}]"));
+        }
+        let found = PREFIXES.iter().find_map(|(prefix, kind)| Some((*kind, part.strip_prefix(prefix)?)));
+        // A prefix that nobody knows is a mistake, or another broker's; a queue of that name would be found by nobody.
+        if found.is_none() && (part.starts_with('/') || part.contains("://")) {
             return Err(format!(
-                "Illegal destination name: [{whole}] -- STOMP destinations must begin with one of: /queue/ /topic/ \
-                 /temp-queue/ /temp-topic/"
+                "Illegal destination name: [{whole}] -- STOMP destinations begin with one of: /queue/ /topic/ \
+                 /temp-queue/ /temp-topic/ queue:// topic://; a bare name is a queue"
             ));
-        };
-        // Options after a question mark speak to the client library or to SUBSCRIBE, not about the name.
-        let name = name.split('?').next().unwrap_or(name);
+        }
+        let (kind, name) = found.unwrap_or((DestinationKind::Queue, part));
         let wrong = |error| format!("Illegal destination name: [{whole}] -- {error}");
-        if !prefix.starts_with("/temp-") {
+        if !part.starts_with(OWN) {
             return Destination::new(kind, name).map_err(wrong);
         }
         if let Some(made) = self.temporary.get(part) {
@@ -110,13 +132,23 @@ mod tests {
     }
 
     #[test]
-    fn every_prefix_names_its_kind_and_all_others_are_refused() {
+    fn every_prefix_names_its_kind_a_bare_name_is_a_queue_and_all_else_is_refused() {
         let mut names = Names::new("s");
         assert_eq!(parse(&mut names, "/queue/A.B").unwrap(), ["queue://A.B"]);
-        assert_eq!(parse(&mut names, "/topic/A?x=y").unwrap(), ["topic://A"]);
+        assert_eq!(parse(&mut names, "/topic/A?consumer.x=y").unwrap(), ["topic://A"]);
         assert_eq!(parse(&mut names, "/queue/a,/topic/b").unwrap(), ["queue://a", "topic://b"]);
         assert_eq!(parse(&mut names, "/remote-temp-queue/ID:s:1").unwrap(), ["temp-queue://ID:s:1"]);
-        for wrong in ["", "a", "queue/a", "/queue", "/queue/", "/exchange/a", "/queue/a,b", "/topic/a\u{1}"] {
+        assert_eq!(parse(&mut names, "bare.1").unwrap(), ["queue://bare.1"]);
+        assert_eq!(parse(&mut names, "queue://a?consumer.priority=1").unwrap(), ["queue://a"]);
+        assert_eq!(
+            parse(&mut names, "a,topic://b,/topic/c").unwrap(),
+            ["queue://a", "topic://b", "topic://c"]
+        );
+        assert_eq!(parse(&mut names, "temp-topic://ID:s:1").unwrap(), ["temp-topic://ID:s:1"]);
+        assert!(names.temporary.is_empty(), "only /temp- makes one");
+        for wrong in
+            ["", "/queue", "/queue/", "queue://", "a,,b", "/exchange/a", "que://a", "?a=b", "/topic/a\u{1}"]
+        {
             assert!(parse(&mut names, wrong).is_err(), "{wrong:?}");
         }
     }

@@ -8,11 +8,16 @@ use bytes::Bytes;
 use crate::broker::Command;
 use crate::model::{BodyKind, Encoding, Field, Message, MessageBuilder};
 
-use super::frame::Frame;
+use super::deliver::is_reserved;
+use super::frame::{Frame, bare};
 use super::names::Names;
+use super::unserved;
+use super::value::{flag, number};
 
 /// From so many headers on, repeated ones are found by hashing.
 const NAMES_SEARCHED_MAX: usize = 32;
+/// Priority of a message that names none.
+const PRIORITY_DEFAULT: i64 = 4;
 
 /// What a SEND frame holds.
 #[derive(Debug)]
@@ -35,8 +40,6 @@ struct Known<'a> {
     timestamp: Option<Cow<'a, str>>,
     correlation_id: Option<Cow<'a, str>>,
     kind: Option<Cow<'a, str>>,
-    group: Option<Cow<'a, str>>,
-    group_sequence: Option<Cow<'a, str>>,
     duplicate_id: Option<Cow<'a, str>>,
     dropped: Option<Cow<'a, str>>,
 }
@@ -55,13 +58,9 @@ impl<'a> Known<'a> {
             "timestamp" => &mut self.timestamp,
             "correlation-id" => &mut self.correlation_id,
             "type" => &mut self.kind,
-            "JMSXGroupID" => &mut self.group,
-            "JMSXGroupSeq" => &mut self.group_sequence,
             "duplicate-id" => &mut self.duplicate_id,
             // What the broker says on MESSAGE is not for producers to say.
-            "content-length" | "message-id" | "redelivered" | "subscription" | "ack" | "JMSXUserID" => {
-                &mut self.dropped
-            }
+            _ if is_reserved(name) => &mut self.dropped,
             _ => return None,
         })
     }
@@ -101,7 +100,8 @@ pub(super) fn message(
     let mut seen = Seen::default();
     for header in frame.headers() {
         let name = header.name();
-        if let Some(slot) = known.slot(&name) {
+        unserved::send_header(bare(&name))?;
+        if let Some(slot) = known.slot(bare(&name)) {
             slot.get_or_insert_with(|| header.value());
             continue;
         }
@@ -110,29 +110,33 @@ pub(super) fn message(
         }
         let value = header.value();
         if name == "amq-msg-type" {
-            builder.body_kind = if value == "text" { BodyKind::Text } else { BodyKind::Bytes };
+            builder.body_kind = body_kind(&value)?;
         }
         builder.text_property(&name, &value);
     }
     let text = known.destination.take().ok_or("SEND needs a destination header")?;
     for destination in names.parse(&text, commands)? {
+        unserved::sent_to(destination)?;
         builder.destination(Field::Destination, destination);
     }
     if let Some(text) = known.reply_to.take() {
-        for destination in names.parse(&text, commands)?.iter().take(1) {
-            builder.destination(Field::ReplyTo, destination);
-        }
+        let [destination] = names.parse(&text, commands)? else {
+            return Err("header reply-to names several destinations".to_owned());
+        };
+        builder.destination(Field::ReplyTo, destination);
     }
-    builder.persistent = known.persistent.as_deref() == Some("true");
-    builder.timestamp = number(&known.timestamp, "timestamp")?.unwrap_or(wall);
-    builder.expiry = number(&known.expires, "expires")?.unwrap_or(0).max(0);
-    builder.priority = number(&known.priority, "priority")?.unwrap_or(4).clamp(0, 9) as u8;
-    let sequence = number(&known.group_sequence, "JMSXGroupSeq")?.unwrap_or(0);
-    builder.group_sequence = i32::try_from(sequence).map_err(|_| "JMSXGroupSeq is out of range")?;
+    let read = |name, value: &Option<Cow<'_, str>>| value.as_ref().map(|it| number(name, it)).transpose();
+    builder.persistent = match &known.persistent {
+        Some(value) => flag("persistent", value)?,
+        None => false,
+    };
+    builder.timestamp = read("timestamp", &known.timestamp)?.unwrap_or(wall);
+    builder.expiry = read("expires", &known.expires)?.unwrap_or(0).max(0);
+    // As ActiveMQ does, what is beyond the ends counts as the end.
+    builder.priority = read("priority", &known.priority)?.unwrap_or(PRIORITY_DEFAULT).clamp(0, 9) as u8;
     builder.body = frame.body.clone();
     builder.field(Field::MessageId, message_id);
     let fields = [
-        (Field::Group, known.group),
         (Field::CorrelationId, known.correlation_id),
         (Field::Type, known.kind),
         (Field::DuplicateId, known.duplicate_id),
@@ -147,7 +151,11 @@ pub(super) fn message(
     Ok(Sent { message, receipt: owned(known.receipt), transaction: owned(known.transaction) })
 }
 
-fn number(value: &Option<Cow<'_, str>>, name: &str) -> Result<Option<i64>, String> {
-    let Some(value) = value else { return Ok(None) };
-    value.trim().parse().map(Some).map_err(|_| format!("header {name} is no number: {value}"))
+/// What a producer says that its body is.
+fn body_kind(text: &str) -> Result<BodyKind, String> {
+    match text.trim() {
+        kind if kind.eq_ignore_ascii_case("text") => Ok(BodyKind::Text),
+        kind if kind.eq_ignore_ascii_case("bytes") => Ok(BodyKind::Bytes),
+        _ => Err(format!("header amq-msg-type is neither text nor bytes: {text}")),
+    }
 }

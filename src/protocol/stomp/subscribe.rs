@@ -5,13 +5,16 @@ use std::borrow::Cow;
 use crate::broker::SubscribeOptions;
 use crate::model::DestinationKind;
 
-use super::frame::{Frame, Version};
+use super::frame::{Frame, Version, bare};
 use super::subscription::AckMode;
+use super::value::{bounded, flag, number};
 
 const PREFETCH_QUEUE: u32 = 1000;
 const PREFETCH_TOPIC: u32 = 32_767;
 const PREFETCH_DURABLE: u32 = 100;
 const PREFETCH_BROWSER: u32 = 500;
+/// Highest priority of a consumer.
+const PRIORITY_MAX: u32 = 127;
 
 /// What a SUBSCRIBE frame asks for.
 #[derive(Debug)]
@@ -20,19 +23,15 @@ pub(super) struct Wanted {
     pub(super) destination: String,
     pub(super) mode: AckMode,
     pub(super) receipt: Option<String>,
-    selector: String,
-    prefetch: Option<u32>,
-    exclusive: bool,
-    no_local: bool,
     browse: bool,
-    priority: i8,
-    durable_name: Option<String>,
+    settings: Settings,
 }
 
 impl Wanted {
     /// The same for the broker, with ActiveMQ's default prefetch for the kind of subscription.
     pub(super) fn options(&self, kind: DestinationKind) -> SubscribeOptions {
-        let usual = match (self.browse, &self.durable_name, kind.is_queue()) {
+        let Settings { selector, prefetch, exclusive, no_local, priority, durable_name } = &self.settings;
+        let usual = match (self.browse, durable_name, kind.is_queue()) {
             (true, _, _) => PREFETCH_BROWSER,
             (_, Some(_), _) => PREFETCH_DURABLE,
             (_, None, true) => PREFETCH_QUEUE,
@@ -40,13 +39,13 @@ impl Wanted {
         };
         SubscribeOptions {
             // There is no frame to pull with, so that 0 would mean nothing, ever.
-            prefetch: self.prefetch.unwrap_or(usual).max(1),
-            selector: self.selector.clone(),
-            exclusive: self.exclusive,
-            priority: self.priority,
-            no_local: self.no_local,
+            prefetch: prefetch.unwrap_or(usual).max(1),
+            selector: selector.clone().unwrap_or_default(),
+            exclusive: exclusive.unwrap_or_default(),
+            priority: priority.unwrap_or_default(),
+            no_local: no_local.unwrap_or_default(),
             browse: self.browse,
-            durable_name: self.durable_name.clone(),
+            durable_name: durable_name.clone(),
         }
     }
 }
@@ -54,35 +53,87 @@ impl Wanted {
 /// Reads a SUBSCRIBE frame.
 pub(super) fn wanted(frame: &Frame, version: Version) -> Result<Wanted, String> {
     let value = |name: &str| frame.header(name);
-    let flag = |name: &str| value(name).is_some_and(|value| value.trim() == "true");
     let destination = value("destination").ok_or("SUBSCRIBE needs a destination header")?.into_owned();
     let id = value("id").map(Cow::into_owned);
     if id.is_none() && version > Version::V1_0 {
         return Err("SUBSCRIBE needs an id header".to_owned());
     }
+    if value("transformation").is_some() {
+        return Err(
+            "header transformation: the transformation of messages is not supported by this version".into()
+        );
+    }
     let mode = value("ack").unwrap_or(Cow::Borrowed("auto"));
     let mode = AckMode::from_text(mode.trim()).ok_or_else(|| format!("Unknown ack mode: {mode}"))?;
-    let number = |name: &str| match value(name) {
-        None => Ok(None),
-        Some(text) => {
-            text.trim().parse::<u32>().map(Some).map_err(|_| format!("header {name} is no number: {text}"))
+    let mut settings = Settings { selector: value("selector").map(Cow::into_owned), ..Settings::default() };
+    for header in frame.headers() {
+        let name = header.name();
+        if let Some(setting) = bare(&name).strip_prefix("activemq.") {
+            settings.set(&format!("header {}", bare(&name)), setting, &header.value())?;
         }
-    };
-    let prefetch = number("activemq.prefetchSize")?;
-    let priority = number("activemq.priority")?.unwrap_or(0).min(127) as i8;
+    }
+    for option in destination.split_once('?').into_iter().flat_map(|(_, options)| options.split('&')) {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        let shown = format!("Destination option {name}");
+        let setting = name.strip_prefix("consumer.").unwrap_or_default();
+        settings.set(&shown, setting, value)?;
+    }
+    let browse = value("browser").map(|value| flag("browser", &value)).transpose()?;
     Ok(Wanted {
         id,
         destination,
         mode,
         receipt: value("receipt").map(Cow::into_owned),
-        selector: value("selector").unwrap_or_default().into_owned(),
-        prefetch,
-        exclusive: flag("activemq.exclusive"),
-        no_local: flag("activemq.noLocal"),
-        browse: flag("browser"),
-        priority,
-        durable_name: durable_name(frame),
+        browse: browse.unwrap_or_default(),
+        settings,
     })
+}
+
+/// ActiveMQ's settings of a consumer: `activemq.NAME` headers, and `consumer.NAME` options of the destination. The first
+/// one of a name counts.
+#[derive(Debug, Default)]
+struct Settings {
+    selector: Option<String>,
+    prefetch: Option<u32>,
+    exclusive: Option<bool>,
+    no_local: Option<bool>,
+    priority: Option<i8>,
+    durable_name: Option<String>,
+}
+
+impl Settings {
+    /// Takes one setting; `shown` is how the client wrote its name.
+    fn set(&mut self, shown: &str, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            "prefetchSize" => {
+                let _ = self.prefetch.get_or_insert(bounded(shown, value, u32::MAX)?);
+            }
+            "exclusive" => {
+                let _ = self.exclusive.get_or_insert(flag(shown, value)?);
+            }
+            "noLocal" => {
+                let _ = self.no_local.get_or_insert(flag(shown, value)?);
+            }
+            "priority" => {
+                let _ = self.priority.get_or_insert(bounded(shown, value, PRIORITY_MAX)? as i8);
+            }
+            "selector" => {
+                let _ = self.selector.get_or_insert(value.to_owned());
+            }
+            // In either of ActiveMQ's spellings.
+            "subscriptionName" | "subcriptionName" => {
+                let _ = self.durable_name.get_or_insert(value.to_owned());
+            }
+            // Everything is dispatched so; it makes no difference that a client can see.
+            "dispatchAsync" => {
+                flag(shown, value)?;
+            }
+            "retroactive" if !flag(shown, value)? => {}
+            "maximumPendingMessageLimit" if number(shown, value)? <= 0 => {}
+            _ => return Err(format!("{shown} is not supported by this version")),
+        }
+        Ok(())
+    }
 }
 
 /// The name of a durable subscription, in either of ActiveMQ's spellings.

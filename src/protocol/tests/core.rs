@@ -164,9 +164,12 @@ impl Core {
             let (subscription, mut deliver) = (consumer.key, |message: Message, redelivered| {
                 *deliveries += 1;
                 let delivery = DeliveryId(*deliveries);
+                let several = message.destinations(Field::Destination).count() > 1;
+                let destination = several.then(|| consumer.destination.clone());
                 batch.push(SessionEvent::Delivery {
                     subscription: consumer.key,
                     delivery,
+                    destination,
                     message,
                     redelivered,
                     failures: 0,

@@ -1,5 +1,6 @@
 //! STOMP over real sockets, against a core in memory.
 
+mod compatible;
 mod core;
 mod hostile;
 mod verbs;
