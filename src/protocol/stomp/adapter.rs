@@ -10,9 +10,8 @@ use crate::broker::{
 };
 use crate::model::{Destination, Field, Message};
 
+use super::codec::{Frame, Output, Verb, Version, bare};
 use super::deliver::{self, Heading};
-use super::encoder::Output;
-use super::frame::{Frame, Verb, Version, bare};
 use super::names::Names;
 use super::send;
 use super::subscribe;

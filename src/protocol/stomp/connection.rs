@@ -21,9 +21,7 @@ use crate::env::{Clock, random_u64};
 use crate::protocol::Shared;
 
 use super::adapter::{Adapter, Fault, Told};
-use super::decoder::{CodecError, Limits};
-use super::encoder::Output;
-use super::frame::{Frame, Version};
+use super::codec::{CodecError, Frame, Limits, Output, Version};
 use super::handshake::{self, Greeting};
 use super::input::Input;
 

@@ -2,8 +2,7 @@
 
 use crate::model::{BodyKind, Destination, DestinationKind, Field, Message, PropertyValue};
 
-use super::encoder::{FrameWriter, Output};
-use super::frame::{Verb, Version, bare};
+use super::codec::{FrameWriter, Output, Verb, Version, bare};
 use super::names::Names;
 
 /// Whether a header of this name is the broker's to say on MESSAGE. A sender's own header of that name could make a

@@ -6,8 +6,7 @@ use std::time::Duration;
 use crate::broker::SessionInfo;
 
 use super::adapter::Fault;
-use super::encoder::Output;
-use super::frame::{Frame, Verb, Version};
+use super::codec::{Frame, Output, Verb, Version};
 
 /// A client that wants heart-beats more often gets them at this interval.
 const HEART_BEAT_MIN: Duration = Duration::from_millis(100);

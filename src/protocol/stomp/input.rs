@@ -7,8 +7,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::tcp::ReadHalf;
 use tokio::time::Instant;
 
-use super::decoder::{CodecError, Decoder, Limits};
-use super::frame::{Frame, Version};
+use super::codec::{CodecError, Decoder, Frame, Limits, Version};
 
 /// Bytes that a read may take before the connection is known, and at first.
 const READ_BYTES_MIN: usize = 4 * 1024;

@@ -1,8 +1,6 @@
 //! STOMP 1.0, 1.1 and 1.2: the codec (bytes <-> frames) and the adapter (frames <-> session).
 
-mod frame;
-mod decoder;
-mod encoder;
+mod codec;
 mod value;
 mod names;
 mod unserved;
@@ -16,8 +14,6 @@ mod adapter;
 mod handshake;
 mod input;
 mod connection;
-#[cfg(test)]
-mod codec_tests;
 
 use std::sync::Arc;
 
@@ -29,9 +25,7 @@ use crate::env::Clock;
 use super::half_open::Admission;
 use super::{Protocol, Serving, Shared};
 
-pub use decoder::{CodecError, Decoder, Limits};
-pub use encoder::{FrameWriter, Output};
-pub use frame::{Frame, Header, Verb, Version};
+pub use codec::{CodecError, Decoder, Frame, FrameWriter, Header, Limits, Output, Verb, Version};
 
 /// The protocol, for the registry.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use crate::broker::Command;
 use crate::model::{BodyKind, Encoding, Field, Message, MessageBuilder};
 
+use super::codec::{Frame, bare};
 use super::deliver::is_reserved;
-use super::frame::{Frame, bare};
 use super::names::Names;
 use super::unserved;
 use super::value::{flag, number};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::broker::SubscribeOptions;
 use crate::model::DestinationKind;
 
-use super::frame::{Frame, Version, bare};
+use super::codec::{Frame, Version, bare};
 use super::subscription::AckMode;
 use super::value::{bounded, flag, number};
 

@@ -184,7 +184,7 @@ impl Frame {
     }
 
     /// A header's value without a copy: a slice of the frame if nothing was escaped.
-    pub(super) fn share(&self, text: Cow<'_, str>) -> Bytes {
+    pub(in crate::protocol::stomp) fn share(&self, text: Cow<'_, str>) -> Bytes {
         match text {
             Cow::Borrowed(text) => self.head.slice_ref(text.as_bytes()),
             Cow::Owned(text) => text.into(),
@@ -212,14 +212,14 @@ impl<'a> Header<'a> {
     }
 
     /// The name as it stands on the wire: equal for equal names.
-    pub(super) fn raw_name(&self) -> &'a str {
+    pub(in crate::protocol::stomp) fn raw_name(&self) -> &'a str {
         self.name
     }
 }
 
 /// A header's name without what stands around it and is trimmed by somebody: by 1.0 blanks, by some clients everything
 /// that is not printed. A header that would pass there for one of the broker's is treated as that one everywhere.
-pub(super) fn bare(name: &str) -> &str {
+pub(in crate::protocol::stomp) fn bare(name: &str) -> &str {
     name.trim_matches(|character: char| character.is_whitespace() || character.is_control())
 }
 

@@ -1,0 +1,12 @@
+//! Bytes to frames and frames to bytes, without I/O.
+
+mod decoder;
+mod encoder;
+mod frame;
+#[cfg(test)]
+mod tests;
+
+pub use decoder::{CodecError, Decoder, Limits};
+pub use encoder::{FrameWriter, Output};
+pub(super) use frame::bare;
+pub use frame::{Frame, Header, Verb, Version};
