@@ -89,6 +89,15 @@ impl Default for Load {
 }
 
 impl Load {
+    /// How often each message is consumed. Several destinations may have different numbers of consumers: then it is not
+    /// known, and a load waits for one consumption of each.
+    fn copies(&self) -> u64 {
+        match &self.destinations[..] {
+            [topic] if topic.starts_with("/topic/") => self.consumers as u64,
+            _ => 1,
+        }
+    }
+
     /// The address that connection `number` tries first.
     fn first_address(&self, number: usize) -> usize {
         if self.spread { number % self.addresses.len().max(1) } else { 0 }
@@ -300,14 +309,16 @@ async fn wait_for_subscriptions(
     Ok(())
 }
 
-/// Lets queue consumers have what was confirmed.
+/// Lets consumers have what was confirmed.
 async fn drain(run: &Run) {
     if run.load.consumers == 0 {
         return;
     }
     let until = Instant::now() + run.load.drain;
+    let copies = run.load.copies();
     let left = |run: &Run| {
-        run.progress.consumed.load(Ordering::Relaxed) < run.progress.confirmed.load(Ordering::Relaxed)
+        run.progress.consumed.load(Ordering::Relaxed)
+            < copies * run.progress.confirmed.load(Ordering::Relaxed)
     };
     while left(run) && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -328,4 +339,18 @@ fn random_body(bytes: usize) -> Bytes {
     let mut body: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
     body.truncate(bytes);
     body.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Load;
+
+    #[test]
+    fn a_load_on_a_topic_waits_for_a_copy_for_each_consumer() {
+        let load = |destination: &str| {
+            let destinations = vec![destination.to_owned()];
+            Load { destinations, consumers: 8, ..Load::default() }
+        };
+        assert_eq!((load("/topic/t").copies(), load("/queue/q").copies()), (8, 1));
+    }
 }

@@ -1,5 +1,5 @@
-//! One form of a message: encoded once by the adapter that received it, then the same bytes go to the log, to the
-//! slaves and to the dispatcher.
+//! One form of a message: encoded once by the adapter that received it. The log's batch takes a copy of these bytes, the
+//! slaves get that, and the dispatcher the bytes themselves.
 //!
 //! Layout, version 1, little endian:
 //! ```text

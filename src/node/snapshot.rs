@@ -214,9 +214,9 @@ pub struct DestinationStatus {
     pub size: u64,
     /// Subscriptions.
     pub consumers: u64,
-    /// Messages that came in since the start of this mastership.
+    /// Messages that came in: stored ones since the destination exists, others since the start of this mastership.
     pub enqueued: u64,
-    /// Messages that were consumed.
+    /// Messages that left: consumed, expired, moved or purged. Counted as those that came in.
     pub dequeued: u64,
     /// Messages that were sent to consumers, each time counted.
     pub dispatched: u64,
