@@ -23,12 +23,13 @@ use std::time::Duration;
 
 use crate::model::{Offset, Record};
 use crate::state::State;
+use crate::storage::Loaded;
 
 pub use budget::{Budget, Portion};
 pub use gate::{Closed, GATE_COMMANDS, Gate, Inbound, SESSION_SUBMISSIONS, Session, Submission, Turn};
 pub use options::{BrokerOptions, PREFETCH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
 pub use outbox::Outbox;
-pub use output::{DestinationView, Loaded, Output, ReadId, ReadRequest, SessionView};
+pub use output::{DestinationView, Output, ReadId, ReadRequest, SessionView};
 pub use session::{
     Command, Correlation, DeliveryId, Refusal, SessionEvent, SessionId, SessionInfo, SubscribeOptions,
     SubscriptionKey, TransactionKey, Verdict,

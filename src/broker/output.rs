@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Destination, DestinationId, Message, Record, Sequence};
+use crate::model::{Destination, DestinationId, Record};
 
 use super::{SessionEvent, SessionId, Spill};
 
@@ -10,7 +10,7 @@ use super::{SessionEvent, SessionId, Spill};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReadId(pub u64);
 
-/// Asks for messages that are applied and unsettled. To be answered with [`Loaded`]s in ascending order: all that are
+/// Asks for messages that are applied and unsettled. To be answered with [`Loaded`](crate::storage::Loaded)s in ascending order: all that are
 /// wanted, or the first of them up to a bound, but at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadRequest {
@@ -22,15 +22,6 @@ pub struct ReadRequest {
     pub entries_max: usize,
     /// Stop at so many bytes; the first message is returned however large it is.
     pub bytes_max: usize,
-}
-
-/// A message read back from the log, its body complete.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Loaded {
-    /// Its place.
-    pub sequence: Sequence,
-    /// The message.
-    pub message: Message,
 }
 
 /// What the core task has to do next, in this order.

@@ -13,5 +13,5 @@ pub use ids::{
     Claim, DestinationId, Epoch, GroupId, Offset, Position, Promise, Sequence, StoreId, Voter, quorum,
 };
 pub use message::{BodyKind, Encoding, Field, Message, MessageBuilder, MessageError, PropertyValue};
-pub use ranges::RangeSet;
+pub use ranges::{RangeSet, touching};
 pub use record::{CatalogueChange, Outcome, Record, RecordError, RecordKind, SubscriptionId};

@@ -95,13 +95,25 @@ impl RangeSet {
     }
 }
 
+/// Numbers that ascend as ranges, first and last inclusive.
+pub fn touching(numbers: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    ranges
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;
 
-    use super::RangeSet;
+    use super::{RangeSet, touching};
 
     proptest! {
         #[test]
@@ -113,6 +125,7 @@ mod tests {
                 prop_assert_eq!(ranges.insert(first, first + more) as usize, plain.len() - before);
             }
             prop_assert_eq!(ranges.len() as usize, plain.len());
+            prop_assert!(touching(plain.iter().copied()).into_iter().eq(ranges.iter()));
             let all: Vec<u64> = ranges.iter().flat_map(|(a, b)| a..=b).collect();
             prop_assert_eq!(&all, &plain.iter().copied().collect::<Vec<_>>());
             let ends: Vec<_> = ranges.iter().collect();

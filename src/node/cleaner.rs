@@ -10,7 +10,7 @@ use crate::bugs;
 use crate::model::{DestinationId, Offset, Record, Sequence};
 use crate::replication::Event;
 use crate::state::State;
-use crate::storage::{BatchBuilder, Finished, Held, Loaded, StorageError, WindowRequest};
+use crate::storage::{BatchBuilder, Finished, Held, Loaded, StorageError, WindowRequest, push_group};
 
 use super::core::Core;
 use super::reads::Reader;
@@ -216,7 +216,7 @@ impl Core {
         if self.applied.offset < self.log.end() {
             return;
         }
-        let groups = farewell(self.broker.state(), base);
+        let groups = checkpoint_and_base(self.broker.state(), base);
         self.append_groups(&groups).await;
         tracing::debug!(%base, "the new base is written");
         self.cleaner = Cleaner::Based(base);
@@ -226,7 +226,7 @@ impl Core {
         let epoch = self.replica.promise().epoch;
         let mut builder = BatchBuilder::new(self.log.end(), self.last, epoch);
         for group in groups {
-            super::propose::push_group(&mut builder, group);
+            push_group(&mut builder, group);
         }
         if !builder.is_empty() {
             self.append(builder.finish());
@@ -262,7 +262,7 @@ fn by_destination(held: impl Iterator<Item = Held>) -> Vec<Held> {
 }
 
 /// What is written before a stretch is let go: first the state, which says all that the dropped records said.
-pub(super) fn farewell(state: &State, base: Offset) -> [Vec<Record>; 2] {
+pub(super) fn checkpoint_and_base(state: &State, base: Offset) -> [Vec<Record>; 2] {
     let (state, base) = (state.checkpoint(), vec![Record::Base(base)]);
     if bugs::on("base_before_checkpoint") { [base, state] } else { [state, base] }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::broker::{Broker, Inbound, Loaded, SessionEvent, SessionId};
+use crate::broker::{Broker, Inbound, SessionEvent, SessionId};
 use crate::coordination::{Coordinator, CoordinatorEvent, CoordinatorRequest};
 use crate::env::Clock;
 use crate::model::{Offset, Position};
@@ -351,9 +351,6 @@ impl Core {
             ReadDone::Weight(base, result) => self.weighed(base, result),
             ReadDone::Window(Reader::Cleaner, result) => self.moved(result).await,
             ReadDone::Window(Reader::Broker(read), result) => {
-                let loaded =
-                    |it: crate::storage::Loaded| Loaded { sequence: it.sequence, message: it.message };
-                let result = result.map(|all| all.into_iter().map(loaded).collect());
                 self.broker.loaded(read, result.map_err(|e| e.to_string()));
             }
         }

@@ -1,10 +1,8 @@
 //! Writes what the broker asks for: records for the log in one batch, reads, events to sessions in one wake-up each.
 
 use crate::broker::{Output, ReadRequest};
-use crate::bugs;
-use crate::model::Record;
 use crate::replication::Event;
-use crate::storage::{BatchBuilder, WindowRequest, cut_body};
+use crate::storage::{BatchBuilder, WindowRequest, push_group};
 
 use super::core::Core;
 use super::reads::Reader;
@@ -55,33 +53,5 @@ impl Core {
         } else {
             self.append_last(builder.finish()).await;
         }
-    }
-}
-
-/// Adds one group of records, long bodies cut into chunks before their message.
-///
-/// # Panics
-/// When a record is longer than a record may be, which no input may bring about.
-pub fn push_group(builder: &mut BatchBuilder, group: &[Record]) {
-    for (n, record) in group.iter().enumerate() {
-        let more = n + 1 < group.len() && !bugs::on("transaction_split");
-        let cut = match record {
-            Record::Message { message, .. } | Record::Move { message, .. } => {
-                cut_body(message).ok().flatten()
-            }
-            _ => None,
-        };
-        let Some((chunks, head)) = cut else {
-            builder.push(record, more);
-            continue;
-        };
-        for chunk in chunks {
-            builder.push(&Record::Chunk(chunk), true);
-        }
-        let mut headed = record.clone();
-        if let Record::Message { message, .. } | Record::Move { message, .. } = &mut headed {
-            *message = head;
-        }
-        builder.push(&headed, more);
     }
 }

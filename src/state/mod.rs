@@ -2,7 +2,7 @@
 //!
 //! Every node applies the same records in the same order and so comes to the same [`State`]; [`State::digest`] compares
 //! two of them. What a record means when the world is not as its writer thought (a repeated message, a destination
-//! that is gone) is decided here, the same on every node; [`Applied`] is the verdict.
+//! that is gone) is decided here, the same on every node; [`Applied`] says how.
 
 mod audit;
 mod counters;

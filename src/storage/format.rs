@@ -212,6 +212,34 @@ pub fn cut_body(message: &Message) -> Result<Option<(Vec<Bytes>, Message)>, crat
     Ok(Some((chunks, head.build()?)))
 }
 
+/// Adds one group of records, long bodies cut into chunks before their message.
+///
+/// # Panics
+/// When a record is longer than a record may be, which no input may bring about.
+pub fn push_group(builder: &mut BatchBuilder, group: &[Record]) {
+    for (n, record) in group.iter().enumerate() {
+        let more = n + 1 < group.len() && !bugs::on("transaction_split");
+        let cut = match record {
+            Record::Message { message, .. } | Record::Move { message, .. } => {
+                cut_body(message).ok().flatten()
+            }
+            _ => None,
+        };
+        let Some((chunks, head)) = cut else {
+            builder.push(record, more);
+            continue;
+        };
+        for chunk in chunks {
+            builder.push(&Record::Chunk(chunk), true);
+        }
+        let mut headed = record.clone();
+        if let Record::Message { message, .. } | Record::Move { message, .. } = &mut headed {
+            *message = head;
+        }
+        builder.push(&headed, more);
+    }
+}
+
 /// The inverse of [`cut_body`].
 ///
 /// # Errors

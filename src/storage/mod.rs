@@ -21,7 +21,7 @@ mod tests;
 pub use error::StorageError;
 pub use format::{
     Batch, BatchBuilder, CHUNK_BYTES, FormatError, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RecordView,
-    cut_body, join_body, records, verify,
+    cut_body, join_body, push_group, records, verify,
 };
 pub use identity::IdentityFile;
 pub use index::{Checkpoint, Index, IndexError, IndexHandle, SledIndex};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::bugs;
-use crate::model::{DestinationId, Outcome, Record, SubscriptionId};
+use crate::model::{DestinationId, Outcome, Record, SubscriptionId, touching};
 
 use super::Serving;
 use super::applied::Pending;
@@ -65,15 +65,8 @@ pub(super) fn settle_records(
     group: &mut Vec<Record>,
 ) {
     sequences.sort_unstable();
-    let mut ranges: Vec<(u64, u64)> = Vec::new();
-    for sequence in sequences {
-        match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == sequence => *last = sequence,
-            _ => ranges.push((sequence, sequence)),
-        }
-    }
     let subscription = SubscriptionId(0);
-    for part in ranges.chunks(RANGES_MAX) {
+    for part in touching(sequences.into_iter()).chunks(RANGES_MAX) {
         group.push(Record::Settle { destination, subscription, outcome, ranges: part.to_vec() });
     }
 }

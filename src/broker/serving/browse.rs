@@ -1,11 +1,12 @@
 //! Browsing: a queue as it was when the browser came, without taking anything. The browser's credit is its window.
 
 use crate::broker::deliveries::Held;
-use crate::broker::output::{Loaded, ReadRequest};
+use crate::broker::output::ReadRequest;
 use crate::broker::subscription::{Browse, Source, SubscriberId, Subscription};
 use crate::broker::{SessionEvent, SessionId, SubscriptionKey};
 use crate::model::{DestinationId, Message};
 use crate::state::State;
+use crate::storage::Loaded;
 
 use super::Serving;
 use super::reading::Purpose;

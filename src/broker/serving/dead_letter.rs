@@ -1,11 +1,11 @@
 //! Messages that nobody could consume: they move to the dead-letter queue, in one group of the log with their leaving.
 
-use crate::broker::Loaded;
 use crate::model::{
     Destination, DestinationId, DestinationKind, Field, Message, MessageBuilder, Outcome, PropertyValue,
     Record, Sequence,
 };
 use crate::state::State;
+use crate::storage::Loaded;
 
 use super::Serving;
 use super::acknowledge::settle_records;

@@ -1,10 +1,11 @@
 //! Reading back: the next window of a queue, and bodies of messages that leave it for the dead-letter queue.
 
 use crate::broker::destination::{Queue, Reading};
-use crate::broker::output::{Loaded, ReadId, ReadRequest};
+use crate::broker::output::{ReadId, ReadRequest};
 use crate::broker::subscription::SubscriberId;
-use crate::model::DestinationId;
+use crate::model::{DestinationId, touching};
 use crate::state::{DestinationState, State};
+use crate::storage::Loaded;
 
 use super::Serving;
 
@@ -155,28 +156,16 @@ impl Serving {
             return;
         }
         queue.dead_reading = true;
-        let ranges = ranges_of(queue.dead.keys().take(DEAD_MAX).copied());
+        let ranges = touching(queue.dead.keys().take(DEAD_MAX).copied());
         let request =
             ReadRequest { destination: id, ranges, entries_max: DEAD_MAX, bytes_max: DEAD_BYTES_MAX };
         self.ask(Purpose::Dead(id), request);
     }
 }
 
-/// Touching sequences as ranges; the sequences ascend.
-fn ranges_of(sequences: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
-    let mut ranges: Vec<(u64, u64)> = Vec::new();
-    for sequence in sequences {
-        match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == sequence => *last = sequence,
-            _ => ranges.push((sequence, sequence)),
-        }
-    }
-    ranges
-}
-
 /// The ranges that only the log has, lowest first, and whether these are all.
 fn unloaded(queue: &Queue, state: &DestinationState) -> (Vec<(u64, u64)>, bool) {
-    let mut ranges = ranges_of(queue.returned.iter().take(queue.returned.len().min(RANGES_MAX)).copied());
+    let mut ranges = touching(queue.returned.iter().take(queue.returned.len().min(RANGES_MAX)).copied());
     let all_returned = queue.returned.len() <= RANGES_MAX;
     if !all_returned {
         return (ranges, false);

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::broker::tests::world::{CHUNK_BYTES, Got, World, message, prefetch, queue, topic};
+use crate::broker::tests::world::{Got, World, message, prefetch, queue, topic};
 use crate::broker::{BrokerOptions, Command, Refusal, SessionEvent, SubscribeOptions, Verdict};
 use crate::model::{Destination, DestinationKind, Field, Record};
+use crate::storage::CHUNK_BYTES;
 
 const COUNTED: Verdict = Verdict::Released { counted: true };
 

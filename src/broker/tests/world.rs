@@ -3,35 +3,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-
 use crate::broker::{
-    Broker, BrokerOptions, Command, Correlation, DeliveryId, DestinationView, Loaded, Outbox, ReadId,
-    ReadRequest, Refusal, SessionEvent, SessionId, SessionInfo, Spill, SpillId, Spilled, Submission,
-    SubscribeOptions, SubscriptionKey, TransactionKey, Verdict,
+    Broker, BrokerOptions, Command, Correlation, DeliveryId, DestinationView, Outbox, ReadId, ReadRequest,
+    Refusal, SessionEvent, SessionId, SessionInfo, Spill, SpillId, Spilled, Submission, SubscribeOptions,
+    SubscriptionKey, TransactionKey, Verdict,
 };
 use crate::model::{
-    Destination, DestinationId, DestinationKind, Encoding, Field, Message, MessageBuilder, Offset, Record,
-    Sequence,
+    Destination, DestinationId, DestinationKind, Encoding, Epoch, Field, Message, MessageBuilder, Offset,
+    Record, Sequence,
 };
 use crate::state::State;
-
-/// Bodies longer than this become chunks in the log.
-pub(super) const CHUNK_BYTES: usize = 64;
-
-/// A record as the log has it: a long body stands before its message in parts.
-fn cut(record: &Record) -> Vec<Record> {
-    let Record::Message { destination, sequence, message } = record else { return vec![record.clone()] };
-    if message.body().len() <= CHUNK_BYTES {
-        return vec![record.clone()];
-    }
-    let parts = message.body();
-    let parts = parts.chunks(CHUNK_BYTES).map(|part| Record::Chunk(Bytes::copy_from_slice(part)));
-    let mut builder = MessageBuilder::from_message(message);
-    builder.body = Bytes::new();
-    let (destination, sequence, message) = (*destination, *sequence, builder.build().unwrap());
-    parts.chain([Record::Message { destination, sequence, message }]).collect()
-}
+use crate::storage::{BatchBuilder, Loaded, RecordView, push_group, records};
 
 /// One delivery as a client sees it.
 #[derive(Clone, Debug)]
@@ -68,7 +50,9 @@ pub(super) struct World {
     pub(super) damages: Vec<String>,
     events: BTreeMap<u64, Vec<SessionEvent>>,
     store: BTreeMap<(DestinationId, u64), Message>,
-    offset: u64,
+    /// Where the log ends, and the checksum of its last record.
+    end: Offset,
+    last: u32,
     correlations: u64,
 }
 
@@ -123,7 +107,8 @@ impl World {
             damages: Vec::new(),
             events: BTreeMap::new(),
             store: BTreeMap::new(),
-            offset: 0,
+            end: Offset(0),
+            last: 0,
             correlations: 0,
         };
         let start = Record::EpochStart { epoch: Default::default(), master: "n1".into(), time: 0 };
@@ -147,25 +132,24 @@ impl World {
         self.events.clear();
         std::mem::swap(&mut self.broker, &mut slave);
         let log = std::mem::take(&mut self.log);
-        self.offset = 0;
+        (self.end, self.last) = (Offset(0), 0);
         log.into_iter().chain(kept).for_each(|group| self.commit_group(group));
         self.serve();
     }
 
     fn commit_group(&mut self, group: Vec<Record>) {
-        let mut decoded = Vec::new();
         for record in &group {
             if let Record::Message { destination, sequence, message } = record {
                 self.store.insert((*destination, sequence.0), message.clone());
             }
-            for record in cut(record) {
-                let mut bytes = BytesMut::new();
-                record.encode(&mut bytes);
-                let record = Record::decode(record.kind() as u8, bytes.freeze()).unwrap();
-                decoded.push((Offset(self.offset), record));
-                self.offset += 100;
-            }
         }
+        // What the node does to a group, with the log's limits.
+        let mut builder = BatchBuilder::new(self.end, self.last, Epoch(1));
+        push_group(&mut builder, &group);
+        let batch = builder.finish();
+        (self.end, self.last) = (batch.end(), batch.last);
+        let decode = |view: RecordView| (view.offset, Record::decode(view.kind, view.payload).unwrap());
+        let decoded: Vec<_> = records(batch.at, &batch.bytes).map(decode).collect();
         self.broker.apply(self.now, self.wall, &decoded);
         self.log.push(group);
     }

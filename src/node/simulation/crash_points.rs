@@ -13,11 +13,12 @@ use crate::model::{
     CatalogueChange, Destination, DestinationId, DestinationKind, Encoding, Epoch, Field, MessageBuilder,
     Offset, Outcome, Record, RecordKind, Sequence, SubscriptionId,
 };
-use crate::node::cleaner::farewell;
-use crate::node::propose::push_group;
+use crate::node::cleaner::checkpoint_and_base;
 use crate::state::State;
 use crate::storage::by_hand;
-use crate::storage::{BatchBuilder, Finished, LogOptions, StorageError, Store, WindowRequest, records};
+use crate::storage::{
+    BatchBuilder, Finished, LogOptions, StorageError, Store, WindowRequest, push_group, records,
+};
 
 const DIR: &str = "store";
 const QUEUE: DestinationId = DestinationId(1);
@@ -105,7 +106,7 @@ impl Script {
         if !moves.is_empty() {
             self.append(&moves);
         }
-        let groups = farewell(&self.state, end);
+        let groups = checkpoint_and_base(&self.state, end);
         self.append(&groups);
         self.sync()?;
         self.store.log.drop_below(end);
