@@ -73,8 +73,8 @@ impl TransportConnector {
     }
 }
 
-pub(super) const NAME_DEFAULT: &str = "stomp";
-pub(super) const URI_DEFAULT: &str = "stomp://127.0.0.1:61613";
+/// The connector of a file that has none: STOMP on loopback.
+pub(super) const DEFAULT: [(&str, &str); 2] = [("name", "stomp"), ("uri", "stomp://127.0.0.1:61613")];
 const MAXIMUM_CONNECTIONS_DEFAULT: usize = 1000;
 const FRAME_BYTES_MAX_DEFAULT: usize = 100 << 20;
 
@@ -148,11 +148,8 @@ const OPTIONS_IGNORED: [&str; 40] = [
 const MAXIMUM_CONNECTIONS: &str = "maximumConnections";
 const FRAME_BYTES_MAX: &str = "wireFormat.maxFrameSize";
 
-/// Reads all connectors; without any there is one for STOMP on loopback.
+/// Reads all connectors.
 pub(super) fn read(sections: &[Section<'_>], warnings: &mut Vec<String>) -> Vec<TransportConnector> {
-    if sections.is_empty() {
-        return connector(NAME_DEFAULT.to_owned(), URI_DEFAULT).into_iter().map(|(it, _)| it).collect();
-    }
     let mut connectors: Vec<TransportConnector> = Vec::new();
     let mut names: Vec<String> = Vec::new();
     for section in sections {

@@ -3,28 +3,34 @@
 //! Three layers, the later ones win: the TOML file, the environment (`QUORATE_STORE_KIND` for `store.kind`) and
 //! `--set key=value`. Whatever is not understood stops the start; all faults are told at once.
 
+mod acl;
+mod activemq;
 mod connector;
 mod fault;
 mod network;
 mod raw;
 mod secret;
 mod section;
+mod service;
 mod store;
 #[cfg(test)]
 mod tests;
 mod units;
+mod unknown;
 mod uri;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use acl::{ZkAcl, ZkAclEntry};
 pub use connector::{Scheme, TransportConnector};
 pub use fault::{ConfigError, Fault, Place};
 pub use network::{Discovery, NetworkConnector};
 pub use secret::Secret;
 pub use section::Setting;
-pub use store::{Local, Replicated, Store, Sync, Tls, ZkAcl, ZkAclEntry};
+pub use store::{Local, Replicated, Store, Sync, Tls};
 pub use units::{Limit, duration as parse_duration, size as parse_size};
+pub use uri::host_port as parse_host_port;
 
 use section::{Section, Source, Unit};
 
@@ -165,7 +171,8 @@ impl Config {
         arguments: &[String],
         environment: &[(String, String)],
     ) -> Result<Loaded, ConfigError> {
-        let source = Source::new(file, text, arguments, environment)?;
+        let default = ("transport_connector", connector::DEFAULT.as_slice());
+        let source = Source::new(file, text, default, arguments, environment)?;
         let mut warnings = Vec::new();
         let config = read(&source, &mut warnings);
         let settings = source.finish()?;
@@ -242,9 +249,8 @@ fn unique_ports(config: &Config, transports: &[Section<'_>], store: &Section<'_>
         let path = format!("transport_connector.{}.uri", connector.name);
         if let Some(other) = conflict(&taken, &connector.host, connector.port) {
             let message = format!("port {} is already taken by {other}", connector.port);
-            match transports.iter().find(|section| section.path_of("uri") == path) {
-                Some(section) => section.fault("uri", message),
-                None => console.fault("bind", message),
+            if let Some(section) = transports.iter().find(|section| section.path_of("uri") == path) {
+                section.fault("uri", message);
             }
         }
         taken.push((connector.host.clone(), connector.port, path));

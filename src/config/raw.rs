@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{Fault, Place};
+use super::fault::{Fault, Place, nearest};
 
 /// A value as written.
 #[derive(Clone, Debug)]
@@ -90,6 +90,21 @@ pub(super) fn element_name(element: &Node, index: usize) -> String {
     (index + 1).to_string()
 }
 
+/// Adds the only element that the list `name` has if the file has none.
+pub(super) fn add_default(root: &mut Node, name: &str, element: &[(&str, &str)]) {
+    let Value::Table(entries) = &mut root.value else { return };
+    let new = |value| Node { value, place: Place::Default, key_place: Place::Default };
+    let values = element.iter().map(|(key, text)| ((*key).to_owned(), new(Value::Text((*text).to_owned()))));
+    let list = new(Value::List(vec![new(Value::Table(values.collect()))]));
+    match entries.iter_mut().find(|(written, _)| written == name) {
+        None => entries.push((name.to_owned(), list)),
+        Some((_, node)) if matches!(&node.value, Value::List(elements) if elements.is_empty()) => {
+            *node = list
+        }
+        Some(_) => {}
+    }
+}
+
 /// Lays `path=value` over the tree. An element of a list is named; one that is not there is added.
 pub(super) fn lay_over(root: &mut Node, argument: &str) -> Result<(), String> {
     let Some((path, text)) = argument.split_once('=') else {
@@ -111,6 +126,10 @@ pub(super) fn lay_over(root: &mut Node, argument: &str) -> Result<(), String> {
                     elements.iter().enumerate().position(|(i, element)| element_name(element, i) == *part);
                 let index = found.unwrap_or(elements.len());
                 if found.is_none() {
+                    if let Some(meant) = misspelt(part, elements) {
+                        let list = parts[0].replace('_', " ");
+                        return Err(format!("there is no {list} {part:?}; did you mean {meant:?}?"));
+                    }
                     let name = ("name".to_owned(), new(Value::Text((*part).to_owned())));
                     elements.push(new(Value::Table(vec![name])));
                 }
@@ -135,6 +154,22 @@ pub(super) fn lay_over(root: &mut Node, argument: &str) -> Result<(), String> {
     }
     Err(format!("{path:?} is a section; expected one of its keys"))
 }
+
+/// The element that was meant, if a name is so much like its name that nobody would call a second one so. Names that
+/// go on (`stomp-tls`) or count on (`group1`, `group2`) are those of a new element.
+fn misspelt(name: &str, elements: &[Node]) -> Option<String> {
+    let letters = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let names: Vec<String> = elements.iter().enumerate().map(|(index, it)| element_name(it, index)).collect();
+    let alike = names.iter().map(String::as_str).filter(|other| {
+        name.len().min(other.len()) >= NAME_ALIKE_MIN
+            && !name.starts_with(other)
+            && letters(name) != letters(other)
+    });
+    nearest(name, alike).map(str::to_owned)
+}
+
+/// Shorter names are always alike.
+const NAME_ALIKE_MIN: usize = 4;
 
 /// Turns byte offsets into lines and columns.
 struct Lines<'a> {

@@ -6,9 +6,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use super::Secret;
 use super::fault::{ConfigError, Fault, Place, nearest};
-use super::raw::{Node, Value, element_name, kind, lay_over, parse};
+use super::raw::{Node, Value, add_default, element_name, kind, lay_over, parse};
+use super::{Secret, activemq};
 
 /// A key that was asked for, and what it turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,27 +31,35 @@ pub(super) struct Source {
     root: Node,
     environment: Vec<(String, String)>,
     faults: RefCell<Vec<Fault>>,
-    settings: RefCell<Vec<Setting>>,
+    pub(super) settings: RefCell<Vec<Setting>>,
     /// Header paths of sections, whether they are lists.
-    sections: RefCell<Vec<(String, bool)>>,
-    variables: RefCell<BTreeSet<String>>,
+    pub(super) sections: RefCell<Vec<(String, bool)>>,
+    /// Variables that were asked for.
+    pub(super) variables: RefCell<BTreeSet<String>>,
 }
 
-/// Variables that are not keys: they belong to the command line.
-const VARIABLES_OTHER: [&str; 4] = ["QUORATE_CONFIG", "QUORATE_URL", "QUORATE_CONSOLE", "QUORATE_LOG"];
-const VARIABLE_PREFIX: &str = "QUORATE_";
+/// What the names of all variables begin with that are ours.
+pub(super) const VARIABLE_PREFIX: &str = "QUORATE_";
 
 impl Source {
-    /// Reads `text`, then lays the arguments and the variables over it.
+    /// Reads `text`, then lays the arguments and the variables over it. `default` is a list of sections, and the element
+    /// that it has where the file has none.
     pub(super) fn new(
         file: Option<&str>,
         text: &str,
+        default: (&str, &[(&str, &str)]),
         arguments: &[String],
         environment: &[(String, String)],
     ) -> Result<Source, ConfigError> {
         let file = file.map(str::to_owned);
+        if activemq::is_xml(text) {
+            let place = Place::File { line: 1, column: 1 };
+            let fault = Fault { place, key: String::new(), message: activemq::XML.to_owned() };
+            return Err(ConfigError { file, faults: vec![fault] });
+        }
         let (root, mut faults) = parse(text);
         let Some(mut root) = root else { return Err(ConfigError { file, faults }) };
+        add_default(&mut root, default.0, default.1);
         for argument in arguments {
             if let Err(message) = lay_over(&mut root, argument) {
                 let path = argument.split('=').next().unwrap_or_default();
@@ -87,8 +95,8 @@ impl Source {
     /// Ends reading: complains about whatever nobody asked for.
     pub(super) fn finish(self) -> Result<Vec<Setting>, ConfigError> {
         self.unknown(&self.root, "", "");
-        for (name, _) in &self.environment {
-            self.unknown_variable(name);
+        for (name, value) in &self.environment {
+            self.unknown_variable(name, value);
         }
         let mut faults = self.faults.into_inner();
         if faults.is_empty() {
@@ -97,78 +105,6 @@ impl Source {
         faults.sort_by(|a, b| a.place.cmp(&b.place));
         faults.dedup();
         Err(ConfigError { file: self.file, faults })
-    }
-
-    /// Complains about a variable that was meant for us: it is like one of ours, or begins with one of our sections.
-    /// Others that begin with `QUORATE_` belong to scripts.
-    fn unknown_variable(&self, name: &str) {
-        let known = self.variables.borrow();
-        let ours = known.contains(name) || VARIABLES_OTHER.contains(&name);
-        if ours || !name.starts_with(VARIABLE_PREFIX) {
-            return;
-        }
-        let meant = nearest(name, known.iter().map(String::as_str));
-        let sections = self.sections.borrow();
-        let below = sections.iter().any(|(section, _)| name.starts_with(&(variable_name(section) + "_")));
-        if meant.is_some() || below {
-            self.fault(Place::Environment(name.to_owned()), "", unknown_message("variable", meant));
-        }
-    }
-
-    /// Complains about the keys below `node` that were never asked for. `path` is the header path, `shown` has the
-    /// names of list elements in it.
-    fn unknown(&self, node: &Node, path: &str, shown: &str) {
-        let Value::Table(entries) = &node.value else { return };
-        for (name, child) in entries {
-            let (path_below, shown_below) = (join(path, name), join(shown, name));
-            let section = self.sections.borrow().iter().find(|(known, _)| *known == path_below).cloned();
-            if let Some((_, list)) = section {
-                match &child.value {
-                    Value::List(elements) if list => {
-                        for (index, element) in elements.iter().enumerate() {
-                            let shown = join(&shown_below, &element_name(element, index));
-                            self.unknown(element, &path_below, &shown);
-                        }
-                    }
-                    _ if list => {}
-                    _ => self.unknown(child, &path_below, &shown_below),
-                }
-                continue;
-            }
-            if !self.settings.borrow().iter().any(|s| s.section == path && s.key == name) {
-                self.fault(child.key_place.clone(), shown_below, self.guess(path, name, child));
-            }
-        }
-    }
-
-    /// What to say about an unknown key.
-    fn guess(&self, path: &str, name: &str, node: &Node) -> String {
-        let settings = self.settings.borrow();
-        let sections = self.sections.borrow();
-        let is_section = matches!(node.value, Value::Table(_) | Value::List(_));
-        let noun = if is_section && path.is_empty() { "section" } else { "key" };
-        let siblings = settings.iter().filter(|s| s.section == path).map(|s| s.key);
-        let below = sections.iter().filter_map(|(section, _)| {
-            let (parent, last) = section.rsplit_once('.').unwrap_or(("", section));
-            (parent == path).then_some(last)
-        });
-        if let Some(meant) = nearest(name, siblings.chain(below)) {
-            return unknown_message(noun, Some(meant));
-        }
-        match settings.iter().find(|s| nearest(name, [s.key]).is_some() && s.key.len() > 3) {
-            Some(other) if other.key == name => {
-                format!("unknown key here; it belongs to [{}]", other.section)
-            }
-            Some(other) => format!("unknown key; did you mean {:?} of [{}]?", other.key, other.section),
-            None => unknown_message(noun, None),
-        }
-    }
-}
-
-fn unknown_message(noun: &str, meant: Option<&str>) -> String {
-    match meant {
-        Some(meant) => format!("unknown {noun}; did you mean {meant:?}?"),
-        None => format!("unknown {noun}"),
     }
 }
 
@@ -519,7 +455,7 @@ pub(super) fn quote(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-fn join(path: &str, name: &str) -> String {
+pub(super) fn join(path: &str, name: &str) -> String {
     match (path.is_empty(), name.is_empty()) {
         (true, _) => name.to_owned(),
         (_, true) => path.to_owned(),
@@ -528,7 +464,7 @@ fn join(path: &str, name: &str) -> String {
 }
 
 /// `store.replicated.zk_path` as `QUORATE_STORE_REPLICATED_ZK_PATH`.
-fn variable_name(path: &str) -> String {
+pub(super) fn variable_name(path: &str) -> String {
     let mut name = VARIABLE_PREFIX.to_owned();
     name.extend(path.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }));
     name

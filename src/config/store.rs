@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Secret;
+use super::acl::{ZkAcl, acl};
 use super::connector::non_empty;
 use super::section::{Section, Unit};
 use super::units;
@@ -140,28 +141,6 @@ impl Sync {
     }
 }
 
-/// Who may read and write the group's znodes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ZkAcl {
-    /// Anyone.
-    Open,
-    /// Whoever presents `zk_auth`.
-    Creator,
-    /// As listed.
-    List(Vec<ZkAclEntry>),
-}
-
-/// One entry of an ACL in ZooKeeper's words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ZkAclEntry {
-    /// `world`, `auth`, `digest`, `ip`, `sasl` or `x509`.
-    pub scheme: String,
-    /// Who, in the words of the scheme.
-    pub id: String,
-    /// Letters of `cdrwa`.
-    pub permissions: String,
-}
-
 const SEGMENT_BYTES_MIN: u64 = 2 << 20;
 const SEGMENT_BYTES_MAX: u64 = 16 << 30;
 const SEGMENT_BYTES_DEFAULT: u64 = 100 << 20;
@@ -255,6 +234,9 @@ fn read_replicated(
         section.fault("zk_acl", "\"creator\" needs zk_auth: without credentials nobody could be the creator");
     }
     let directory = section.optional("directory", directory);
+    if used {
+        warnings.extend(odd_group(replicas));
+    }
     let secret = read_secret(section);
     let tls = read_tls(&section.section("tls"));
     let insecure = section.boolean("insecure", false);
@@ -289,6 +271,26 @@ fn read_replicated(
         ),
         directory: directory.unwrap_or_else(|| data_directory.join("replicated")),
         log_size: log_size(section),
+    }
+}
+
+/// What a group of a size brings that is not more than a smaller one's.
+fn odd_group(replicas: usize) -> Option<String> {
+    let key = "store.replicated.replicas";
+    match replicas {
+        1 => {
+            Some(format!("{key} is 1: nothing is replicated; a group of 3 survives the loss of any one node"))
+        }
+        2 => Some(format!(
+            "{key} is 2: a quorum is both nodes, so that the group stops when either is lost; 3 survive the loss of any one"
+        )),
+        even if even.is_multiple_of(2) => Some(format!(
+            "{key} is {even}: a quorum is {} nodes, so that the group survives the loss of {}, as {} nodes do",
+            even / 2 + 1,
+            even / 2 - 1,
+            even - 1
+        )),
+        _ => None,
     }
 }
 
@@ -471,30 +473,4 @@ fn znode_path(text: &str) -> Result<String, String> {
         return Err(format!("{text:?} cannot be used; expected a path such as \"/quorate/group1\""));
     }
     Ok(text.to_owned())
-}
-
-fn acl(text: &str) -> Result<ZkAcl, String> {
-    const EXPECTED: &str = "expected \"open\", \"creator\" or a list such as \"world:anyone:r,auth::cdrwa\"";
-    match text {
-        "open" => return Ok(ZkAcl::Open),
-        "creator" => return Ok(ZkAcl::Creator),
-        _ => {}
-    }
-    let mut entries = Vec::new();
-    for part in text.split(',').map(str::trim) {
-        let Some((scheme, (id, permissions))) =
-            part.split_once(':').and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once(':')?)))
-        else {
-            return Err(format!("{part:?} is no ACL; {EXPECTED}"));
-        };
-        if !["world", "auth", "digest", "ip", "sasl", "x509"].contains(&scheme) {
-            return Err(format!("unknown ACL scheme {scheme:?}; {EXPECTED}"));
-        }
-        if permissions.is_empty() || !permissions.chars().all(|c| "cdrwa".contains(c)) {
-            return Err(format!("{permissions:?} are no permissions; expected letters of cdrwa"));
-        }
-        let (scheme, id, permissions) = (scheme.to_owned(), id.to_owned(), permissions.to_owned());
-        entries.push(ZkAclEntry { scheme, id, permissions });
-    }
-    Ok(ZkAcl::List(entries))
 }

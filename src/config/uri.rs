@@ -31,8 +31,11 @@ impl Uri {
     }
 }
 
-/// `host`, `host:port`, `[v6]:port`.
-pub(super) fn host_port(text: &str) -> Result<(String, Option<u16>), String> {
+/// Takes `host`, `host:port` or `[v6]:port` apart.
+///
+/// # Errors
+/// Says what was expected.
+pub fn host_port(text: &str) -> Result<(String, Option<u16>), String> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let Some((host, after)) = rest.split_once(']') else {

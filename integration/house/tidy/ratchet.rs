@@ -62,7 +62,6 @@ impl Ratchets {
 const LONG_FILES: &[&str] = &[
     "integration/model/steps.rs",
     "integration/model/world.rs",
-    "src/config/section.rs",
     "src/env/sim_disk.rs",
     "src/model/message.rs",
     "src/node/core.rs",

@@ -92,6 +92,48 @@ fn connectors_are_overridden_and_added_by_name() {
 }
 
 #[test]
+fn a_file_without_connectors_keeps_its_default_beside_those_of_arguments_and_variables() {
+    let arguments = ["transport_connector.more.uri=stomp://127.0.0.1:7001".to_owned()];
+    let name = "QUORATE_TRANSPORT_CONNECTOR_STOMP_URI".to_owned();
+    let environment = [(name, "stomp://127.0.0.1:7000".to_owned())];
+    for text in ["", "transport_connector = []"] {
+        let config = Config::parse(Some("node.toml"), text, &arguments, &environment).unwrap().config;
+        let ports: Vec<_> = config.transport_connectors.iter().map(|c| (c.name.as_str(), c.port)).collect();
+        assert_eq!(ports, [("stomp", 7000), ("more", 7001)]);
+    }
+}
+
+#[test]
+fn a_connector_that_goes_on_or_counts_on_from_another_is_a_new_one() {
+    let file = "[[transport_connector]]\nname = \"stomp1\"\nuri = \"stomp://0.0.0.0:61613\"";
+    for (name, new) in [("stomp2", true), ("stomp1-inside", true), ("stmp1", false), ("stopm1", false)] {
+        let argument = [format!("transport_connector.{name}.uri=stomp://127.0.0.1:7001")];
+        assert_eq!(Config::parse(None, file, &argument, &[]).is_ok(), new, "{name}");
+    }
+}
+
+#[test]
+fn a_group_whose_size_brings_no_more_than_a_smaller_one_is_told_so() {
+    let sizes = [
+        (1, "nothing is replicated"),
+        (2, "stops when either is lost"),
+        (4, "as 3 nodes do"),
+        (6, "as 5 nodes do"),
+    ];
+    for (replicas, told) in sizes {
+        let bind = "bind = \"tcp://127.0.0.1:62621\"";
+        let text =
+            format!("[store]\nkind = \"replicated\"\n[store.replicated]\nreplicas = {replicas}\n{bind}");
+        let warnings = parse(&text).unwrap().warnings;
+        assert!(warnings.len() == 1 && warnings[0].contains(told), "{replicas}: {warnings:?}");
+        for odd in [3, 5, 7] {
+            let text = text.replace(&format!("replicas = {replicas}"), &format!("replicas = {odd}"));
+            assert_eq!(parse(&text).unwrap().warnings, [""; 0]);
+        }
+    }
+}
+
+#[test]
 fn secrets_come_from_files_and_variables_and_are_never_printed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("zk.auth");
