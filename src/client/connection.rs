@@ -33,7 +33,8 @@ struct Subscribed {
 
 /// Why the loop of one connection ended.
 enum End {
-    Lost,
+    /// Without a word, or with the broker's.
+    Lost(Option<String>),
     /// The user wants no more.
     Done,
 }
@@ -79,8 +80,8 @@ impl Connection {
     /// Runs until the user disconnects or no broker can be reached.
     pub(super) async fn run(mut self) {
         loop {
-            let End::Lost = self.turns().await else { return };
-            self.forget();
+            let End::Lost(reason) = self.turns().await else { return };
+            self.forget(reason);
             match Wire::connect(&self.addresses, self.address, &self.options).await {
                 Ok((wire, address)) => {
                     self.wire = wire;
@@ -100,14 +101,13 @@ impl Connection {
     }
 
     /// The connection is gone: whatever waits for an answer has an unknown outcome.
-    fn forget(&mut self) {
+    fn forget(&mut self, reason: Option<String>) {
         self.stalled = None;
+        let unknown = reason.map_or(ClientError::OutcomeUnknown, ClientError::Ended);
         for (_, waiting) in self.waiting.drain() {
             // Whoever does not wait any more need not know.
             let _ = match waiting {
-                Waiting::Answer(answer) | Waiting::Disconnect(answer) => {
-                    answer.send(Err(ClientError::OutcomeUnknown))
-                }
+                Waiting::Answer(answer) | Waiting::Disconnect(answer) => answer.send(Err(unknown.clone())),
                 Waiting::Begin(answer, _) => {
                     let _ = answer.send(Err(ClientError::Stale));
                     continue;
@@ -138,7 +138,10 @@ impl Connection {
                 Ok(false) => return End::Done,
                 Err(error) => {
                     debug!(address = self.addresses[self.address], "connection lost: {error}");
-                    return End::Lost;
+                    return End::Lost(match error {
+                        ClientError::Refused(reason) => Some(reason),
+                        _ => None,
+                    });
                 }
             }
         }

@@ -67,6 +67,9 @@ pub enum ClientError {
     /// ask twice.
     #[error("the connection was lost before the answer came; the outcome is unknown")]
     OutcomeUnknown,
+    /// The broker ended the connection, with this reason, before the answer came: the operation has happened or not.
+    #[error("the broker ended the connection before the answer came: {0}")]
+    Ended(String),
     /// The message or transaction belongs to a connection that is gone: an unsettled message comes again, an open
     /// transaction was rolled back.
     #[error("the connection that this belongs to is gone")]

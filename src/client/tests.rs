@@ -1,5 +1,6 @@
 //! The client and the load generator against a listener with a core in memory.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -162,21 +163,25 @@ async fn the_commands_layer_produces_browses_and_consumes() {
     };
     let bodies = (0..100).map(|number| Bytes::from(number.to_string()));
     let mut steps = 0;
-    let produced = produce(&client, &options, bodies, |_| steps += 1).await.unwrap();
+    let produced = produce(&client, &options, bodies, pending(), |_| steps += 1).await;
     assert_eq!((produced.confirmed, produced.unknown, steps), (100, 0, 100));
-    let look = BrowseOptions { destination: "/queue/c".to_owned(), selector: None, count: None };
+    let look = BrowseOptions { destination: "/queue/c".to_owned(), count: None };
     let mut seen = Vec::new();
-    assert_eq!(browse(&client, &look, |message| seen.push(message.body().clone())).await.unwrap(), 100);
+    let show = |message: &Incoming| {
+        seen.push(message.body().clone());
+        true
+    };
+    assert_eq!(browse(&client, &look, show).await.unwrap(), 100);
+    assert_eq!(browse(&client, &look, |_| false).await.unwrap(), 0);
     assert_eq!(seen[99], "99");
     let options = ConsumeOptions {
         destination: "/queue/c".to_owned(),
-        selector: None,
         headers: Vec::new(),
         prefetch: Some(7),
         count: None,
         idle: Some(Duration::from_millis(300)),
     };
-    let consumed = consume(&client, &options, |message| {
+    let consumed = consume(&client, &options, pending(), |message| {
         assert_eq!(message.header("colour").as_deref(), Some("red"));
         true
     })

@@ -27,53 +27,86 @@ pub struct ProduceOptions {
 }
 
 /// What became of the sends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Produced {
     /// Confirmed by the broker.
     pub confirmed: u64,
-    /// The connection was lost before the answer came.
+    /// Sends whose answer did not come.
     pub unknown: u64,
+    /// Why no more was sent, if that was no decision of the caller.
+    pub failure: Option<ClientError>,
 }
 
-/// Sends each body, calls `progress` after each answer.
-///
-/// # Errors
-/// The broker refuses a message, or cannot be reached any more.
+/// After it was told to stop, a command waits so long for the answers that it still lacks.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Sends each body, calls `progress` after each answer. Sends no more once `stop` completes or something fails, and waits for
+/// the answers to what was sent.
 pub async fn produce(
     client: &Client,
     options: &ProduceOptions,
     bodies: impl Iterator<Item = Bytes>,
-    mut progress: impl FnMut(Produced),
-) -> Result<Produced, ClientError> {
+    stop: impl Future<Output = ()>,
+    mut progress: impl FnMut(&Produced),
+) -> Produced {
+    tokio::pin!(stop);
     let mut produced = Produced::default();
     let mut open: VecDeque<Receipt> = VecDeque::new();
     let mut headers = options.headers.clone();
     if options.persistent {
         headers.push(("persistent".to_owned(), "true".to_owned()));
     }
-    for body in bodies {
-        let (destination, headers) = (options.destination.clone(), headers.clone());
-        open.push_back(client.send(Outgoing { destination, headers, body, text: options.text }).await?);
-        while open.len() >= options.outstanding.max(1) {
-            answer(&mut open, &mut produced).await?;
-            progress(produced);
+    let sending = async {
+        for body in bodies {
+            let (destination, headers) = (options.destination.clone(), headers.clone());
+            match client.send(Outgoing { destination, headers, body, text: options.text }).await {
+                Ok(receipt) => open.push_back(receipt),
+                Err(error) => produced.failure = Some(error),
+            }
+            while open.len() >= options.outstanding.max(1) {
+                answer(&mut open, &mut produced).await;
+                progress(&produced);
+            }
+            if produced.failure.is_some() {
+                break;
+            }
         }
+        while !open.is_empty() {
+            answer(&mut open, &mut produced).await;
+            progress(&produced);
+        }
+    };
+    let stopped = tokio::select! {
+        () = sending => false,
+        () = &mut stop => true,
+    };
+    if stopped {
+        let answers = async {
+            while !open.is_empty() {
+                answer(&mut open, &mut produced).await;
+            }
+        };
+        // What is not answered by then is counted below.
+        let _ = timeout(LAST_ANSWERS, answers).await;
+        produced.unknown += open.len() as u64;
     }
-    while !open.is_empty() {
-        answer(&mut open, &mut produced).await?;
-        progress(produced);
-    }
-    Ok(produced)
+    produced
 }
 
-async fn answer(open: &mut VecDeque<Receipt>, produced: &mut Produced) -> Result<(), ClientError> {
-    let Some(receipt) = open.pop_front() else { return Ok(()) };
-    match receipt.await {
+/// Waits for the oldest answer. Cancel-safe.
+async fn answer(open: &mut VecDeque<Receipt>, produced: &mut Produced) {
+    let Some(receipt) = open.front_mut() else { return };
+    let outcome = receipt.await;
+    open.pop_front();
+    match outcome {
         Ok(()) => produced.confirmed += 1,
         Err(ClientError::OutcomeUnknown) => produced.unknown += 1,
-        Err(error) => return Err(error),
+        Err(error) => {
+            // What was refused is known not to have happened.
+            produced.unknown += u64::from(!matches!(error, ClientError::Refused(_)));
+            produced.failure.get_or_insert(error);
+        }
     }
-    Ok(())
 }
 
 /// What to receive.
@@ -81,8 +114,6 @@ async fn answer(open: &mut VecDeque<Receipt>, produced: &mut Produced) -> Result
 pub struct ConsumeOptions {
     /// Where from, in STOMP's form.
     pub destination: String,
-    /// Only messages that match.
-    pub selector: Option<String>,
     /// More headers of the SUBSCRIBE frame.
     pub headers: Vec<(String, String)>,
     /// Unacknowledged messages at a time.
@@ -104,29 +135,44 @@ pub struct Consumed {
     pub interruptions: u64,
 }
 
-/// Receives messages and acknowledges each that `show` has taken. When it takes one no more, that one stays unacknowledged
-/// and this ends.
+/// Receives messages and acknowledges each that `show` has taken, until `stop` completes. When `show` takes one no more, that
+/// one and what came after it go back to the broker, and this ends.
 ///
 /// # Errors
 /// The broker refuses the subscription, or cannot be reached any more.
 pub async fn consume(
     client: &Client,
     options: &ConsumeOptions,
+    stop: impl Future<Output = ()>,
     mut show: impl FnMut(&Incoming) -> bool,
 ) -> Result<Consumed, ClientError> {
+    tokio::pin!(stop);
     let subscription = SubscriptionOptions {
         ack: AckMode::Individual,
         prefetch: options.prefetch,
-        selector: options.selector.clone(),
-        browse: false,
         headers: options.headers.clone(),
+        ..SubscriptionOptions::default()
     };
-    let mut subscription = client.subscribe(&options.destination, subscription).await?;
     let mut consumed = Consumed::default();
+    let mut subscription = tokio::select! {
+        subscription = client.subscribe(&options.destination, subscription) => subscription?,
+        () = &mut stop => return Ok(consumed),
+    };
+    let mut stopped = false;
     while options.count.is_none_or(|count| consumed.messages < count) {
-        let event = match options.idle {
-            Some(idle) => timeout(idle, subscription.next()).await.unwrap_or(None),
-            None => subscription.next().await,
+        let next = async {
+            match options.idle {
+                Some(idle) => timeout(idle, subscription.next()).await.unwrap_or(None),
+                None => subscription.next().await,
+            }
+        };
+        let event = tokio::select! {
+            biased;
+            () = &mut stop => {
+                stopped = true;
+                None
+            }
+            event = next => event,
         };
         match event {
             None => break,
@@ -144,9 +190,10 @@ pub async fn consume(
         }
     }
     // Its answer says that the acknowledgements before it have arrived.
-    match subscription.unsubscribe().await {
-        Ok(()) | Err(ClientError::OutcomeUnknown) => Ok(consumed),
-        Err(error) => Err(error),
+    let patience = if stopped { LAST_ANSWERS } else { Duration::MAX };
+    match timeout(patience, subscription.unsubscribe()).await {
+        Ok(Ok(()) | Err(ClientError::OutcomeUnknown | ClientError::Ended(_))) | Err(_) => Ok(consumed),
+        Ok(Err(error)) => Err(error),
     }
 }
 
@@ -155,29 +202,28 @@ pub async fn consume(
 pub struct BrowseOptions {
     /// Which queue, in STOMP's form.
     pub destination: String,
-    /// Only messages that match.
-    pub selector: Option<String>,
     /// Stop after so many messages.
     pub count: Option<u64>,
 }
 
-/// Shows the messages of a queue without taking them; gives how many there were.
+/// Shows the messages of a queue without taking them, as long as `show` takes them; gives how many it took.
 ///
 /// # Errors
 /// The broker refuses, or the connection is lost: a broken-off look is not repeated.
 pub async fn browse(
     client: &Client,
     options: &BrowseOptions,
-    mut show: impl FnMut(&Incoming),
+    mut show: impl FnMut(&Incoming) -> bool,
 ) -> Result<u64, ClientError> {
-    let selector = options.selector.clone();
-    let subscription = SubscriptionOptions { browse: true, selector, ..SubscriptionOptions::default() };
+    let subscription = SubscriptionOptions { browse: true, ..SubscriptionOptions::default() };
     let mut subscription = client.subscribe(&options.destination, subscription).await?;
     let mut seen = 0;
     while options.count.is_none_or(|count| seen < count) {
         match subscription.next().await {
             Some(Event::Message(message)) => {
-                show(&message);
+                if !show(&message) {
+                    break;
+                }
                 seen += 1;
             }
             Some(Event::Interrupted) => return Err(ClientError::Lost("while browsing".to_owned())),

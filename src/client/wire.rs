@@ -16,6 +16,8 @@ use super::options::{ClientError, ConnectOptions};
 const READ_BYTES: usize = 128 * 1024;
 /// A heart-beat may be late by its interval, or by this if that is longer.
 const GRACE: Duration = Duration::from_millis(500);
+/// Whoever cannot write any more looks so long for what the broker said last.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Slices of one write.
 const SLICES_MAX: usize = 64;
 /// Largest body that is read from a broker.
@@ -174,11 +176,21 @@ impl Wire {
                 }
             }
         };
-        let (written, read) = tokio::select! {
-            written = writes, if waits => (Some(written?), None),
-            read = arrives, if reads => (None, Some(read?)),
-            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => (None, None),
-            else => (None, None),
+        let (written, read) = {
+            tokio::pin!(arrives);
+            tokio::select! {
+                written = writes, if waits => match written {
+                    Ok(count) => (Some(count), None),
+                    // The broker has ended the connection; why, it may have said before.
+                    Err(error) => match timeout(LAST_WORDS, &mut arrives).await {
+                        Ok(Ok(count)) if count > 0 => (None, Some(count)),
+                        _ => return Err(error.into()),
+                    },
+                },
+                read = &mut arrives, if reads => (None, Some(read?)),
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => (None, None),
+                else => (None, None),
+            }
         };
         if let Some(count) = written {
             self.output.advance(count);

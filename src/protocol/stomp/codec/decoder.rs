@@ -72,8 +72,8 @@ pub enum CodecError {
     #[error("Specified content-length is not a valid number of bytes")]
     BadLength,
     /// The body is longer than allowed.
-    #[error("The maximum data length was exceeded")]
-    BodyTooLong,
+    #[error("The maximum data length was exceeded: at most {0} bytes")]
+    BodyTooLong(usize),
     /// No NUL stands where content-length says that the body ends.
     #[error("content-length bytes were read and there was no trailing null byte")]
     NoEnd,
@@ -237,7 +237,7 @@ impl Decoder {
         let number = std::str::from_utf8(digits).ok().and_then(|text| text.parse::<usize>().ok());
         match number {
             Some(length) if length <= self.limits.body_bytes_max => Ok(Some(length)),
-            _ => Err(CodecError::BodyTooLong),
+            _ => Err(CodecError::BodyTooLong(self.limits.body_bytes_max)),
         }
     }
 
@@ -252,7 +252,7 @@ impl Decoder {
             None => {
                 let found = memchr(0, &input[scanned..]).map(|at| scanned + at);
                 if found.unwrap_or(input.len()) - body > self.limits.body_bytes_max {
-                    return Err(CodecError::BodyTooLong);
+                    return Err(CodecError::BodyTooLong(self.limits.body_bytes_max));
                 }
                 found
             }

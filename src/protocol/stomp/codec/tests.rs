@@ -120,9 +120,9 @@ fn hostile_frames_are_refused_with_their_reason() {
         ("SEND\ncontent-length:+1\n\na\0".into(), CodecError::BadLength),
         ("SEND\ncontent-length:\n\n\0".into(), CodecError::BadLength),
         ("SEND\ncontent-length:0x10\n\n\0".into(), CodecError::BadLength),
-        ("SEND\ncontent-length:1048577\n\n".into(), CodecError::BodyTooLong),
-        ("SEND\ncontent-length:99999999999999999999999999\n\n".into(), CodecError::BodyTooLong),
-        (format!("SEND\n\n{}", long((1 << 20) + 1)), CodecError::BodyTooLong),
+        ("SEND\ncontent-length:1048577\n\n".into(), CodecError::BodyTooLong(1 << 20)),
+        ("SEND\ncontent-length:99999999999999999999999999\n\n".into(), CodecError::BodyTooLong(1 << 20)),
+        (format!("SEND\n\n{}", long((1 << 20) + 1)), CodecError::BodyTooLong(1 << 20)),
         ("SEND\ncontent-length:1\n\nab\0".into(), CodecError::NoEnd),
     ];
     for (text, expected) in table {
