@@ -48,7 +48,7 @@ pub(super) fn run(command: &ConfigCommand, json: bool) -> Result<(), Failure> {
                         "section": s.section,
                         "element": s.element,
                         "key": s.key,
-                        "value": s.value,
+                        "value": s.value.as_deref().map(document),
                         "from": origin(&s.place),
                     })
                 })
@@ -87,11 +87,35 @@ fn show(loaded: &Loaded) -> String {
     text
 }
 
+/// A value in TOML as one in JSON.
+fn document(value: &str) -> serde_json::Value {
+    let parsed = value.parse::<toml::Value>().ok().and_then(|value| serde_json::to_value(value).ok());
+    parsed.unwrap_or_else(|| value.into())
+}
+
 fn origin(place: &Place) -> String {
     match place {
         Place::File { line, .. } => format!("line {line}"),
         Place::Environment(name) => name.clone(),
         Place::Argument(path) => format!("--set {path}"),
         Place::Default => "default".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_those_of_json() {
+        for (toml, json) in [
+            ("\"10s\"", serde_json::json!("10s")),
+            ("3", serde_json::json!(3)),
+            ("true", serde_json::json!(true)),
+            ("[\"a\", \"b\"]", serde_json::json!(["a", "b"])),
+            ("'C:\\dir'", serde_json::json!("C:\\dir")),
+        ] {
+            assert_eq!(document(toml), json, "{toml}");
+        }
     }
 }

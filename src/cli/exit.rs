@@ -57,7 +57,15 @@ impl Failure {
     pub(super) fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Failure {
         Failure { exit: exit as u8, error: error.into() }
     }
+
+    /// Somebody pressed Ctrl-C; `done` is how far the command had got.
+    pub(super) fn interrupted(done: impl std::fmt::Display) -> Failure {
+        Failure { exit: INTERRUPTED, error: anyhow::anyhow!("interrupted: {done}") }
+    }
 }
+
+/// The shells' code for an end by SIGINT.
+const INTERRUPTED: u8 = 128 + 2;
 
 /// Whatever has no code of its own is a plain failure.
 impl<E: Into<anyhow::Error>> From<E> for Failure {

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod client;
+mod completions;
 mod config;
 mod connections;
 mod console;
@@ -8,6 +9,7 @@ mod destinations;
 mod exit;
 mod group;
 mod log;
+mod man;
 mod run;
 mod status;
 mod store;
@@ -16,7 +18,7 @@ mod table;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use exit::Exit;
 
@@ -63,6 +65,10 @@ enum Command {
     /// Look at a store on disk
     #[command(subcommand)]
     Store(store::StoreCommand),
+    /// Print the completions for a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the man pages
+    Man(man::ManArgs),
 }
 
 /// Where the configuration comes from.
@@ -96,11 +102,7 @@ fn exit_codes() -> String {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // A closed pipe is the only way that this fails, and then nobody reads it.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
-        }
+        Err(error) => return misunderstood(&error),
     };
     let json = cli.json;
     match dispatch(cli) {
@@ -110,6 +112,26 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.exit)
         }
     }
+}
+
+/// Prints what was asked for instead of a command (help, version), or what is wrong with the command line.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        return if error.print().is_ok() { Exit::Ok.into() } else { Exit::Failed.into() };
+    }
+    // Nothing was parsed, but whether a program asks is plain.
+    let json =
+        std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    if json {
+        let told = error.render().to_string();
+        let told = told.split("\n\nUsage:").next().unwrap_or_default().trim();
+        let told = table::fault(told.strip_prefix("error: ").unwrap_or(told), Exit::Usage as u8);
+        // Nobody is left to tell if this fails, nor below.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), told.as_bytes());
+    } else {
+        let _ = error.print();
+    }
+    Exit::Usage.into()
 }
 
 fn dispatch(cli: Cli) -> Result<(), Failure> {
@@ -127,6 +149,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Browse(args) => client::browse(&args, json),
         Command::Bench(args) => client::bench(&args, json),
         Command::Store(command) => store::run(&command, json),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
     }
 }
 
@@ -137,8 +161,6 @@ fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

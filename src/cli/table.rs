@@ -13,25 +13,30 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     print(&text)
 }
 
-/// Prints text as it is. A reader that went away is no failure.
+/// Prints text as it is, and returns once it is written: a reader that went away is a failure, because what it has not
+/// read is done for nobody.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
+        let context = match error.kind() {
+            io::ErrorKind::BrokenPipe => "nobody reads the standard output any more",
+            _ => "cannot write to the standard output",
+        };
+        anyhow::Error::new(error).context(context).into()
+    })
 }
 
 /// Tells what went wrong, on stderr.
 pub(super) fn complain(json: bool, failure: &Failure) {
-    let text = if json {
-        let value = serde_json::json!({ "error": told(&failure.error), "exit_code": failure.exit });
-        format!("{value}\n")
-    } else {
-        format!("quorate: {}\n", told(&failure.error))
-    };
+    let told = told(&failure.error);
+    let text = if json { fault(&told, failure.exit) } else { format!("quorate: {told}\n") };
     // Nobody is left to tell if this fails.
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// An error as one line of JSON.
+pub(super) fn fault(error: &str, exit: u8) -> String {
+    format!("{}\n", serde_json::json!({ "error": error, "exit_code": exit }))
 }
 
 /// The error and what caused it, each once: many errors have their cause in their own text.

@@ -1,17 +1,17 @@
 //! `quorate bench`.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Args;
 use tokio::runtime::{Builder, Runtime};
 
-use super::super::exit::Failure;
+use super::super::exit::{Exit, Failure};
 use super::super::table;
-use super::{BrokerArgs, Progress, destination, header};
+use super::{BrokerArgs, Interrupt, Progress, body_size, destination, header, interruptible, some_time};
 use crate::client::{Load, LoadProgress, LoadReport, run_load};
-use crate::config::{parse_duration, parse_size};
+use crate::config::parse_duration;
 
 /// Measure a broker: producers and consumers at full speed for a while
 #[derive(Debug, Args)]
@@ -23,13 +23,13 @@ pub(in crate::cli) struct BenchArgs {
     destinations: Vec<String>,
     /// Connections that send
     #[arg(long, default_value_t = 8)]
-    producers: usize,
+    producers: u16,
     /// Connections that consume
     #[arg(long, default_value_t = 8)]
-    consumers: usize,
+    consumers: u16,
     /// Sends without an answer that each producer may have
-    #[arg(long, default_value_t = 100)]
-    outstanding: usize,
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    outstanding: u32,
     /// Messages a second of all producers together, evenly; as many as go if not given
     #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
     rate: Option<u64>,
@@ -40,13 +40,13 @@ pub(in crate::cli) struct BenchArgs {
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     /// Unacknowledged messages that each consumer may have
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     prefetch: u32,
     /// Size of each body
-    #[arg(long, value_name = "SIZE", default_value = "1 KiB", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", default_value = "1 KiB", value_parser = body_size)]
     size: u64,
     /// Messages of each producer; as many as fit into the time if not given
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     messages: Option<u64>,
     /// Keep messages in the broker's memory only
     #[arg(long)]
@@ -61,7 +61,7 @@ pub(in crate::cli) struct BenchArgs {
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_duration)]
     warm_up: Duration,
     /// Time of the measurement
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = some_time)]
     duration: Duration,
     /// Longest time in which consumers may drain what is left
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
@@ -69,19 +69,23 @@ pub(in crate::cli) struct BenchArgs {
 }
 
 pub(in crate::cli) fn run(args: &BenchArgs, json: bool) -> Result<(), Failure> {
+    if args.producers == 0 && args.consumers == 0 {
+        let error = anyhow::anyhow!("nobody sends and nobody consumes: give --producers or --consumers");
+        return Err(Failure::new(Exit::Usage, error));
+    }
     let load = Load {
         addresses: args.broker.addresses(),
         spread: args.spread,
         connect: args.broker.options()?,
         destinations: args.destinations.clone(),
-        producers: args.producers,
-        outstanding: args.outstanding,
+        producers: args.producers.into(),
+        outstanding: args.outstanding as usize,
         rate: args.rate,
         receipts: !args.no_receipts,
         persistent: !args.non_persistent,
         body_bytes: usize::try_from(args.size)?,
         messages: args.messages,
-        consumers: args.consumers,
+        consumers: args.consumers.into(),
         prefetch: args.prefetch,
         send_headers: args.header.clone(),
         warm_up: args.warm_up,
@@ -89,32 +93,55 @@ pub(in crate::cli) fn run(args: &BenchArgs, json: bool) -> Result<(), Failure> {
         drain: args.drain,
         ..Load::default()
     };
-    let report = runtime(args)?.block_on(watched(load.clone()))?;
-    if json { table::json(&document(&load, &report)) } else { table::print(&text(&report)) }
+    let counts = Arc::new(LoadProgress::default());
+    let running = interruptible(async |interrupt| watched(load.clone(), &counts, interrupt).await);
+    match runtime(args)?.block_on(running)? {
+        Some(report) if json => table::json(&document(&load, &report)),
+        Some(report) => table::print(&text(&report)),
+        None => {
+            table::print(&tally(&counts, json))?;
+            Err(Failure::interrupted("there is no measurement, only what was done"))
+        }
+    }
+}
+
+/// What was done by a run that did not come to its end.
+fn tally(counts: &LoadProgress, json: bool) -> String {
+    let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let [sent, confirmed, consumed] = [&counts.sent, &counts.confirmed, &counts.consumed].map(read);
+    if json {
+        let totals = serde_json::json!({ "sent_total": sent, "confirmed_total": confirmed, "consumed_total": consumed });
+        return format!("{totals}\n");
+    }
+    format!("{sent} sent, {confirmed} confirmed, {consumed} consumed\n")
 }
 
 /// One connection, or one thread, needs nobody to wake: what a second thread would cost is not the broker's.
 fn runtime(args: &BenchArgs) -> std::io::Result<Runtime> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let usual = processors.min(args.producers + args.consumers).max(1);
+    let usual = processors.min(usize::from(args.producers) + usize::from(args.consumers)).max(1);
     match args.threads.map_or(usual, usize::from) {
         1 => Builder::new_current_thread().enable_all().build(),
         threads => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
     }
 }
 
-/// Runs the load with a progress line.
-async fn watched(load: Load) -> Result<LoadReport, Failure> {
-    let counts = Arc::new(LoadProgress::default());
+/// Runs the load with a progress line; `None` if it was interrupted.
+async fn watched(
+    load: Load,
+    counts: &Arc<LoadProgress>,
+    mut interrupt: Interrupt,
+) -> Result<Option<LoadReport>, Failure> {
     let mut progress = Progress::new();
     let mut tick = tokio::time::interval(Progress::EVERY);
     let run = run_load(load, counts.clone());
     tokio::pin!(run);
     loop {
         tokio::select! {
-            report = &mut run => return Ok(report?),
+            report = &mut run => return Ok(Some(report?)),
+            () = interrupt.asked() => return Ok(None),
             _ = tick.tick() => progress.show(|| {
-                let read = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
+                let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
                 format!("{} confirmed, {} consumed", read(&counts.confirmed), read(&counts.consumed))
             }),
         }

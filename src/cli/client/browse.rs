@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::super::exit::Failure;
 use super::super::{block_on, table};
-use super::{BrokerArgs, destination, line};
+use super::{BrokerArgs, interruptible, line, queue};
 use crate::client::{BrowseOptions, browse};
 
 /// Look at the messages of a queue without taking them
@@ -13,32 +13,31 @@ pub(in crate::cli) struct BrowseArgs {
     #[command(flatten)]
     broker: BrokerArgs,
     /// Which queue: queue/NAME, or its name
-    #[arg(value_parser = destination)]
+    #[arg(value_parser = queue)]
     destination: String,
     /// Stop after so many messages
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Show only messages that match
-    #[arg(long, value_name = "SQL")]
-    selector: Option<String>,
 }
 
 pub(in crate::cli) fn run(args: &BrowseArgs, json: bool) -> Result<(), Failure> {
-    let options = BrowseOptions {
-        destination: args.destination.clone(),
-        selector: args.selector.clone(),
-        count: args.count,
-    };
-    block_on(async {
-        let client = args.broker.connect().await?;
+    let options = BrowseOptions { destination: args.destination.clone(), count: args.count };
+    block_on(interruptible(async |mut interrupt| {
+        let client = args.broker.connect(&mut interrupt).await?;
         let mut failed = None;
-        browse(&client, &options, |message| {
-            if failed.is_none() {
-                failed = table::print(&line(message, json)).err();
-            }
-        })
-        .await?;
+        let looked = browse(&client, &options, |message| {
+            failed = table::print(&line(message, json)).err();
+            failed.is_none()
+        });
+        let seen = tokio::select! {
+            seen = looked => seen?,
+            () = interrupt.asked() => return Err(Failure::interrupted("there may be more messages")),
+        };
+        if let Some(failure) = failed {
+            return Err(failure);
+        }
         let _ = client.disconnect().await;
-        failed.map_or(Ok(()), Err)
-    })
+        Ok(seen)
+    }))?;
+    Ok(())
 }

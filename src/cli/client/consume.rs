@@ -6,11 +6,10 @@ use clap::Args;
 
 use super::super::exit::Failure;
 use super::super::{block_on, table};
-use super::{BrokerArgs, destination, header, line};
-use crate::client::{ConsumeOptions, consume};
-use crate::config::parse_duration;
+use super::{BrokerArgs, destination, header, interruptible, line, some_time};
+use crate::client::{ConsumeOptions, Consumed, consume};
 
-/// Take messages, and print one in each line
+/// Take messages, and print one in each line; each is acknowledged once it is written
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ConsumeArgs {
     #[command(flatten)]
@@ -19,55 +18,47 @@ pub(in crate::cli) struct ConsumeArgs {
     #[arg(value_parser = destination)]
     destination: String,
     /// Stop after so many messages
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Stop when nothing has come for so long
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = some_time)]
     idle: Option<Duration>,
-    /// Take only messages that match
-    #[arg(long, value_name = "SQL")]
-    selector: Option<String>,
     /// How many unacknowledged messages the broker may send ahead
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=PREFETCH_MAX))]
     prefetch: Option<u32>,
-    /// Name of a durable subscription to a topic; needs --client-id
-    #[arg(long, value_name = "NAME", requires = "client_id")]
-    durable: Option<String>,
     /// A header of the subscription, name=value; may be repeated
     #[arg(long, value_parser = header)]
     header: Vec<(String, String)>,
 }
 
 pub(in crate::cli) fn run(args: &ConsumeArgs, json: bool) -> Result<(), Failure> {
-    let mut headers = args.header.clone();
-    if let Some(name) = &args.durable {
-        headers.push(("activemq.subscriptionName".to_owned(), name.clone()));
-    }
     // With a bound, nothing is fetched that nobody will see.
     let bounded =
         args.count.map(|count| u32::try_from(count).unwrap_or(u32::MAX).clamp(1, PREFETCH_BOUNDED_MAX));
     let options = ConsumeOptions {
         destination: args.destination.clone(),
-        selector: args.selector.clone(),
-        headers,
+        headers: args.header.clone(),
         prefetch: args.prefetch.or(bounded),
         count: args.count,
         idle: args.idle,
     };
-    let consumed = block_on(async {
-        let client = args.broker.connect().await?;
+    let consumed = block_on(interruptible(async |mut interrupt| {
+        let client = args.broker.connect(&mut interrupt).await?;
         let mut failed = None;
-        let consumed = consume(&client, &options, |message| {
+        let shown = |message: &_| {
             failed = table::print(&line(message, json)).err();
             failed.is_none()
-        })
-        .await?;
-        let _ = client.disconnect().await;
-        match failed {
-            Some(failure) => Err(failure),
-            None => Ok(consumed),
+        };
+        let consumed = consume(&client, &options, interrupt.asked(), shown).await?;
+        if let Some(failure) = failed {
+            return Err(failure);
         }
-    })?;
+        if interrupt.was_asked() {
+            return Err(Failure::interrupted(tally(consumed)));
+        }
+        let _ = client.disconnect().await;
+        Ok(consumed)
+    }))?;
     match args.count {
         Some(count) if consumed.messages < count => {
             let messages = consumed.messages;
@@ -77,4 +68,10 @@ pub(in crate::cli) fn run(args: &ConsumeArgs, json: bool) -> Result<(), Failure>
     }
 }
 
+fn tally(consumed: Consumed) -> String {
+    format!("{} consumed, {} of them redelivered", consumed.messages, consumed.redelivered)
+}
+
 const PREFETCH_BOUNDED_MAX: u32 = 1000;
+/// Brokers send no more ahead.
+const PREFETCH_MAX: i64 = 65_535;

@@ -1,8 +1,10 @@
 //! Commands that are clients of a broker.
 
+mod address;
 mod bench;
 mod browse;
 mod consume;
+mod interrupt;
 mod produce;
 
 use std::io::{IsTerminal, Write};
@@ -19,21 +21,23 @@ pub(super) use produce::{ProduceArgs, run as produce};
 
 use super::exit::Failure;
 use crate::client::{Client, ConnectOptions, Incoming};
-use crate::config::parse_duration;
+use crate::config::{parse_duration, parse_size};
+use address::{Addresses, addresses};
+use interrupt::{Interrupt, interruptible};
 
 /// Which broker, and who asks.
 #[derive(Debug, Args)]
 struct BrokerArgs {
     /// Brokers to try in turn, host:port,host:port; failover:(tcp://host:port,..) is understood too
-    #[arg(short, long, value_name = "ADDRESSES", env = "QUORATE_URL", default_value = "127.0.0.1:61613")]
-    broker: String,
-    /// User name
+    #[arg(short, long, value_name = "ADDRESSES", env = "QUORATE_URL", default_value = "127.0.0.1:61613", value_parser = addresses)]
+    broker: Addresses,
+    /// User name; brokers of this version admit every one
     #[arg(long)]
     user: Option<String>,
     /// File that holds the password
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// Client id, which durable subscriptions need
+    /// Client id
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
     /// Give up after so long without a connection
@@ -43,7 +47,7 @@ struct BrokerArgs {
 
 impl BrokerArgs {
     fn addresses(&self) -> Vec<String> {
-        addresses(&self.broker)
+        self.broker.0.clone()
     }
 
     fn options(&self) -> Result<ConnectOptions, Failure> {
@@ -64,38 +68,77 @@ impl BrokerArgs {
         })
     }
 
-    async fn connect(&self) -> Result<Client, Failure> {
-        Ok(Client::connect(&self.addresses(), self.options()?).await?)
+    async fn connect(&self, interrupt: &mut Interrupt) -> Result<Client, Failure> {
+        let (addresses, options) = (self.addresses(), self.options()?);
+        tokio::select! {
+            client = Client::connect(&addresses, options) => Ok(client?),
+            () = interrupt.asked() => Err(Failure::interrupted("there was no connection yet")),
+        }
     }
 }
 
-/// Addresses without the failover transport around them.
-fn addresses(text: &str) -> Vec<String> {
-    let text = text.trim();
-    let text = text.strip_prefix("failover:").map_or(text, |rest| rest.strip_prefix("//").unwrap_or(rest));
-    let list = match text.strip_prefix('(') {
-        Some(rest) => rest.split(')').next().unwrap_or_default(),
-        None => text,
-    };
-    list.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
-}
+const DESTINATION_EXPECTED: &str = "expected a destination such as queue/Hello or topic/News";
+const KINDS: [&str; 4] = ["queue", "topic", "temp-queue", "temp-topic"];
 
-/// A destination in STOMP's form: `queue/A`, `queue://A` and plain `A` are `/queue/A`.
+/// A destination in STOMP's form: `queue/A`, `queue://A` and plain `A` are `/queue/A`. What begins with a slash is left as it
+/// is, because other brokers have other kinds.
 fn destination(text: &str) -> Result<String, String> {
-    let bare = text.trim().trim_start_matches('/');
-    if bare.is_empty() {
-        return Err("expected a destination such as queue/Hello or topic/News".to_owned());
+    let text = text.trim();
+    if text.starts_with('/') {
+        let named = text.trim_matches('/').split_once('/').is_some_and(|(_, name)| !name.is_empty());
+        return if named { Ok(text.to_owned()) } else { Err(format!("{text:?}; {DESTINATION_EXPECTED}")) };
     }
-    if let Some((kind, name)) = bare.split_once("://") {
-        return Ok(format!("/{kind}/{name}"));
+    let split = text.split_once("://").or_else(|| text.split_once('/'));
+    match split {
+        None if text.is_empty() => Err(DESTINATION_EXPECTED.to_owned()),
+        None => Ok(format!("/queue/{text}")),
+        Some((kind, name)) if KINDS.contains(&kind) && !name.is_empty() => Ok(format!("/{kind}/{name}")),
+        Some(_) => Err(format!("{text:?} is none; {DESTINATION_EXPECTED}")),
     }
-    Ok(if bare.contains('/') { format!("/{bare}") } else { format!("/queue/{bare}") })
 }
+
+/// A queue in STOMP's form.
+fn queue(text: &str) -> Result<String, String> {
+    let destination = destination(text)?;
+    match destination.starts_with("/topic/") || destination.starts_with("/temp-topic/") {
+        true => Err("a topic keeps no messages to look at; expected a queue such as queue/Hello".to_owned()),
+        false => Ok(destination),
+    }
+}
+
+/// What the commands write themselves: a second value would make the frame another one.
+const HEADERS_TAKEN: [&str; 4] = ["destination", "receipt", "transaction", "content-length"];
 
 /// `name=value`, for headers.
 fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected name=value")?;
-    Ok((name.to_owned(), value.to_owned()))
+    match text.split_once('=') {
+        None | Some(("", _)) => Err("expected name=value".to_owned()),
+        Some((name, _)) if HEADERS_TAKEN.contains(&name) => {
+            Err(format!("{name} is set by the command itself"))
+        }
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+    }
+}
+
+/// No connector takes a larger frame, whatever its `wireFormat.maxFrameSize` says.
+const BODY_BYTES_MAX: u64 = 2 << 30;
+
+/// The size of a body.
+fn body_size(text: &str) -> Result<u64, String> {
+    match parse_size(text)? {
+        size if size > BODY_BYTES_MAX => {
+            Err(format!("{text:?} is more than any broker takes; expected at most 2 GiB"))
+        }
+        size => Ok(size),
+    }
+}
+
+/// A duration that is longer than none.
+fn some_time(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err(format!("{text:?} is no time at all")),
+        duration => Ok(duration),
+    }
 }
 
 /// One message in a line: its body, or all of it as JSON.
@@ -153,14 +196,19 @@ mod tests {
     }
 
     #[test]
-    fn both_spellings_of_failover_are_understood() {
-        let expected = ["tcp://a:1", "tcp://b:2"];
-        for text in [
-            "tcp://a:1,tcp://b:2",
-            "failover:(tcp://a:1,tcp://b:2)?randomize=false",
-            "failover://(tcp://a:1, tcp://b:2)",
-        ] {
-            assert_eq!(addresses(text), expected, "{text}");
+    fn what_can_be_no_destination_is_refused_with_the_right_form() {
+        for text in ["queue/", "/queue/", "/", "topic://", "que/Hello", "stomp://127.0.0.1:61613"] {
+            assert!(destination(text).unwrap_err().contains("queue/Hello"), "{text}");
+        }
+        assert!(queue("topic/News").is_err());
+        assert_eq!(destination("/exchange/x"), Ok("/exchange/x".to_owned()));
+    }
+
+    #[test]
+    fn headers_that_the_commands_write_themselves_are_refused() {
+        assert_eq!(header("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        for text in ["a", "=b", "receipt=1", "content-length=5"] {
+            assert!(header(text).is_err(), "{text}");
         }
     }
 }
