@@ -4,8 +4,8 @@ demo() {
     [[ $messages =~ ^[0-9]+$ ]] || fail "demo: $messages is no number of messages"
     command -v cargo >/dev/null || fail 'cargo is missing: install Rust from https://rustup.rs and try again'
     if [[ ! -f $run/cluster.env ]]; then cluster_up; else load_layout; fi
-    say 'building the load'
-    (cd "$root" && cargo build --quiet --release --example demo) || fail 'the build failed'
+    say 'building the program that sends and consumes; the first time takes minutes'
+    (cd "$root" && cargo build --release --example demo) || fail 'the build failed'
     group_serves 1 || fail 'group 1 does not serve: scripts/cluster status'
     for ((node = 1; node <= nodes_per_group; node++)); do
         addresses+=("$(client_address "$node"):$(port stomp "$node")")

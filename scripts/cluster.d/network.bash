@@ -23,8 +23,9 @@ RULES
 network_close() { network_possible && nft delete table inet "$(table)" 2>/dev/null || true; }
 
 network_heal() {
-    [[ $network = on ]] || return 0
+    [[ $network = on ]] || { say 'no link can be cut here, so there is nothing to mend'; return; }
     nft flush chain inet "$(table)" cuts
+    say 'every cut is mended'
 }
 
 # cut_packets FROM-ADDRESSES TO-ADDRESSES PORTS: packets from the first to the second, to a port or from a port
@@ -64,4 +65,5 @@ network_cut() {
     if [[ $from = clients ]]; then
         cut_link "$direction" "$(client_address "$node")" 127.0.0.0/8 "$(port stomp "$node")"
     fi
+    say "node $node is cut off from $from ($direction); mend it: scripts/cluster heal"
 }

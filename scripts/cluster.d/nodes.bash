@@ -175,19 +175,28 @@ each_target() {
     return 0
 }
 
-# one_target VERB DIRECTORY START-FUNCTION NUMBER
+# one_target VERB DIRECTORY START-FUNCTION NUMBER: does it, and says what it did.
 one_target() {
-    local pid
+    local pid name
+    name=$(basename "$2")
+    pid=$(pid_of "$2") || pid=''
     case $1 in
-        kill) end_process "$2" KILL 5 ;;
-        stop) stop_process "$2" ;;
-        start) "$3" "$4" ;;
-        restart) stop_process "$2"; "$3" "$4" ;;
-        pause) pid=$(pid_of "$2") || fail "$(basename "$2") does not run"; kill -STOP "$pid" ;;
-        resume) pid=$(pid_of "$2") || fail "$(basename "$2") does not run"; kill -CONT "$pid" ;;
-        wipe) running "$2" && fail "$(basename "$2") runs"; rm -rf "${2:?}/data" ;;
+        kill | pause | resume) [[ -n $pid ]] || fail "$name does not run" ;;
+        wipe) [[ -z $pid ]] || fail "$name runs" ;;
+    esac
+    case $1 in
+        kill) end_process "$2" KILL 5 || fail "$name (pid $pid) does not go"; say "$name killed (pid $pid)" ;;
+        stop) if [[ -n $pid ]]; then stop_target "$2" "$pid"; else say "$name did not run"; fi ;;
+        start) if [[ -z $pid ]]; then start_target "$@"; else say "$name runs already (pid $pid)"; fi ;;
+        restart) [[ -z $pid ]] || stop_target "$2" "$pid"; start_target "$@" ;;
+        pause) kill -STOP "$pid"; say "$name paused (pid $pid)" ;;
+        resume) kill -CONT "$pid"; say "$name goes on (pid $pid)" ;;
+        wipe) rm -rf "${2:?}/data"; say "$name wiped" ;;
     esac
 }
+
+stop_target() { stop_process "$1" || fail "$(basename "$1") (pid $2) does not end"; say "$(basename "$1") ended (pid $2)"; }
+start_target() { "$3" "$4"; say "$(basename "$2") started (pid $(cat "$2/pid"))"; }
 
 show_log() {
     local target=${1:?the log of which node?} dir

@@ -45,7 +45,7 @@ need_binary() {
     fi
     command -v cargo >/dev/null || fail 'cargo is missing: install Rust from https://rustup.rs and try again'
     command -v cc >/dev/null || install_packages 'A linker is missing' gcc libc6-dev
-    say "building quorate ($profile)"
+    say "building quorate ($profile); the first time takes minutes"
     (cd "$root" && cargo build --profile "$profile" --bin quorate) || fail 'the build failed'
     binary=${CARGO_TARGET_DIR:-$root/target}/$profile/quorate
 }
