@@ -4,7 +4,7 @@
 //! environment variable `QUORATE_BUG` names the one that is in. In every other build [`on`] is the constant `false`.
 
 /// All of them.
-pub const NAMES: [&str; 31] = [
+pub const NAMES: [&str; 33] = [
     "acknowledge_before_quorum",
     "slave_acks_before_fsync",
     "promise_not_fsynced",
@@ -36,6 +36,8 @@ pub const NAMES: [&str; 31] = [
     "settle_in_memory_only",
     "dispatch_before_commit",
     "create_retried_blindly",
+    "large_head_uncut",
+    "composite_unbounded",
 ];
 
 /// Whether this bug is planted.

@@ -1,6 +1,6 @@
 //! What a session holds and has not settled.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use crate::model::DestinationId;
 
@@ -12,7 +12,7 @@ use super::transient::Transient;
 #[derive(Debug)]
 pub(super) enum Held {
     /// A message of the log; its body is read again when it is needed.
-    Stored { queue: DestinationId, sequence: u64, failures: u32 },
+    Stored { queue: DestinationId, sequence: u64, failures: u32, expiry: i64 },
     /// A message in memory.
     Transient { queue: DestinationId, entry: Box<Transient> },
     /// A topic's message or a browsed one: nothing to settle, it only takes credit.
@@ -56,14 +56,23 @@ impl Deliveries {
         id
     }
 
-    /// Takes a delivery; `None` if it is unknown or was settled.
-    pub(super) fn remove(&mut self, id: DeliveryId) -> Option<Delivery> {
+    fn position(&self, id: DeliveryId) -> Option<usize> {
         let first = self.entries.front()?.0;
         let guess = id.0.checked_sub(first.0)? as usize;
-        let at = match self.entries.get(guess) {
-            Some((found, _)) if *found == id => guess,
-            _ => self.entries.binary_search_by_key(&id, |(id, _)| *id).ok()?,
-        };
+        match self.entries.get(guess) {
+            Some((found, _)) if *found == id => Some(guess),
+            _ => self.entries.binary_search_by_key(&id, |(id, _)| *id).ok(),
+        }
+    }
+
+    /// A delivery; `None` if it is unknown or was settled.
+    pub(super) fn get(&self, id: DeliveryId) -> Option<&Delivery> {
+        self.entries.get(self.position(id)?)?.1.as_ref()
+    }
+
+    /// Takes a delivery; `None` if it is unknown or was settled.
+    pub(super) fn remove(&mut self, id: DeliveryId) -> Option<Delivery> {
+        let at = self.position(id)?;
         let taken = self.entries[at].1.take()?;
         self.live -= 1;
         while self.entries.front().is_some_and(|(_, delivery)| delivery.is_none()) {
@@ -75,13 +84,17 @@ impl Deliveries {
         Some(taken)
     }
 
-    /// Takes every delivery of one subscription, in order.
-    pub(super) fn remove_of(&mut self, subscriber: SubscriberId) -> Vec<Delivery> {
+    /// Takes every delivery of one subscription but those of `kept`, in order.
+    pub(super) fn remove_of(&mut self, subscriber: SubscriberId, kept: &[DeliveryId]) -> Vec<Delivery> {
+        let kept: HashSet<&DeliveryId> = kept.iter().collect();
+        self.remove_where(|id, delivery| delivery.subscriber == subscriber && !kept.contains(&id))
+    }
+
+    /// Takes every delivery that `gone` is true for, in order.
+    pub(super) fn remove_where(&mut self, gone: impl Fn(DeliveryId, &Delivery) -> bool) -> Vec<Delivery> {
         let mut taken = Vec::new();
-        for (_, delivery) in &mut self.entries {
-            if delivery.as_ref().is_some_and(|it| it.subscriber == subscriber) {
-                taken.extend(delivery.take());
-            }
+        for (id, delivery) in &mut self.entries {
+            taken.extend(delivery.take_if(|delivery| gone(*id, delivery)));
         }
         self.entries.retain(|(_, delivery)| delivery.is_some());
         self.live -= taken.len();
@@ -117,7 +130,8 @@ mod tests {
         let mut deliveries = Deliveries::default();
         let ids: Vec<_> = (0..6).map(|n| deliveries.insert(copy(n % 2))).collect();
         deliveries.remove(ids[2]);
-        assert_eq!(deliveries.remove_of(SubscriberId(0)).len(), 2);
+        assert_eq!(deliveries.remove_of(SubscriberId(0), &[ids[0]]).len(), 1);
+        assert_eq!(deliveries.remove_of(SubscriberId(0), &[]).len(), 1);
         assert_eq!(deliveries.len(), 3);
         assert!(deliveries.remove(ids[4]).is_none());
         assert!(deliveries.remove(ids[5]).is_some());

@@ -14,7 +14,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::budget::{Budget, Portion};
 use super::options::{TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
 use super::outbox::{Outbox, Pool, Share};
-use super::{Command, Correlation, Refusal, SessionEvent, SessionId, SessionInfo, TransactionKey};
+use super::spread::Spread;
+use super::{
+    Command, Correlation, DeliveryId, Refusal, SessionEvent, SessionId, SessionInfo, TransactionKey,
+};
 
 /// Places in the channel to the core task: some rounds of its loop, not more, because what waits here is not counted
 /// against any other bound.
@@ -157,10 +160,31 @@ pub struct Session {
 struct Open {
     key: TransactionKey,
     operations: Vec<Command>,
+    /// Records that they become, at most.
+    copies: usize,
     bytes: usize,
     portion: Portion,
     /// Why no more of it is kept, and it cannot be committed.
     overflow: Option<Refusal>,
+}
+
+impl Open {
+    /// Deliveries that it has settled.
+    fn settled(&self) -> impl Iterator<Item = DeliveryId> + '_ {
+        self.operations
+            .iter()
+            .flat_map(|it| match it {
+                Command::Settle { deliveries, .. } => &deliveries[..],
+                _ => &[],
+            })
+            .copied()
+    }
+
+    /// What the broker is told when nothing of it happens.
+    fn abandoned(&self) -> Option<Command> {
+        let deliveries: Vec<_> = self.settled().collect();
+        (!deliveries.is_empty()).then_some(Command::Abandon { deliveries })
+    }
 }
 
 impl Session {
@@ -178,10 +202,7 @@ impl Session {
         if through.is_empty() {
             return Ok(());
         }
-        let light = |command: &Command| {
-            matches!(command, Command::Settle { transaction: None, .. } | Command::Credit { .. })
-        };
-        let turn = if through.iter().all(light) {
+        let turn = if through.iter().all(Command::is_light) {
             None
         } else {
             let permit = self.turns.clone().acquire_owned().await.map_err(|_| Closed)?;
@@ -242,6 +263,7 @@ impl Session {
                         self.transactions.push(Open {
                             key: transaction,
                             operations: Vec::new(),
+                            copies: 0,
                             bytes: 0,
                             portion: Portion::default(),
                             overflow: None,
@@ -252,15 +274,15 @@ impl Session {
                 self.answer(correlation, result);
             }
             Command::Send { message, transaction: Some(key), correlation } => {
-                let bytes = message.encoded().len();
+                let spread = Spread::of(&message);
                 let kept = Command::Send { message, transaction: Some(key), correlation: None };
-                let result = self.keep(key, kept, bytes);
+                let result = self.keep(key, kept, spread);
                 self.answer(correlation, result);
             }
             Command::Settle { deliveries, verdict, transaction: Some(key), correlation } => {
-                let bytes = deliveries.len() * size_of_val(&key);
+                let spread = Spread { copies: 1, bytes: deliveries.len() * size_of::<DeliveryId>() };
                 let kept = Command::Settle { deliveries, verdict, transaction: Some(key), correlation: None };
-                let result = self.keep(key, kept, bytes);
+                let result = self.keep(key, kept, spread);
                 self.answer(correlation, result);
             }
             Command::Finish { transaction, commit, correlation } => {
@@ -269,35 +291,44 @@ impl Session {
                         .answer(correlation, Err(Refusal::Invalid("the transaction is not open".into())));
                 };
                 let open = self.transactions.swap_remove(at);
-                if !commit {
-                    self.answer(correlation, Ok(()));
-                } else if let Some(refusal) = open.overflow {
-                    self.answer(correlation, Err(refusal));
+                if !commit || open.overflow.is_some() {
+                    through.extend(open.abandoned());
+                    let refusal = open.overflow.filter(|_| commit);
+                    self.answer(correlation, refusal.map_or(Ok(()), Err));
                 } else {
                     through.push(Command::Begin { transaction, correlation: None });
                     through.extend(open.operations);
                     through.push(Command::Finish { transaction, commit, correlation });
                 }
             }
+            Command::Unsubscribe { subscription, mut transacted, correlation } => {
+                transacted.extend(self.transactions.iter().flat_map(Open::settled));
+                through.push(Command::Unsubscribe { subscription, transacted, correlation });
+            }
             other => through.push(other),
         }
     }
 
-    fn keep(&mut self, key: TransactionKey, command: Command, bytes: usize) -> Result<(), Refusal> {
+    fn keep(&mut self, key: TransactionKey, command: Command, spread: Spread) -> Result<(), Refusal> {
         let at = self.position(key).ok_or_else(|| Refusal::Invalid("the transaction is not open".into()))?;
+        let Spread { copies, bytes } = spread;
         // The bytes of all open transactions count: it is one connection's memory.
         let held: usize = self.transactions.iter().map(|open| open.bytes).sum();
         let open = &mut self.transactions[at];
-        if open.operations.len() >= TRANSACTION_OPERATIONS_MAX || held + bytes > TRANSACTION_BYTES_MAX {
+        if open.copies + copies > TRANSACTION_OPERATIONS_MAX
+            || held.saturating_add(bytes) > TRANSACTION_BYTES_MAX
+        {
             open.overflow.get_or_insert_with(too_large);
         } else if !self.budget.try_raise(&mut open.portion, open.bytes + bytes) {
             open.overflow.get_or_insert_with(too_many);
         }
         if let Some(refusal) = &open.overflow {
-            (open.operations, open.bytes, open.portion) = (Vec::new(), 0, Portion::default());
+            // Its sends are forgotten; what it settled is still its own, until the client has heard of it.
+            open.operations.retain(|it| matches!(it, Command::Settle { .. }));
+            (open.bytes, open.portion) = (0, Portion::default());
             return Err(refusal.clone());
         }
-        open.bytes += bytes;
+        (open.copies, open.bytes) = (open.copies + copies, open.bytes + bytes);
         open.operations.push(command);
         Ok(())
     }
@@ -314,7 +345,7 @@ impl Session {
 }
 
 fn message_bytes(command: &Command) -> usize {
-    if let Command::Send { message, .. } = command { message.encoded().len() } else { 0 }
+    if let Command::Send { message, .. } = command { Spread::of(message).bytes } else { 0 }
 }
 
 fn delivered_bytes(event: &SessionEvent) -> usize {

@@ -13,6 +13,7 @@ mod outbox;
 mod output;
 mod serving;
 mod session;
+mod spread;
 mod subscription;
 mod table;
 #[cfg(test)]
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use crate::model::{Offset, Record};
 use crate::state::State;
-use crate::storage::Loaded;
+use crate::storage::{Expired, Loaded};
 
 pub use budget::{Budget, Portion};
 pub use gate::{Closed, GATE_COMMANDS, Gate, Inbound, SESSION_SUBMISSIONS, Session, Submission, Turn};
@@ -178,11 +179,11 @@ impl Broker {
         }
     }
 
-    /// Time passes: expiry and dispatch marks. To be called every 50 to 100 ms.
+    /// Time passes: expiry, and what leaves memory. To be called every 50 to 100 ms.
     pub fn tick(&mut self, now: Duration, wall: i64) {
         if let Some(serving) = &mut self.serving {
             serving.set_time(now, wall);
-            serving.tick(&self.state);
+            serving.tick();
         }
     }
 
@@ -190,6 +191,13 @@ impl Broker {
     pub fn loaded(&mut self, read: ReadId, result: Result<Vec<Loaded>, String>) {
         if let Some(serving) = &mut self.serving {
             serving.loaded(&self.state, read, result);
+        }
+    }
+
+    /// The answer to [`Output::expiry`]. An error stands for damage, as with [`Broker::loaded`].
+    pub fn expired(&mut self, read: ReadId, result: Result<Expired, String>) {
+        if let Some(serving) = &mut self.serving {
+            serving.expired(&self.state, read, result);
         }
     }
 

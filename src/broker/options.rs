@@ -16,9 +16,13 @@ pub struct BrokerOptions {
     pub pending_max: usize,
     /// How many bytes of messages one session may have in the log's pipeline; then its later commands wait.
     pub pending_bytes_max: usize,
-    /// Operations in one transaction; the next one is refused.
+    /// How many bytes of messages all sessions together may have in the log's pipeline; then sends wait.
+    pub pipeline_bytes_max: usize,
+    /// Destinations of one send; a longer list is refused.
+    pub destinations_of_send_max: usize,
+    /// Operations in one transaction, a send counting once for each of its destinations; the next one is refused.
     pub transaction_operations_max: usize,
-    /// Bytes of messages in one transaction; the next one is refused.
+    /// Bytes of messages in one transaction, or of the copies of one send to several destinations; more is refused.
     pub transaction_bytes_max: usize,
     /// Messages in a queue's window.
     pub window_entries_max: usize,
@@ -45,6 +49,8 @@ impl Default for BrokerOptions {
             subscriptions_max: 10_000,
             pending_max: 8_192,
             pending_bytes_max: 64 << 20,
+            pipeline_bytes_max: 64 << 20,
+            destinations_of_send_max: 256,
             transaction_operations_max: TRANSACTION_OPERATIONS_MAX,
             transaction_bytes_max: TRANSACTION_BYTES_MAX,
             window_entries_max: 1_000,

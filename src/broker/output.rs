@@ -31,6 +31,9 @@ pub struct Output {
     pub proposals: Vec<Vec<Record>>,
     /// Reads of applied messages, to be answered by `Broker::loaded`.
     pub reads: Vec<(ReadId, ReadRequest)>,
+    /// A read of those messages alone that have expired at a time (ms since 1970), to be answered by `Broker::expired`. At
+    /// most one is under way.
+    pub expiry: Option<(ReadId, ReadRequest, i64)>,
     /// Temporary files that are to be written, read and removed, in order.
     pub spills: Vec<Spill>,
     /// What sessions are told.
@@ -46,6 +49,7 @@ impl Output {
     pub fn is_empty(&self) -> bool {
         self.proposals.is_empty()
             && self.reads.is_empty()
+            && self.expiry.is_none()
             && self.spills.is_empty()
             && self.events.is_empty()
             && self.damages.is_empty()

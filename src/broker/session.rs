@@ -95,10 +95,13 @@ pub enum Command {
         /// Who wants to know.
         correlation: Option<Correlation>,
     },
-    /// Ends a subscription; what it has not settled is released, redelivered as not counted.
+    /// Ends a subscription; what it has not settled is released, redelivered as not counted. What an open transaction
+    /// has settled belongs to that transaction until it ends.
     Unsubscribe {
         /// Which.
         subscription: SubscriptionKey,
+        /// Deliveries that open transactions have settled; the gate fills this in.
+        transacted: Vec<DeliveryId>,
         /// Who wants to know.
         correlation: Option<Correlation>,
     },
@@ -137,6 +140,12 @@ pub enum Command {
         /// Who wants to know.
         correlation: Option<Correlation>,
     },
+    /// A transaction was rolled back: of the deliveries that it had settled, those whose subscription has ended meanwhile
+    /// are released, not counted. The gate makes this.
+    Abandon {
+        /// All that it had settled.
+        deliveries: Vec<DeliveryId>,
+    },
     /// Makes a temporary destination that lives as long as the session.
     Create {
         /// Its kind and name.
@@ -156,6 +165,16 @@ pub enum Command {
         /// Who wants to know.
         correlation: Option<Correlation>,
     },
+}
+
+impl Command {
+    /// Whether it makes room and takes none: it settles, gives credit or gives back.
+    pub(super) fn is_light(&self) -> bool {
+        matches!(
+            self,
+            Command::Settle { transaction: None, .. } | Command::Credit { .. } | Command::Abandon { .. }
+        )
+    }
 }
 
 /// Why a command was not carried out. Nothing of it happened.

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use crate::model::{DestinationId, Message};
 
-use super::transient::Transient;
 use super::{Outbox, SessionId, SubscriptionKey};
 
 /// Names a subscription over all sessions; never given twice under one master.
@@ -36,8 +35,10 @@ pub(super) struct Browse {
     /// The next sequence to look at, and the last one.
     pub(super) next: u64,
     pub(super) last: u64,
-    /// Non-persistent messages of the queue at the start; shared, not copied.
-    pub(super) transient: VecDeque<Transient>,
+    /// The place of the non-persistent message that was shown last, and of the last one to show. They are looked up in the
+    /// queue, one by one: a browser keeps nothing alive.
+    pub(super) shown: (u64, u64),
+    pub(super) shown_last: (u64, u64),
     pub(super) reading: bool,
     /// The last sequence of the page that is being read.
     pub(super) asked: u64,

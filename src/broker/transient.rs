@@ -26,6 +26,11 @@ pub(super) struct Transient {
 }
 
 impl Transient {
+    /// Where it stands among the messages of its queue that are not in the log.
+    pub(super) fn place(&self) -> (u64, u64) {
+        (self.after, self.number)
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.message.encoded().len()
     }

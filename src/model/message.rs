@@ -19,6 +19,9 @@ const VERSION: u8 = 1;
 const FIXED: usize = 52;
 const PERSISTENT: u8 = 1;
 
+/// Most bytes of a message without its body that a broker takes in; the copy in the dead-letter queue may have a little more.
+pub const HEAD_BYTES_MAX: usize = (1 << 20) + (32 << 10);
+
 /// What the body is, in JMS terms or as AMQP sections. The numbers are part of the format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
@@ -232,6 +235,16 @@ impl Message {
     /// The body. No copy.
     pub fn body(&self) -> Bytes {
         self.bytes.slice(FIXED + self.u32_at(44) as usize..)
+    }
+
+    /// Bytes of the encoded form without the body.
+    pub fn head_bytes(&self) -> usize {
+        FIXED + self.u32_at(44) as usize
+    }
+
+    /// How many destinations the message was sent to, repetitions counted; they come first, as tags ascend.
+    pub fn destination_count(&self) -> usize {
+        self.fields().take_while(|(tag, _)| *tag == Field::Destination as u8).count()
     }
 
     /// Every variable part in the order of the encoding, unknown tags included.

@@ -12,6 +12,8 @@ pub use identity::{Identity, Known};
 pub use ids::{
     Claim, DestinationId, Epoch, GroupId, Offset, Position, Promise, Sequence, StoreId, Voter, quorum,
 };
-pub use message::{BodyKind, Encoding, Field, Message, MessageBuilder, MessageError, PropertyValue};
+pub use message::{
+    BodyKind, Encoding, Field, HEAD_BYTES_MAX, Message, MessageBuilder, MessageError, PropertyValue,
+};
 pub use ranges::{RangeSet, touching};
 pub use record::{CatalogueChange, Outcome, Record, RecordError, RecordKind, SubscriptionId};

@@ -338,11 +338,14 @@ impl Core {
     }
 
     pub(super) async fn take_read(&mut self, done: ReadDone) {
-        if let ReadDone::Window(..) | ReadDone::Weight(..) | ReadDone::Look(_) = done {
+        if !matches!(done, ReadDone::Spilled(..) | ReadDone::Unspilled(..)) {
             self.reads.done();
         }
-        if matches!(done, ReadDone::Window(_, Err(StorageError::Corrupt { .. }))) {
-            self.scrub.nudge();
+        let corrupt = |error: Option<&StorageError>| matches!(error, Some(StorageError::Corrupt { .. }));
+        match &done {
+            ReadDone::Window(_, result) if corrupt(result.as_ref().err()) => self.scrub.nudge(),
+            ReadDone::Expired(_, result) if corrupt(result.as_ref().err()) => self.scrub.nudge(),
+            _ => {}
         }
         match done {
             ReadDone::Look(damage) => damage.into_iter().for_each(|damage| self.take_damage(damage)),
@@ -352,6 +355,9 @@ impl Core {
             ReadDone::Window(Reader::Cleaner, result) => self.moved(result).await,
             ReadDone::Window(Reader::Broker(read), result) => {
                 self.broker.loaded(read, result.map_err(|e| e.to_string()));
+            }
+            ReadDone::Expired(read, result) => {
+                self.broker.expired(read, result.map_err(|e| e.to_string()));
             }
         }
     }

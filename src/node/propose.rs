@@ -18,18 +18,23 @@ impl Core {
         if output.is_empty() {
             return;
         }
-        let Output { proposals, reads, spills, events, damages, again: _ } = output;
+        let Output { proposals, reads, expiry, spills, events, damages, again: _ } = output;
         for (session, events) in events {
             if let Some(way) = self.sessions.get(&session) {
                 // A connection that is gone closes its session by itself.
                 let _ = way.send(events);
             }
         }
-        for (read, request) in reads {
+        let below = self.applied.offset;
+        let window = |request| {
             let ReadRequest { destination, ranges, entries_max, bytes_max } = request;
-            let below = self.applied.offset;
-            let request = WindowRequest { destination, ranges, below, entries_max, bytes_max };
-            self.reads.ask(Reader::Broker(read), request);
+            WindowRequest { destination, ranges, below, entries_max, bytes_max }
+        };
+        for (read, request) in reads {
+            self.reads.ask(Reader::Broker(read), window(request));
+        }
+        if let Some((read, request, wall)) = expiry {
+            self.reads.ask_expired(read, window(request), wall);
         }
         self.spills.ask(spills);
         for damage in damages {

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::broker::{ReadId, SpillId, Spilled};
 use crate::model::Offset;
-use crate::storage::{Damage, Loaded, Log, StorageError, WeightRequest, WindowRequest};
+use crate::storage::{Damage, Expired, Loaded, Log, StorageError, WeightRequest, WindowRequest};
 
 /// Reads at the same time: enough to hide a disk's latency, few enough to leave it to the writer.
 const READS_MAX: usize = 4;
@@ -28,6 +28,8 @@ pub(super) enum Reader {
 pub(super) enum ReadDone {
     /// The messages of a window.
     Window(Reader, Result<Vec<Loaded>, StorageError>),
+    /// What has expired.
+    Expired(ReadId, Result<Expired, StorageError>),
     /// What is alive in the stretch that begins here, in bytes.
     Weight(Offset, Result<u64, StorageError>),
     /// The damage at a place that was looked at.
@@ -41,6 +43,7 @@ pub(super) enum ReadDone {
 /// What waits for a thread.
 enum Work {
     Window(Reader, WindowRequest),
+    Expired(ReadId, WindowRequest, i64),
     Weight(WeightRequest),
     Look(Offset),
 }
@@ -71,6 +74,12 @@ impl Reads {
         self.start();
     }
 
+    /// Asks for messages that have expired at `wall`.
+    pub(super) fn ask_expired(&mut self, read: ReadId, request: WindowRequest, wall: i64) {
+        self.waiting.push_back(Work::Expired(read, request, wall));
+        self.start();
+    }
+
     /// Asks how much of a stretch is alive.
     pub(super) fn weigh(&mut self, request: WeightRequest) {
         self.waiting.push_back(Work::Weight(request));
@@ -97,7 +106,16 @@ impl Reads {
             let (log, done) = (self.log.clone(), self.done.clone());
             (self.jobs)(Box::new(move || {
                 let answer = match work {
-                    Work::Window(reader, request) => ReadDone::Window(reader, read(&log, reader, request)),
+                    Work::Window(reader @ Reader::Cleaner, request) => {
+                        ReadDone::Window(reader, log.scan(&request))
+                    }
+                    Work::Window(reader, request) => {
+                        ReadDone::Window(reader, read(&log, request, |request| log.scan(request)))
+                    }
+                    Work::Expired(id, request, wall) => {
+                        let expired = |request: &WindowRequest| log.expired(request, wall);
+                        ReadDone::Expired(id, read(&log, request, expired))
+                    }
                     Work::Weight(request) => ReadDone::Weight(request.base, log.weigh(&request)),
                     Work::Look(at) => ReadDone::Look(damage_at(&log, at)),
                 };
@@ -118,12 +136,16 @@ fn damage_at(log: &Log, at: Offset) -> Option<Damage> {
 }
 
 /// Reads a window. A stretch of the log that was cleaned meanwhile is gone, and its messages stand further on.
-fn read(log: &Log, reader: Reader, mut request: WindowRequest) -> Result<Vec<Loaded>, StorageError> {
+fn read<T>(
+    log: &Log,
+    mut request: WindowRequest,
+    scan: impl Fn(&WindowRequest) -> Result<T, StorageError>,
+) -> Result<T, StorageError> {
     let mut tries = 1;
     loop {
         let base = log.base();
-        let result = log.scan(&request);
-        if result.is_ok() || tries == TRIES_MAX || log.base() == base || matches!(reader, Reader::Cleaner) {
+        let result = scan(&request);
+        if result.is_ok() || tries == TRIES_MAX || log.base() == base {
             return result;
         }
         // The copies stand somewhere above; what is asked for is applied, so any copy of it is right.

@@ -33,4 +33,4 @@ pub use sidecar::{Finished, Held};
 pub use store::Store;
 #[cfg(test)]
 pub(crate) use tests::by_hand;
-pub use window::{Loaded, WeightRequest, WindowRequest};
+pub use window::{Expired, Loaded, WeightRequest, WindowRequest};

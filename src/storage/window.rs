@@ -49,6 +49,11 @@ pub(super) trait Seeker<'a> {
     /// Takes a wanted entry; entries of one source come in ascending order. False: no further one of this source can
     /// be of use.
     fn offer(&mut self, entry: Entry) -> bool;
+
+    /// Whether nothing from `sequence` on can be of use any more.
+    fn is_full_below(&self, _sequence: u64) -> bool {
+        false
+    }
 }
 
 /// The lowest wanted entries found so far.
@@ -57,6 +62,54 @@ pub(super) struct Window<'a> {
     below: Offset,
     entries_max: usize,
     found: BTreeMap<u64, Entry>,
+}
+
+impl<'a> Window<'a> {
+    /// An empty one; the ranges are the request's, in order.
+    fn new(request: &WindowRequest, ranges: &'a [(u64, u64)]) -> Window<'a> {
+        let WindowRequest { below, entries_max, .. } = *request;
+        Window { ranges, below, entries_max, found: BTreeMap::new() }
+    }
+}
+
+/// Messages that have expired, and what is known of the others that were asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expired {
+    /// The first of them, in order, each once.
+    pub messages: Vec<Loaded>,
+    /// Whether these are all.
+    pub whole: bool,
+    /// When the next one of those that were looked at expires, in ms since 1970, rounded up to seconds.
+    pub next: Option<i64>,
+}
+
+/// A window of what has expired.
+struct Expiry<'a> {
+    window: Window<'a>,
+    /// In seconds since 1970.
+    by: u32,
+    next: Option<u32>,
+}
+
+impl<'a> Seeker<'a> for Expiry<'a> {
+    fn ranges(&self) -> &'a [(u64, u64)] {
+        self.window.ranges
+    }
+
+    fn offer(&mut self, entry: Entry) -> bool {
+        match entry.expiry {
+            0 => true,
+            at if at <= self.by => self.window.offer(entry),
+            at => {
+                self.next = Some(self.next.map_or(at, |next| next.min(at)));
+                true
+            }
+        }
+    }
+
+    fn is_full_below(&self, sequence: u64) -> bool {
+        self.window.is_full_below(sequence)
+    }
 }
 
 impl<'a> Seeker<'a> for Window<'a> {
@@ -81,10 +134,7 @@ impl<'a> Seeker<'a> for Window<'a> {
         }
         true
     }
-}
 
-impl Window<'_> {
-    /// Whether nothing from `sequence` on has a place any more.
     fn is_full_below(&self, sequence: u64) -> bool {
         let highest = self.found.last_key_value().map(|(highest, _)| *highest);
         self.found.len() >= self.entries_max && highest.is_none_or(|highest| sequence > highest)
@@ -100,7 +150,31 @@ impl Log {
     /// [`StorageError::Io`]: the disk.
     pub fn scan(&self, request: &WindowRequest) -> Result<Vec<Loaded>, StorageError> {
         let ranges = disjoint(&request.ranges);
-        let entries = self.find(request, &ranges)?;
+        let mut window = Window::new(request, &ranges);
+        self.find(request, &mut window)?;
+        self.load(request, window)
+    }
+
+    /// As [`Log::scan`], of the messages that have expired at `wall` (ms since 1970): the sidecars say which, and nothing
+    /// is read of the others.
+    ///
+    /// # Errors
+    /// As [`Log::scan`].
+    pub fn expired(&self, request: &WindowRequest, wall: i64) -> Result<Expired, StorageError> {
+        let ranges = disjoint(&request.ranges);
+        let by = u32::try_from(wall / 1000).unwrap_or(0);
+        let mut expiry = Expiry { window: Window::new(request, &ranges), by, next: None };
+        self.find(request, &mut expiry)?;
+        let Expiry { window, next, .. } = expiry;
+        let found = window.found.len();
+        let messages = self.load(request, window)?;
+        let whole = found < request.entries_max && messages.len() == found;
+        Ok(Expired { messages, whole, next: next.map(|seconds| i64::from(seconds) * 1000) })
+    }
+
+    /// Reads the messages that a window has found.
+    fn load(&self, request: &WindowRequest, window: Window<'_>) -> Result<Vec<Loaded>, StorageError> {
+        let entries: Vec<Entry> = window.found.into_values().collect();
         let mut bytes = 0;
         let fitting = entries.iter().take_while(|entry| {
             let first = bytes == 0;
@@ -123,27 +197,28 @@ impl Log {
         Ok(loaded)
     }
 
-    fn find(&self, request: &WindowRequest, ranges: &[(u64, u64)]) -> Result<Vec<Entry>, StorageError> {
-        let WindowRequest { destination, below, entries_max, .. } = *request;
-        let mut window = Window { ranges, below, entries_max, found: BTreeMap::new() };
+    /// Offers `seeker` what it wants of the whole log.
+    fn find<'a>(&self, request: &WindowRequest, seeker: &mut impl Seeker<'a>) -> Result<(), StorageError> {
+        let WindowRequest { destination, below, .. } = *request;
         let sealed = {
             // Both under the lock of the front, under which a segment is finished. The search is not: appending waits for it.
             let front = self.front();
-            front.live.summary.entries.collect(destination, &mut window);
+            front.live.summary.entries.collect(destination, seeker);
             self.inner.shared.sealed()
         };
+        let ranges = seeker.ranges();
         let first = |sealed: &'_ Arc<Sealed>| sealed.first_wanted(destination, ranges);
         // Groups that end in a later segment end above.
         let mut sources: Vec<(u64, &Arc<Sealed>)> =
             sealed.range(..below).filter_map(|(_, sealed)| Some((first(sealed)?, sealed))).collect();
         sources.sort_by_key(|(first, _)| *first);
         for (first, sealed) in sources {
-            if window.is_full_below(first) {
+            if seeker.is_full_below(first) {
                 break;
             }
-            self.collect(sealed, destination, &mut window)?;
+            self.collect(sealed, destination, seeker)?;
         }
-        Ok(window.found.into_values().collect())
+        Ok(())
     }
 
     /// Offers `seeker` what it wants of a finished segment, whose sidecar is rebuilt if it is damaged.

@@ -1,10 +1,12 @@
 //! Destinations as the serving master keeps them in memory: a queue's window and consumers, a topic's subscribers.
 
+mod expiry;
 mod pattern;
 mod queue;
 mod topic;
 mod transients;
 
+pub(super) use expiry::Expiry;
 pub(super) use pattern::Pattern;
 pub(super) use queue::{Consumer, Dead, Next, Queue, Reading};
 pub(super) use topic::Topic;

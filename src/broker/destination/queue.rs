@@ -6,6 +6,7 @@
 //!   `window`                      its body is here, next to be delivered
 //!   `returned`                    came back after delivery; its body is read again
 //!   `dead`                        on its way to the dead-letter queue, its body is being read
+//!   `expiry`                      on its way there because it has expired, wherever it stood
 //!   in flight or being settled    known to the session that holds it, or to a proposal; `outstanding` counts them
 //! ```
 //! Deliveries go out in ascending order, so everything up to `seen` was delivered at least once: no flag per message.
@@ -19,7 +20,7 @@ use crate::broker::transient::Transient;
 use crate::model::{Destination, Message, Outcome};
 use crate::state::DestinationState;
 
-use super::Transients;
+use super::{Expiry, Transients};
 
 /// A message whose body is in memory.
 #[derive(Debug)]
@@ -79,9 +80,11 @@ pub(in crate::broker) struct Queue {
     pub(in crate::broker) dead_reading: bool,
     pub(in crate::broker) outstanding: u64,
     pub(in crate::broker) in_flight: u64,
+    /// Consumers may have seen what is up to here. All that a new master finds counts, because nobody can tell what the one
+    /// before it delivered last.
     pub(in crate::broker) seen: u64,
-    /// The mark that was last written to the log.
-    pub(in crate::broker) marked: u64,
+    /// When messages of the log expire, as far as that is known, and those that are leaving for it.
+    pub(in crate::broker) expiry: Expiry,
     /// Failure counters that are not committed yet.
     pub(in crate::broker) failures: BTreeMap<u64, u32>,
     pub(in crate::broker) transient: Transients,
@@ -111,8 +114,8 @@ impl Queue {
             dead_reading: false,
             outstanding: 0,
             in_flight: 0,
-            seen: state.map_or(0, DestinationState::dispatched),
-            marked: state.map_or(0, DestinationState::dispatched),
+            seen: state.map_or(0, |it| it.next() - 1),
+            expiry: Expiry::new(state.is_some_and(|it| it.size() > 0)),
             failures: BTreeMap::new(),
             transient: Transients::default(),
             dispatched: 0,
@@ -221,15 +224,14 @@ impl Queue {
         self.attached = 0;
     }
 
-    /// Forgets the window of a queue of which nothing is outstanding: every unsettled sequence is read anew. Returns the
-    /// bytes that were freed.
-    pub(in crate::broker) fn unload(&mut self) -> usize {
+    /// Forgets the window of a queue of which nothing is outstanding: every unsettled sequence is read anew.
+    pub(in crate::broker) fn unload(&mut self) {
         self.returned.clear();
         self.cursor = 1;
         self.reading = None;
         self.window.clear();
         self.attached = 0;
-        std::mem::take(&mut self.window_bytes)
+        self.window_bytes = 0;
     }
 
     /// Forgets entries from `sequence` on: they stay in the log, above the cursor.
@@ -258,18 +260,21 @@ impl Queue {
         }
     }
 
-    /// Takes the messages of the window that `gone` is true for.
-    pub(in crate::broker) fn take_stored(&mut self, gone: impl Fn(&Message) -> bool) -> Vec<Entry> {
-        if !self.window.iter().any(|it| gone(&it.message)) {
-            return Vec::new();
+    /// Takes an unsettled message out of its place, on its way out of the queue. Not if it is with a consumer, or on its way
+    /// already.
+    pub(in crate::broker) fn pull(&mut self, sequence: u64) -> bool {
+        if self.dead.contains_key(&sequence) || self.expiry.is_leaving(sequence) {
+            return false;
         }
-        self.detach();
-        let cursor = self.cursor;
-        let all = std::mem::take(&mut self.window).into_iter();
-        let (taken, kept): (Vec<_>, Vec<_>) = all.partition(|it| it.sequence < cursor && gone(&it.message));
-        self.window = kept.into();
-        self.window_bytes -= taken.iter().map(|it| it.message.encoded().len()).sum::<usize>();
-        taken
+        if self.window.binary_search_by_key(&sequence, |it| it.sequence).is_ok() {
+            self.detach();
+            self.window.retain(|it| it.sequence != sequence);
+            self.window_bytes = self.window.iter().map(|it| it.message.encoded().len()).sum();
+        } else if !self.returned.remove(&sequence) && sequence < self.cursor {
+            return false;
+        }
+        self.outstanding += 1;
+        true
     }
 
     /// Drops from the window, and from what came back, what is settled.

@@ -58,6 +58,8 @@ pub(in crate::broker) struct Transients {
     tail_bytes: usize,
     /// The place of the last message that came.
     last: (u64, u64),
+    /// No message in memory expires before this, in ms since 1970; 0: none does.
+    expires: i64,
     /// Messages that ever came, and that went.
     pub(in crate::broker) enqueued: u64,
     pub(in crate::broker) dequeued: u64,
@@ -71,15 +73,23 @@ impl Transients {
         let (after, number) = self.last;
         let entry = Transient { after, number, message, redelivered: false, failures: 0 };
         self.tail_bytes += entry.bytes();
+        self.expect(&entry);
         self.tail.push_back(entry);
+    }
+
+    fn expect(&mut self, entry: &Transient) {
+        let expiry = entry.message.expiry();
+        if expiry != 0 && (self.expires == 0 || expiry < self.expires) {
+            self.expires = expiry;
+        }
     }
 
     /// A message that was delivered comes back to its old place.
     pub(in crate::broker) fn put_back(&mut self, entry: Transient) {
         let entry = Transient { redelivered: true, ..entry };
-        let place = (entry.after, entry.number);
-        let at = self.head.partition_point(|it| (it.after, it.number) < place);
+        let at = self.head.partition_point(|it| it.place() < entry.place());
         self.head_bytes += entry.bytes();
+        self.expect(&entry);
         self.head.insert(at, entry);
     }
 
@@ -107,27 +117,42 @@ impl Transients {
         Some(entry)
     }
 
-    /// The first messages as far as they are in memory, which a browser looks at.
-    pub(in crate::broker) fn before_files(&self) -> VecDeque<Transient> {
-        let tail = self.tail.iter().filter(|_| self.chunks.is_empty());
-        self.head.iter().chain(tail).cloned().collect()
+    /// The place of the last message that came.
+    pub(in crate::broker) fn last(&self) -> (u64, u64) {
+        self.last
     }
 
-    /// Drops the messages in memory that `gone` is true for; returns the bytes of each.
-    pub(in crate::broker) fn drop_if(&mut self, gone: impl Fn(&Message) -> bool) -> Vec<usize> {
+    /// The first message behind a place, which a browser looks at; those behind a temporary file are not looked for.
+    pub(in crate::broker) fn behind(&self, place: (u64, u64)) -> Option<&Transient> {
+        let next = |row: &'_ VecDeque<Transient>| row.partition_point(|it| it.place() <= place);
+        let tail = || self.tail.get(next(&self.tail)).filter(|_| self.chunks.is_empty());
+        self.head.get(next(&self.head)).or_else(tail)
+    }
+
+    /// Drops the messages in memory that have expired at `wall`; returns the bytes of each. Looks at none while none can
+    /// have expired.
+    pub(in crate::broker) fn drop_expired(&mut self, wall: i64) -> Vec<usize> {
         let mut dropped = Vec::new();
+        if self.expires == 0 || self.expires > wall {
+            return dropped;
+        }
+        let mut next = 0;
         for (messages, bytes) in
             [(&mut self.head, &mut self.head_bytes), (&mut self.tail, &mut self.tail_bytes)]
         {
             messages.retain(|it| {
-                let goes = gone(&it.message);
+                let expiry = it.message.expiry();
+                let goes = expiry != 0 && expiry <= wall;
                 if goes {
                     *bytes -= it.bytes();
                     dropped.push(it.bytes());
+                } else if expiry != 0 && (next == 0 || expiry < next) {
+                    next = expiry;
                 }
                 !goes
             });
         }
+        self.expires = next;
         dropped
     }
 
@@ -217,6 +242,7 @@ impl Transients {
 
     /// Puts messages at the head's end.
     fn join(&mut self, messages: Vec<Transient>) {
+        messages.iter().for_each(|it| self.expect(it));
         self.head_bytes += messages.iter().map(Transient::bytes).sum::<usize>();
         self.head.extend(messages);
     }
@@ -232,7 +258,7 @@ impl Transients {
         let bytes = |it: &VecDeque<Transient>| it.iter().map(Transient::bytes).sum::<usize>();
         assert_eq!((self.head_bytes, self.tail_bytes), (bytes(&self.head), bytes(&self.tail)));
         let chunks = self.chunks.iter().flat_map(Chunk::in_memory);
-        let places = self.head.iter().chain(chunks).chain(&self.tail).map(|it| (it.after, it.number));
+        let places = self.head.iter().chain(chunks).chain(&self.tail).map(Transient::place);
         assert!(places.is_sorted(), "the order of non-persistent messages");
     }
 }

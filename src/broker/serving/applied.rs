@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use crate::broker::SessionId;
 use crate::broker::destination::Queue;
 use crate::model::{DestinationId, Message, MessageBuilder, Offset, Outcome, Record, RecordKind};
 use crate::state::{Applied, State};
@@ -28,7 +29,7 @@ pub(super) enum Late {
     /// For a queue, behind this sequence.
     Transient { queue: DestinationId, after: u64, message: Message },
     /// For a topic's subscriptions.
-    Topic { topic: DestinationId, message: Message },
+    Topic { topic: DestinationId, message: Message, from: SessionId },
 }
 
 /// Kinds of records that only the broker proposes; a group of others is the core's own.
@@ -52,7 +53,10 @@ impl Serving {
                         queue.pass(sequence.0);
                     }
                 }
-                Record::Settle { destination, outcome, .. } => {
+                Record::Settle { destination, outcome, ranges, .. } => {
+                    if let Some(queue) = self.queues.get_mut(destination) {
+                        queue.expiry.left(ranges);
+                    }
                     self.left(state, *destination, *outcome, verdict)
                 }
                 Record::Redelivered { destination, counters, .. } => {
@@ -83,6 +87,9 @@ impl Serving {
             whole
         };
         let bytes = whole.encoded().len();
+        if let Some(queue) = self.queues.get_mut(&id) {
+            queue.expiry.expect(whole.expiry());
+        }
         let Some(queue) = self.queues.get(&id) else { return };
         if !queue.consumers.is_empty() && !self.fits(queue, bytes) {
             self.dispatch_queue(state, id);
@@ -132,6 +139,9 @@ impl Serving {
                 waiters.into_iter().for_each(|waiter| self.clients.end_pending(waiter, 0));
             }
             Some(Pending::Transaction { waiter, bytes, late }) => {
+                if let Some(client) = self.clients.get_mut(waiter.session) {
+                    client.showing -= usize::from(!late.is_empty());
+                }
                 late.into_iter().for_each(|late| self.show(late));
                 self.clients.end_pending(waiter, bytes);
             }
@@ -142,7 +152,7 @@ impl Serving {
     pub(super) fn show(&mut self, late: Late) {
         match late {
             Late::Transient { queue, after, message } => self.enter_transient(queue, after, message),
-            Late::Topic { topic, message } => self.publish(topic, &message, None),
+            Late::Topic { topic, message, from } => self.publish(topic, &message, from),
         }
     }
 }

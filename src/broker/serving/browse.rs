@@ -1,8 +1,11 @@
 //! Browsing: a queue as it was when the browser came, without taking anything. The browser's credit is its window.
 
 use crate::broker::deliveries::Held;
+use crate::broker::destination::Queue;
 use crate::broker::output::ReadRequest;
 use crate::broker::subscription::{Browse, Source, SubscriberId, Subscription};
+use crate::broker::table::Table;
+use crate::broker::transient::Transient;
 use crate::broker::{SessionEvent, SessionId, SubscriptionKey};
 use crate::model::{DestinationId, Message};
 use crate::state::State;
@@ -18,6 +21,8 @@ const PAGE_BYTES: usize = 1 << 20;
 /// Ranges in one read.
 const PAGE_RANGES: usize = 256;
 
+type Queues = Table<DestinationId, Queue>;
+
 /// What a browser does next.
 enum Step {
     Deliver(Message),
@@ -31,7 +36,7 @@ impl Serving {
     pub(super) fn browse_on(&mut self, state: &State, subscriber: SubscriberId) {
         while self.allowed {
             let Some(subscription) = self.subscriptions.get_mut(&subscriber) else { return };
-            match next_step(state, subscription) {
+            match next_step(state, &self.queues, subscription) {
                 Step::Deliver(message) => {
                     let from =
                         browsed(subscription).and_then(|id| self.queues.get(&id)).map(|it| &it.destination);
@@ -72,7 +77,7 @@ impl Serving {
                     browse.next = browse.asked + 1;
                 }
                 for Loaded { sequence, message } in page {
-                    while let Some(front) = browse_transient(subscription, sequence.0) {
+                    while let Some(front) = browse_transient(&self.queues, subscription, sequence.0) {
                         self.clients.deliver((subscriber, subscription), Held::Copy, from, front, false);
                     }
                     if let Source::Browse(browse) = &mut subscription.source {
@@ -95,12 +100,20 @@ fn browsed(subscription: &Subscription) -> Option<DestinationId> {
 }
 
 /// The next message in memory that stands before `sequence`.
-fn browse_transient(subscription: &mut Subscription, sequence: u64) -> Option<Message> {
+fn browse_transient(queues: &Queues, subscription: &mut Subscription, sequence: u64) -> Option<Message> {
     let Source::Browse(browse) = &mut subscription.source else { return None };
-    browse.transient.pop_front_if(|it| it.after < sequence).map(|it| it.message)
+    let next = next_transient(queues, browse).filter(|it| it.after < sequence)?;
+    browse.shown = next.place();
+    Some(next.message.clone())
 }
 
-fn next_step(state: &State, subscription: &mut Subscription) -> Step {
+/// The next message in memory.
+fn next_transient<'a>(queues: &'a Queues, browse: &Browse) -> Option<&'a Transient> {
+    let next = queues.get(&browse.queue)?.transient.behind(browse.shown)?;
+    (next.place() <= browse.shown_last).then_some(next)
+}
+
+fn next_step(state: &State, queues: &Queues, subscription: &mut Subscription) -> Step {
     let credit = subscription.credit() as usize;
     let Source::Browse(browse) = &mut subscription.source else { return Step::Wait };
     if browse.reading || browse.ended {
@@ -108,7 +121,7 @@ fn next_step(state: &State, subscription: &mut Subscription) -> Step {
     }
     let ranges = unread(state, browse);
     let over = ranges.is_empty();
-    if over && browse.transient.is_empty() {
+    if over && next_transient(queues, browse).is_none() {
         browse.ended = true;
         return Step::End;
     }
@@ -116,9 +129,10 @@ fn next_step(state: &State, subscription: &mut Subscription) -> Step {
         return Step::Wait;
     }
     let next = ranges.first().map_or(u64::MAX, |(first, _)| *first);
-    if let Some(front) = browse.transient.pop_front_if(|it| it.after < next) {
-        return Step::Deliver(front.message);
+    if let Some(front) = browse_transient(queues, subscription, next) {
+        return Step::Deliver(front);
     }
+    let Source::Browse(browse) = &mut subscription.source else { return Step::Wait };
     browse.reading = true;
     browse.asked = ranges.last().map_or(browse.last, |(_, last)| *last);
     let entries_max = credit.min(PAGE_ENTRIES);

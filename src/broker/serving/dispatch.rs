@@ -4,16 +4,12 @@ use crate::broker::deliveries::Held;
 use crate::broker::destination::{Next, Queue};
 use crate::broker::subscription::{Source, SubscriberId, Subscription};
 use crate::broker::table::Table;
-use crate::model::{DestinationId, Message, Outcome, Record, Sequence};
+use crate::model::{DestinationId, Message, Outcome};
 use crate::state::{DestinationState, State};
 
 use super::Serving;
 use super::applied::Pending;
-use super::directory::is_temporary;
 use super::sessions::{Clients, Waiter};
-
-/// Dispatch marks in one group of records.
-const MARKS_MAX: usize = 1_000;
 
 /// What an expired message is told by: its number, and its body for the dead-letter queue.
 enum Overdue {
@@ -131,38 +127,6 @@ impl Serving {
         self.bury(id, sequence, message, Outcome::Expired, Pending::Nobody);
     }
 
-    /// Takes expired messages out of all windows and memory.
-    pub(super) fn sweep(&mut self) {
-        let wall = self.wall;
-        let ids: Vec<_> = self.queues.keys().copied().collect();
-        for id in ids {
-            let Some(queue) = self.queues.get_mut(&id) else { continue };
-            let before = queue.window_bytes;
-            let stored = queue.take_stored(|message| is_over(message.expiry(), wall));
-            let bytes = queue.transient.drop_if(|message| is_over(message.expiry(), wall));
-            self.window_bytes -= before - queue.window_bytes;
-            for entry in stored {
-                self.bury_expired(id, entry.sequence, &entry.message);
-            }
-            bytes.into_iter().for_each(|bytes| self.forget_transient(id, bytes));
-        }
-    }
-
-    /// Tells the log how far consumers may have seen, where that matters: something below is unsettled.
-    pub(super) fn mark(&mut self, state: &State) {
-        let mut group = Vec::new();
-        for (id, queue) in &mut self.queues {
-            let floor = state.destination(*id).map_or(0, DestinationState::floor);
-            if queue.seen > queue.marked && queue.seen > floor && !is_temporary(*id) {
-                queue.marked = queue.seen;
-                group.push(Record::Dispatched { destination: *id, sequence: Sequence(queue.seen) });
-            }
-        }
-        for part in group.chunks(MARKS_MAX) {
-            self.propose(part.to_vec(), Pending::Nobody);
-        }
-    }
-
     /// Asks for a message's body, to bury it.
     pub(super) fn doom(&mut self, id: DestinationId, sequence: u64, dead: crate::broker::destination::Dead) {
         let waiter: Waiter = dead.waiter;
@@ -246,7 +210,8 @@ impl Outlet<'_> {
                 queue.outstanding += 1;
                 let uncommitted = queue.failures.get(&sequence).copied();
                 let failures = uncommitted.unwrap_or_else(|| state.map_or(0, |it| it.failures(sequence)));
-                (Held::Stored { queue: id, sequence, failures }, entry.message, redelivered)
+                let expiry = entry.message.expiry();
+                (Held::Stored { queue: id, sequence, failures, expiry }, entry.message, redelivered)
             }
             Next::Transient(entry) => {
                 let (message, redelivered) = (entry.message.clone(), entry.redelivered);

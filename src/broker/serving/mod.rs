@@ -10,6 +10,7 @@ mod check;
 mod dead_letter;
 mod directory;
 mod dispatch;
+mod expiry;
 mod reading;
 mod send;
 mod sessions;
@@ -32,15 +33,14 @@ use super::{BrokerOptions, Command, Outbox, Refusal, SessionEvent, SessionId, Se
 
 use acknowledge::Acknowledgements;
 use applied::Pending;
+use expiry::Expirer;
 use reading::Purpose;
 pub(super) use sessions::Waiter;
 use sessions::{Client, Clients};
 use spill::Spills;
 
-/// How often dispatch marks are written, at most.
-const MARK_EVERY: Duration = Duration::from_millis(100);
-/// How often windows are searched for expired messages.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often the longest queues are looked for, of which a part may leave memory.
+const SPILL_EVERY: Duration = Duration::from_millis(100);
 /// Ids from here on are temporary destinations, which the log never sees.
 const TEMPORARY_FIRST: u32 = 1 << 31;
 
@@ -86,8 +86,8 @@ pub(super) struct Serving {
     window_bytes: usize,
     /// Whether idle windows may be searched for room; once per tick, as it costs a pass over all queues.
     may_reclaim: bool,
-    marked_at: Duration,
-    swept_at: Duration,
+    spilled_at: Duration,
+    expiry: Expirer,
     damages: Vec<String>,
 }
 
@@ -122,8 +122,8 @@ impl Serving {
             spills: Spills::new(spills_made),
             window_bytes: 0,
             may_reclaim: true,
-            marked_at: Duration::ZERO,
-            swept_at: Duration::ZERO,
+            spilled_at: Duration::ZERO,
+            expiry: Expirer::default(),
             damages: Vec::new(),
         };
         for (id, destination) in state.destinations() {
@@ -176,7 +176,8 @@ impl Serving {
         let Some(client) = self.clients.get(session) else { return };
         let subscribers: Vec<_> = client.subscriptions.values().copied().collect();
         let temporary = client.temporary.clone();
-        subscribers.into_iter().for_each(|subscriber| self.end_subscription(subscriber));
+        subscribers.into_iter().for_each(|subscriber| self.end_subscription(subscriber, &[]));
+        self.release_orphans(session, |_| true);
         temporary.into_iter().for_each(|id| self.remove(id));
         self.clients.remove(session);
         self.held.retain(|it| *it != session);
@@ -230,13 +231,14 @@ impl Serving {
                 let result = self.subscribe(state, id, subscription, destination, options);
                 self.clients.answer(waiter(correlation), result);
             }
-            Command::Unsubscribe { subscription, correlation } => {
+            Command::Unsubscribe { subscription, transacted, correlation } => {
                 let found = self.clients.get(id).and_then(|it| it.subscriptions.get(&subscription).copied());
                 let unknown = || Refusal::Invalid("there is no such subscription".into());
-                let result = found.ok_or_else(unknown).map(|it| self.end_subscription(it));
+                let result = found.ok_or_else(unknown).map(|it| self.end_subscription(it, &transacted));
                 self.clients.answer(waiter(correlation), result);
             }
             Command::Credit { subscription, prefetch } => self.credit(id, subscription, prefetch),
+            Command::Abandon { deliveries } => self.abandon(id, &deliveries),
             Command::Create { destination, correlation } => {
                 self.create_by(waiter(correlation), destination);
             }
@@ -274,26 +276,24 @@ impl Serving {
         }
     }
 
-    pub(super) fn tick(&mut self, state: &State) {
+    pub(super) fn tick(&mut self) {
         self.may_reclaim = true;
-        if self.now.saturating_sub(self.marked_at) >= MARK_EVERY {
-            self.marked_at = self.now;
-            self.mark(state);
+        if self.now.saturating_sub(self.spilled_at) >= SPILL_EVERY {
+            self.spilled_at = self.now;
             self.spill_longest();
         }
-        if self.now.saturating_sub(self.swept_at) >= SWEEP_EVERY {
-            self.swept_at = self.now;
-            self.sweep();
-        }
+        self.look_for_expired();
     }
 
     pub(super) fn take_output(&mut self, state: &State, now: Duration) -> Output {
         self.now = now;
         self.dispatch(state);
+        self.read_expired(state);
         self.propose_acknowledgements();
         Output {
             proposals: std::mem::take(&mut self.proposals),
             reads: std::mem::take(&mut self.requests),
+            expiry: self.expiry.take_asked(),
             spills: self.spills.take_asked(),
             events: self.clients.take_events(),
             damages: std::mem::take(&mut self.damages),

@@ -2,7 +2,7 @@
 
 use crate::broker::destination::{Queue, Reading};
 use crate::broker::output::{ReadId, ReadRequest};
-use crate::broker::subscription::SubscriberId;
+use crate::broker::subscription::{SubscriberId, Subscription};
 use crate::model::{DestinationId, touching};
 use crate::state::{DestinationState, State};
 use crate::storage::Loaded;
@@ -93,16 +93,25 @@ impl Serving {
         self.window_bytes -= before - queue.window_bytes;
     }
 
-    /// Takes the windows of queues that nobody consumes from, so that others have room.
+    /// Takes the windows of queues from which nobody takes anything now, so that others have room.
     fn reclaim(&mut self) {
         if !std::mem::take(&mut self.may_reclaim) {
             return;
         }
+        let subscriptions = &self.subscriptions;
+        let has_credit = |it| subscriptions.get(&it).is_some_and(|it: &Subscription| it.credit() > 0);
         let mut freed = 0;
         for queue in self.queues.values_mut() {
-            if queue.consumers.is_empty() && queue.window_bytes > 0 && queue.outstanding == 0 {
-                freed += queue.unload();
+            if queue.window_bytes == 0 || queue.reading.is_some() || queue.choose(has_credit).is_some() {
+                continue;
             }
+            let before = queue.window_bytes;
+            if queue.outstanding == 0 {
+                queue.unload();
+            } else {
+                queue.shrink(0, 0);
+            }
+            freed += before - queue.window_bytes;
         }
         self.window_bytes -= freed;
     }
@@ -191,9 +200,9 @@ fn take_in(
     let mut fresh = Vec::new();
     for sequence in wanted {
         let here = loaded.next_if(|it| it.sequence.0 == sequence);
-        let settled = state.is_settled(sequence);
+        let gone = state.is_settled(sequence) || queue.expiry.is_leaving(sequence);
         match here {
-            _ if settled => {}
+            _ if gone => {}
             Some(it) => fresh.push(it),
             None if last_loaded.is_some_and(|last| sequence < last) || last_loaded.is_none() => {
                 return Err(format!("message {sequence} is not in the log"));

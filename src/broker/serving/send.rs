@@ -1,6 +1,7 @@
 //! Sending: where a message goes, whether there is room for it, and transactions.
 
 use crate::broker::deliveries::Held;
+use crate::broker::spread::Spread;
 use crate::broker::subscription::{Source, Subscription};
 use crate::broker::{Command, Correlation, DeliveryId, Refusal, SessionId, TransactionKey, Verdict};
 use crate::bugs;
@@ -17,8 +18,11 @@ use super::sessions::{Waiter, field_kind};
 pub(super) struct Transaction {
     sends: Vec<Message>,
     settles: Vec<(Vec<DeliveryId>, Verdict)>,
+    /// Records that it becomes, at most, and the bytes of their messages.
+    copies: usize,
     bytes: usize,
-    overflow: bool,
+    /// Why it cannot be committed.
+    refusal: Option<Refusal>,
 }
 
 /// The records of one command or transaction, while they are collected.
@@ -38,20 +42,23 @@ impl Serving {
         if client.pending >= options.pending_max || client.pending_bytes >= options.pending_bytes_max {
             return false;
         }
-        match command {
+        let sends = match command {
             Command::Send { message, transaction: None, .. } => {
-                !(self.stores_held && self.enters_log(message))
-                    && (self.is_stored(message) || self.memory < options.memory_limit)
-                    && self.topics_have_room(message)
+                if !self.topics_have_room(message) {
+                    return false;
+                }
+                std::slice::from_ref(message)
             }
             Command::Finish { transaction, commit: true, .. } => {
-                let sends = client.transactions.get(transaction).map_or(&[][..], |open| &open.sends);
-                !(self.stores_held && sends.iter().any(|message| self.enters_log(message)))
-                    && (self.memory < options.memory_limit
-                        || sends.iter().all(|message| self.is_stored(message)))
+                client.transactions.get(transaction).map_or(&[][..], |open| &open.sends)
             }
-            _ => true,
-        }
+            _ => return true,
+        };
+        let disks_full = self.stores_held || self.clients.pending_bytes() >= options.pipeline_bytes_max;
+        // What is shown with a commit that is under way stands before what is shown now.
+        let memory_full = self.memory >= options.memory_limit || client.showing > 0;
+        !(disks_full && sends.iter().any(|message| self.enters_log(message)))
+            && !(memory_full && sends.iter().any(|message| self.enters_memory(message)))
     }
 
     /// Whether a message in a queue enters the log.
@@ -63,6 +70,12 @@ impl Serving {
     fn enters_log(&self, message: &Message) -> bool {
         let is_queue = |field: &[u8]| field_kind(field) == Some(DestinationKind::Queue);
         self.is_stored(message) && destination_fields(message).any(is_queue)
+    }
+
+    /// Whether a message is held in memory without being in the log: for topics, or in queues.
+    fn enters_memory(&self, message: &Message) -> bool {
+        let is_topic = |field: &[u8]| field_kind(field).is_some_and(|kind| !kind.is_queue());
+        !self.is_stored(message) || destination_fields(message).any(is_topic)
     }
 
     /// Whether every subscription of the message's topics can take one more.
@@ -86,7 +99,8 @@ impl Serving {
 
     /// Sends a message to all its destinations, or to none of them.
     pub(super) fn send(&mut self, message: Message, waiter: Waiter) {
-        let targets = match self.targets(&message) {
+        let admitted = Spread::admit(&message, &self.options);
+        let targets = match admitted.and_then(|_| self.targets(&message)) {
             Ok(targets) => targets,
             Err(refusal) => return self.clients.answer(waiter, Err(refusal)),
         };
@@ -139,8 +153,8 @@ impl Serving {
             let Some(queue) = self.queues.get_mut(&id) else {
                 match transacted {
                     _ if expired => {}
-                    true => to.late.push(Late::Topic { topic: id, message: message.clone() }),
-                    false => self.publish(id, message, Some(from)),
+                    true => to.late.push(Late::Topic { topic: id, message: message.clone(), from }),
+                    false => self.publish(id, message, from),
                 }
                 continue;
             };
@@ -185,12 +199,12 @@ impl Serving {
     }
 
     /// Gives a message to a topic's subscriptions: at once, or from their backlog when they have credit.
-    pub(super) fn publish(&mut self, id: DestinationId, message: &Message, from: Option<SessionId>) {
+    pub(super) fn publish(&mut self, id: DestinationId, message: &Message, from: SessionId) {
         let Some(topic) = self.topics.get_mut(&id) else { return };
         topic.enqueued += 1;
         for subscriber in &topic.subscribers {
             let Some(subscription) = self.subscriptions.get_mut(subscriber) else { continue };
-            if subscription.no_local && from == Some(subscription.session) {
+            if subscription.no_local && from == subscription.session {
                 continue;
             }
             let has_credit = subscription.credit() > 0;
@@ -240,19 +254,24 @@ impl Serving {
         let unknown = || Refusal::Invalid("the transaction is not open".into());
         let client = self.clients.get_mut(id).ok_or_else(unknown)?;
         let open = client.transactions.get_mut(&key).ok_or_else(unknown)?;
-        let bytes = match &kept {
-            Kept::Send(message) => message.encoded().len(),
-            Kept::Settle(deliveries, _) => size_of_val(&deliveries[..]),
+        let spread = match &kept {
+            Kept::Send(message) => Spread::admit(message, &self.options),
+            Kept::Settle(deliveries, _) => Ok(Spread { copies: 1, bytes: size_of_val(&deliveries[..]) }),
         };
-        let operations = open.sends.len() + open.settles.len();
-        if open.overflow
-            || operations >= self.options.transaction_operations_max
-            || open.bytes + bytes > self.options.transaction_bytes_max
-        {
-            *open = Transaction { overflow: true, ..Transaction::default() };
-            return Err(Refusal::Limit("the transaction is too large".into()));
+        let refusal = match (&open.refusal, spread) {
+            (Some(before), _) => Some(before.clone()),
+            (None, Err(refusal)) => Some(refusal),
+            (None, Ok(Spread { copies, bytes })) => {
+                (open.copies, open.bytes) = (open.copies + copies, open.bytes.saturating_add(bytes));
+                let large = open.copies > self.options.transaction_operations_max
+                    || open.bytes > self.options.transaction_bytes_max;
+                large.then(|| Refusal::Limit("the transaction is too large".into()))
+            }
+        };
+        if let Some(refusal) = refusal {
+            open.sends = Vec::new();
+            return Err(open.refusal.insert(refusal).clone());
         }
-        open.bytes += bytes;
         match kept {
             Kept::Send(message) => open.sends.push(message),
             Kept::Settle(deliveries, verdict) => open.settles.push((deliveries, verdict)),
@@ -268,17 +287,17 @@ impl Serving {
             let refusal = Refusal::Invalid("the transaction is not open".into());
             return self.clients.answer(waiter, Err(refusal));
         };
-        if !commit {
-            return self.clients.answer(waiter, Ok(()));
-        }
-        if open.overflow {
-            let refusal = Refusal::Limit("the transaction is too large".into());
-            return self.clients.answer(waiter, Err(refusal));
-        }
-        let targets: Result<Vec<Targets>, Refusal> = open.sends.iter().map(|it| self.targets(it)).collect();
+        let targets: Result<Vec<Targets>, Refusal> = match open.refusal {
+            _ if !commit => Ok(Vec::new()),
+            Some(refusal) => Err(refusal),
+            None => open.sends.iter().map(|it| self.targets(it)).collect(),
+        };
         let targets = match targets {
-            Ok(targets) => targets,
-            Err(refusal) => return self.clients.answer(waiter, Err(refusal)),
+            Ok(targets) if commit => targets,
+            not_done => {
+                open.settles.iter().for_each(|(deliveries, _)| self.abandon(waiter.session, deliveries));
+                return self.clients.answer(waiter, not_done.map(drop));
+            }
         };
         let mut collected = Collected::default();
         for (message, targets) in open.sends.iter().zip(&targets) {
@@ -297,6 +316,9 @@ impl Serving {
             self.clients.answer(waiter, Ok(()));
         } else {
             self.clients.begin_pending(waiter, bytes);
+            if let Some(client) = self.clients.get_mut(waiter.session) {
+                client.showing += usize::from(!late.is_empty());
+            }
             self.propose(group, Pending::Transaction { waiter, bytes, late });
         }
         others.into_iter().for_each(|(ids, verdict)| self.settle(&ids, verdict, quiet));

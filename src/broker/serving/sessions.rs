@@ -32,6 +32,8 @@ pub(super) struct Client {
     /// Its commands in the log's pipeline, and the bytes of their messages.
     pub(super) pending: usize,
     pub(super) pending_bytes: usize,
+    /// Those of them that show messages which are not in the log when they are committed.
+    pub(super) showing: usize,
     /// Who waits until none of them is left.
     leaving: Option<Correlation>,
     /// Commands that wait for room.
@@ -58,6 +60,7 @@ impl Client {
             deliveries: Deliveries::default(),
             pending: 0,
             pending_bytes: 0,
+            showing: 0,
             leaving: None,
             waiting: VecDeque::new(),
             waiting_ordered: 0,
@@ -65,11 +68,10 @@ impl Client {
         }
     }
 
-    /// Settles and credit go past sends that leave nothing in the log: they may be what makes room for those. They wait
-    /// behind anything else, because a client that sends on what it consumed relies on that order.
+    /// What makes room goes past sends that leave nothing in the log: it may be what those wait for. It waits behind
+    /// anything else, because a client that sends on what it consumed relies on that order.
     pub(super) fn may_overtake(&self, command: &Command) -> bool {
-        let light = matches!(command, Command::Settle { transaction: None, .. } | Command::Credit { .. });
-        light && self.waiting_ordered == 0
+        command.is_light() && self.waiting_ordered == 0
     }
 
     pub(super) fn wait(&mut self, command: Command, turn: Option<Turn>) {
@@ -89,6 +91,8 @@ impl Client {
 pub(super) struct Clients {
     clients: Table<SessionId, Client>,
     told: Vec<SessionId>,
+    /// Bytes of messages in the log's pipeline, for all sessions that are or were.
+    pending_bytes: usize,
 }
 
 impl Clients {
@@ -128,8 +132,14 @@ impl Clients {
         }
     }
 
+    /// Bytes of messages in the log's pipeline.
+    pub(super) fn pending_bytes(&self) -> usize {
+        self.pending_bytes
+    }
+
     /// A command entered the log's pipeline.
     pub(super) fn begin_pending(&mut self, waiter: Waiter, bytes: usize) {
+        self.pending_bytes += bytes;
         if let Some(client) = self.clients.get_mut(&waiter.session) {
             client.pending += 1;
             client.pending_bytes += bytes;
@@ -138,6 +148,7 @@ impl Clients {
 
     /// It is applied.
     pub(super) fn end_pending(&mut self, waiter: Waiter, bytes: usize) {
+        self.pending_bytes -= bytes;
         if let Some(client) = self.clients.get_mut(&waiter.session) {
             client.pending -= 1;
             client.pending_bytes -= bytes;

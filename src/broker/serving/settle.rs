@@ -1,6 +1,6 @@
 //! Settling: what becomes of deliveries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::broker::deliveries::{Delivery, Held};
 use crate::broker::destination::Dead;
@@ -16,6 +16,9 @@ impl Serving {
         let mut logged = false;
         let mut dead = Vec::new();
         for id in deliveries {
+            if verdict == Verdict::Rejected && self.is_dead_already(waiter.session, *id) {
+                continue;
+            }
             let Some(delivery) = self.take_delivery(waiter.session, *id) else { continue };
             match (verdict, delivery.held) {
                 (_, Held::Copy) => {}
@@ -85,6 +88,19 @@ impl Serving {
         consumed
     }
 
+    /// Whether this is a message of the dead-letter queue. There is nowhere else to move it, and whoever refused it would
+    /// get it again at once, for ever: it stays with the subscription until that ends.
+    fn is_dead_already(&self, session: SessionId, id: DeliveryId) -> bool {
+        let delivery = self.clients.get(session).and_then(|client| client.deliveries.get(id));
+        match delivery.map(|it| &it.held) {
+            Some(Held::Stored { queue, .. }) => self
+                .queues
+                .get(queue)
+                .is_some_and(|queue| queue.destination.name == self.options.dead_letter_queue),
+            _ => false,
+        }
+    }
+
     /// Takes a delivery off its session and gives its subscription the credit back.
     fn take_delivery(&mut self, session: SessionId, id: DeliveryId) -> Option<Delivery> {
         let delivery = self.clients.get_mut(session)?.deliveries.remove(id)?;
@@ -100,11 +116,12 @@ impl Serving {
     /// Gives a message back to its queue, at its old place; returns whether the log is told.
     pub(super) fn release(&mut self, held: Held, counted: bool) -> bool {
         match held {
-            Held::Stored { queue: id, sequence, failures } => {
+            Held::Stored { queue: id, sequence, failures, expiry } => {
                 self.landed(id, 1);
                 let Some(queue) = self.queues.get_mut(&id) else { return false };
                 queue.outstanding -= 1;
                 queue.returned.insert(sequence);
+                queue.expiry.expect(expiry);
                 if counted {
                     let failures = failures.saturating_add(1);
                     queue.failures.insert(sequence, failures);
@@ -126,6 +143,23 @@ impl Serving {
             }
             Held::Copy => false,
         }
+    }
+
+    /// A transaction that had settled these deliveries has not happened.
+    pub(super) fn abandon(&mut self, session: SessionId, deliveries: &[DeliveryId]) {
+        let settled: HashSet<&DeliveryId> = deliveries.iter().collect();
+        self.release_orphans(session, |id| settled.contains(&id));
+    }
+
+    /// Gives back deliveries whose subscription has ended: a transaction had them until now.
+    pub(super) fn release_orphans(&mut self, session: SessionId, which: impl Fn(DeliveryId) -> bool) {
+        let subscriptions = &self.subscriptions;
+        let Some(client) = self.clients.get_mut(session) else { return };
+        let is_orphan = |delivery: &Delivery| subscriptions.get(&delivery.subscriber).is_none();
+        let orphans = client.deliveries.remove_where(|id, delivery| which(id) && is_orphan(delivery));
+        orphans.into_iter().for_each(|delivery| {
+            self.release(delivery.held, false);
+        });
     }
 
     fn landed(&mut self, queue: DestinationId, count: u64) {

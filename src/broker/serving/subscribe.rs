@@ -3,7 +3,7 @@
 use crate::broker::destination::Pattern;
 use crate::broker::options::PREFETCH_MAX;
 use crate::broker::subscription::{Backlog, Browse, Source, SubscriberId, Subscription};
-use crate::broker::{Refusal, SessionId, SubscribeOptions, SubscriptionKey};
+use crate::broker::{DeliveryId, Refusal, SessionId, SubscribeOptions, SubscriptionKey};
 use crate::model::{Destination, DestinationId};
 use crate::state::State;
 
@@ -112,13 +112,14 @@ impl Serving {
         }
     }
 
-    /// Ends a subscription. What it holds goes back, not counted; its backlog is gone, as it was its own.
-    pub(super) fn end_subscription(&mut self, subscriber: SubscriberId) {
+    /// Ends a subscription. What it holds goes back, not counted, but for what open transactions have settled; its backlog
+    /// is gone, as it was its own.
+    pub(super) fn end_subscription(&mut self, subscriber: SubscriberId, transacted: &[DeliveryId]) {
         let Some(gone) = self.subscriptions.remove(&subscriber) else { return };
         let held = match self.clients.get_mut(gone.session) {
             Some(client) => {
                 client.subscriptions.remove(&gone.key);
-                client.deliveries.remove_of(subscriber)
+                client.deliveries.remove_of(subscriber, transacted)
             }
             None => Vec::new(),
         };
@@ -151,9 +152,18 @@ impl Serving {
     /// What a browser sees: what is in the queue now, but for non-persistent messages in temporary files.
     fn browse(&self, state: &State, id: DestinationId) -> Source {
         let queue = self.queues.get(&id);
-        let transient = queue.map_or_else(Default::default, |queue| queue.transient.before_files());
+        let shown_last = queue.map_or((0, 0), |queue| queue.transient.last());
         let last = state.destination(id).map_or(0, |it| it.next() - 1);
-        let browse = Browse { queue: id, next: 1, last, transient, reading: false, asked: 0, ended: false };
+        let browse = Browse {
+            queue: id,
+            next: 1,
+            last,
+            shown: (0, 0),
+            shown_last,
+            reading: false,
+            asked: 0,
+            ended: false,
+        };
         Source::Browse(Box::new(browse))
     }
 

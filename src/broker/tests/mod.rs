@@ -1,5 +1,6 @@
 //! Scenarios over a log in memory.
 
+mod bounds;
 mod failover;
 mod flow;
 mod gate;
@@ -7,4 +8,5 @@ mod queues;
 mod spill;
 mod topics;
 mod transactions;
+mod verbs;
 mod world;

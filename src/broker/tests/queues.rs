@@ -181,6 +181,68 @@ fn expired_messages_are_never_delivered_whenever_they_expire() {
 }
 
 #[test]
+fn expired_messages_leave_their_queue_wherever_they_stand() {
+    let options = BrokerOptions { window_entries_max: 10, ..BrokerOptions::default() };
+    for consumers in [0, 1] {
+        let mut world = World::with(options.clone());
+        world.open(1);
+        world.open(2);
+        let wall = world.wall;
+        for n in 0..3_000 {
+            let mut builder = message(&[&queue("Q")], &n.to_string(), true);
+            builder.expiry = if n % 3 == 0 { 0 } else { wall + 2_000 * (n % 3) };
+            world.send_message(1, builder.build().unwrap());
+        }
+        if consumers > 0 {
+            world.subscribe(1, 1, queue("Q"), prefetch(7));
+        }
+        let held = world.got(1);
+        world.fail_over(0);
+        world.open(3);
+        world.pass(Duration::from_secs(6));
+        assert_eq!(world.view(&queue("Q")).size, 1_000, "{} were held", held.len());
+        assert_eq!(world.view(&queue("ActiveMQ.DLQ")).size, 2_000);
+        world.subscribe(3, 1, queue("Q"), prefetch(2_000));
+        let bodies = world.bodies(3);
+        assert_eq!(bodies, (0..3_000).filter(|n| n % 3 == 0).map(|n| n.to_string()).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_expires_with_a_consumer_leaves_when_it_comes_back() {
+    let mut world = World::new();
+    world.open(1);
+    let mut builder = message(&[&queue("Q")], "x", true);
+    builder.expiry = world.wall + 2_000;
+    world.send_message(1, builder.build().unwrap());
+    world.subscribe(1, 1, queue("Q"), prefetch(9));
+    let got = world.got(1);
+    world.pass(Duration::from_secs(6));
+    assert_eq!((got.len(), world.view(&queue("Q")).size), (1, 1), "it is with its consumer");
+    world.unsubscribe(1, 1);
+    world.pass(Duration::from_secs(6));
+    assert_eq!((world.view(&queue("Q")).size, world.view(&queue("ActiveMQ.DLQ")).size), (0, 1));
+}
+
+#[test]
+fn a_message_that_is_refused_in_the_dead_letter_queue_stays_there_and_does_not_go_round() {
+    let mut world = World::new();
+    world.open(1);
+    world.send(1, "ActiveMQ.DLQ", "a");
+    world.send(1, "ActiveMQ.DLQ", "b");
+    world.subscribe(1, 1, queue("ActiveMQ.DLQ"), prefetch(1));
+    let got = world.got(1);
+    let before = world.log.len();
+    let refused = world.settle(1, &got, Verdict::Rejected);
+    assert_eq!(world.answer(1, refused), Some(Ok(())));
+    assert!(world.got(1).is_empty(), "it counts as unsettled until the subscription ends");
+    assert_eq!((world.view(&queue("ActiveMQ.DLQ")).size, world.log.len()), (2, before));
+    world.unsubscribe(1, 1);
+    world.subscribe(1, 2, queue("ActiveMQ.DLQ"), prefetch(9));
+    assert_eq!(world.bodies(1), ["a", "b"]);
+}
+
+#[test]
 fn non_persistent_messages_keep_their_place_among_persistent_ones() {
     let mut world = World::new();
     world.automatic = false;

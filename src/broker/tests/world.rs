@@ -13,11 +13,12 @@ use crate::model::{
     Record, Sequence,
 };
 use crate::state::State;
-use crate::storage::{BatchBuilder, Loaded, RecordView, push_group, records};
+use crate::storage::{BatchBuilder, Expired, Loaded, RecordView, push_group, records};
 
 /// One delivery as a client sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Got {
+    pub(super) subscription: u64,
     pub(super) delivery: DeliveryId,
     pub(super) destination: Option<Destination>,
     pub(super) message: Message,
@@ -39,6 +40,7 @@ pub(super) struct World {
     /// Groups that are proposed and not committed.
     pub(super) pipeline: VecDeque<Vec<Record>>,
     pub(super) reads: VecDeque<(ReadId, ReadRequest)>,
+    pub(super) expiry: Option<(ReadId, ReadRequest, i64)>,
     /// What is asked of temporary files, the files, and whether they can be written and read.
     pub(super) spills: VecDeque<Spill>,
     pub(super) files: BTreeMap<SpillId, Vec<u8>>,
@@ -98,6 +100,7 @@ impl World {
             log: Vec::new(),
             pipeline: VecDeque::new(),
             reads: VecDeque::new(),
+            expiry: None,
             spills: VecDeque::new(),
             files: BTreeMap::new(),
             files_work: true,
@@ -129,6 +132,7 @@ impl World {
         self.collect();
         let kept: Vec<_> = self.pipeline.drain(..).take(keep).collect();
         self.reads.clear();
+        self.expiry = None;
         self.events.clear();
         std::mem::swap(&mut self.broker, &mut slave);
         let log = std::mem::take(&mut self.log);
@@ -159,6 +163,9 @@ impl World {
         let some = !output.is_empty();
         self.pipeline.extend(output.proposals);
         self.reads.extend(output.reads);
+        if let Some(asked) = output.expiry {
+            assert!(self.expiry.replace(asked).is_none(), "two searches for expired messages");
+        }
         self.spills.extend(output.spills);
         self.damages.extend(output.damages);
         for (session, events) in output.events {
@@ -197,6 +204,25 @@ impl World {
         self.collect();
     }
 
+    /// Answers the search for expired messages. The log knows their times to the second.
+    pub(super) fn answer_expiry(&mut self) {
+        let Some((read, request, wall)) = self.expiry.take() else { return };
+        let wanted = request.ranges.iter().flat_map(|(first, last)| *first..=*last);
+        let message = |at| Some((at, self.store.get(&(request.destination, at))?.clone()));
+        let expiring = wanted.filter_map(message).filter(|(_, it)| it.expiry() != 0);
+        let seconds = |message: &Message| message.expiry().saturating_add(999) / 1000;
+        let (gone, later): (Vec<_>, Vec<_>) = expiring.partition(|(_, it)| seconds(it) <= wall / 1000);
+        let loaded = |(at, message)| Loaded { sequence: Sequence(at), message };
+        let messages: Vec<_> = gone.into_iter().take(request.entries_max).map(loaded).collect();
+        let expired = Expired {
+            whole: messages.len() < request.entries_max,
+            next: later.iter().map(|(_, it)| seconds(it) * 1000).min(),
+            messages,
+        };
+        self.broker.expired(read, Ok(expired));
+        self.collect();
+    }
+
     /// Does the oldest of what is asked of temporary files.
     pub(super) fn do_spill(&mut self) {
         match self.spills.pop_front() {
@@ -228,8 +254,12 @@ impl World {
         while self.automatic {
             self.commit(self.pipeline.len());
             self.answer_read();
+            self.answer_expiry();
             self.do_spill();
-            let idle = self.pipeline.is_empty() && self.reads.is_empty() && self.spills.is_empty();
+            let idle = self.pipeline.is_empty()
+                && self.reads.is_empty()
+                && self.expiry.is_none()
+                && self.spills.is_empty();
             if !self.collect() && idle {
                 break;
             }
@@ -293,6 +323,7 @@ impl World {
     pub(super) fn unsubscribe(&mut self, session: u64, key: u64) -> u64 {
         self.ask(session, |correlation| Command::Unsubscribe {
             subscription: SubscriptionKey(key),
+            transacted: Vec::new(),
             correlation,
         })
     }
@@ -339,8 +370,16 @@ impl World {
         let mut out = Vec::new();
         let Some(events) = self.events.get_mut(&session) else { return out };
         events.retain(|event| match event {
-            SessionEvent::Delivery { delivery, destination, message, redelivered, failures, .. } => {
+            SessionEvent::Delivery {
+                subscription,
+                delivery,
+                destination,
+                message,
+                redelivered,
+                failures,
+            } => {
                 out.push(Got {
+                    subscription: subscription.0,
                     delivery: *delivery,
                     destination: destination.clone(),
                     message: message.clone(),

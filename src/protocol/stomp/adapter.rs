@@ -280,7 +280,7 @@ impl Adapter {
         };
         self.subscriptions.remove(subscription);
         let correlation = Some(self.correlate(receipt(frame), Some(frame.bytes())));
-        commands.push(Command::Unsubscribe { subscription, correlation });
+        commands.push(Command::Unsubscribe { subscription, transacted: Vec::new(), correlation });
         Ok(())
     }
 

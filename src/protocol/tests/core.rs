@@ -113,7 +113,7 @@ impl Core {
                 self.consumers.push(consumer);
                 (correlation, Ok(()))
             }
-            Command::Unsubscribe { subscription, correlation } => {
+            Command::Unsubscribe { subscription, correlation, .. } => {
                 self.release(|consumer| consumer.session == session && consumer.key == subscription);
                 (correlation, Ok(()))
             }
@@ -126,7 +126,7 @@ impl Core {
             | Command::Create { correlation, .. }
             | Command::Delete { correlation, .. }
             | Command::Leave { correlation } => (correlation, Ok(())),
-            Command::Credit { .. } => (None, Ok(())),
+            Command::Credit { .. } | Command::Abandon { .. } => (None, Ok(())),
         };
         if let (Some(correlation), Some(events)) = (correlation, self.sessions.get(&session)) {
             let _ = events.send(vec![SessionEvent::Done { correlation, result }]);
