@@ -190,7 +190,7 @@ async fn a_nack_sends_a_message_to_the_dead_letters() {
 }
 
 #[tokio::test]
-async fn a_transaction_happens_whole_at_commit_or_not_at_all() {
+async fn what_a_transaction_holds_reaches_the_core_at_its_commit_or_not_at_all() {
     let (gate, _core) = start_core();
     let listener = listen(gate).await;
     let (mut raw, _) = Raw::connect(&listener, Version::V1_2).await;
