@@ -100,7 +100,6 @@ const CIRCLES: &[&str] = &[
     "src/node/core.rs",
     "src/node/fold.rs",
     "src/node/mod.rs",
-    "src/node/propose.rs",
     "src/node/space.rs",
     "src/node/status.rs",
     "src/node/weights.rs",
