@@ -10,6 +10,7 @@ mod exit;
 mod group;
 mod log;
 mod man;
+mod outlet;
 mod run;
 mod status;
 mod store;
@@ -105,10 +106,16 @@ pub fn main() -> ExitCode {
         Err(error) => return misunderstood(&error),
     };
     let json = cli.json;
+    let serves = matches!(cli.command, Command::Run(_));
     match dispatch(cli) {
         Ok(()) => Exit::Ok.into(),
         Err(failure) => {
-            table::complain(json, &failure);
+            let text = table::complaint(json, &failure);
+            if serves {
+                outlet::last_words(&text)
+            } else {
+                table::complain(&text)
+            }
             ExitCode::from(failure.exit)
         }
     }

@@ -26,10 +26,15 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Tells what went wrong, on stderr.
-pub(super) fn complain(json: bool, failure: &Failure) {
+/// What went wrong, as it is told on stderr.
+pub(super) fn complaint(json: bool, failure: &Failure) -> String {
     let told = told(&failure.error);
-    let text = if json { fault(&told, failure.exit) } else { format!("quorate: {told}\n") };
+    if json { fault(&told, failure.exit) } else { format!("quorate: {told}
+") }
+}
+
+/// Tells it.
+pub(super) fn complain(text: &str) {
     // Nobody is left to tell if this fails.
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
