@@ -1,5 +1,7 @@
 //! Builds everything once, starts it, stops it.
 
+mod plan;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,13 +16,17 @@ use crate::config::{Config, Replicated, Store, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, ZooKeeperCoordinator, ZooKeeperOptions,
 };
-use crate::env::{Clock, Disk, SimDisk, SystemClock, SystemDisk, raise_file_limit, random_u128};
+use crate::env::{
+    Clock, ConnectionLimit, Disk, PatientDisk, SimDisk, SystemClock, SystemDisk, memory_total,
+    raise_file_limit, random_u128,
+};
 use crate::model::{Epoch, GroupId, Known, Voter};
 use crate::node::{Node, NodeError, NodeParts, Request, Snapshot, Temporary};
 use crate::protocol::{Listener, ListenerError};
 use crate::replication::{Access, PeerOptions, ReplicaSettings, TlsError, TlsFiles};
 use crate::storage::Store as Disks;
 use crate::storage::{IndexHandle, Log, LogEvent, LogOptions, SpaceOptions, StorageError};
+use plan::{Files, Memory, Volume};
 
 /// How long a starting node waits for ZooKeeper. A running one waits for ever.
 const ZOOKEEPER_TIME_MAX: Duration = Duration::from_secs(15);
@@ -28,12 +34,6 @@ const ZOOKEEPER_TIME_MAX: Duration = Duration::from_secs(15);
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 /// Which part of the memory limit may be taken by messages that wait to be carried out.
 const WAITING_SHARE: usize = 4;
-/// Files that a node needs beside its connections: the log's, the index's, the other nodes'.
-const FILES_OTHER: u64 = 1_000;
-/// Disk in reserve for what makes room when the disk is full. More than what may be in flight when that is noticed.
-const RESERVE_BYTES: u64 = 64 << 20;
-/// Disk that stays free beside it, for sidecars and the index.
-const FREE_BYTES_MIN: u64 = 32 << 20;
 /// Silence after which a lone broker would suspect its master; it has none.
 const SUSPECT_AFTER: Duration = Duration::from_secs(1);
 
@@ -109,10 +109,22 @@ pub async fn run(config: Config) -> Result<(), ServerError> {
     for connector in served(&config) {
         probe(connector).await?;
     }
-    let memory = usize::try_from(memory_limit(&config)).unwrap_or(usize::MAX);
-    let (gate, inbound) = Gate::bounded(memory / WAITING_SHARE);
-    raise_files(&config);
-    let parts = parts(&config, Arc::clone(&clock), inbound)?;
+    let resources = Resources::of(&config)?;
+    let (gate, inbound) = Gate::bounded(bytes(resources.memory.limit) / WAITING_SHARE);
+    let patient = resources.disk.clone();
+    let limit = ConnectionLimit::new(resources.files.clients);
+    let body_bytes_max = resources.body_bytes_max();
+    let config = Arc::new(config);
+    let opening = {
+        let (config, clock) = (Arc::clone(&config), Arc::clone(&clock));
+        tokio::task::spawn_blocking(move || parts(&config, &resources, clock, inbound))
+    };
+    let parts = tokio::select! {
+        opened = opening => opened.map_err(std::io::Error::other)??,
+        // What is being opened is as good after any end of the process.
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
     let mut node = Node::start(parts);
     let admin = Admin::start(config.console.bind, node.snapshot.clone(), node.requests.clone()).await;
     let admin = match admin {
@@ -129,12 +141,12 @@ pub async fn run(config: Config) -> Result<(), ServerError> {
     let waiting = zookeeper_answers(node.snapshot.clone(), &config);
     tokio::pin!(waiting);
     let mut serving = node.serving.clone();
-    let mut doors = Doors { config: &config, gate, clock, open: Vec::new() };
+    let mut doors = Doors { config: &config, gate, limit, body_bytes_max, clock, open: Vec::new() };
     let mut answered = false;
     let result = loop {
         tokio::select! {
-            _ = terminate.recv() => node.stop(),
-            _ = interrupt.recv() => node.stop(),
+            _ = terminate.recv() => stop(&node, &patient),
+            _ = interrupt.recv() => stop(&node, &patient),
             ended = node.ended() => break ended.map_err(ServerError::from),
             answer = &mut waiting, if !answered => {
                 answered = true;
@@ -160,10 +172,18 @@ pub async fn run(config: Config) -> Result<(), ServerError> {
     result
 }
 
+/// Asks the node to stop; what waits for a descriptor then would hold up the end.
+fn stop(node: &Node, disk: &PatientDisk) {
+    node.stop();
+    disk.give_up();
+}
+
 /// The client ports: open while the node serves.
 struct Doors<'a> {
     config: &'a Config,
     gate: Gate,
+    limit: ConnectionLimit,
+    body_bytes_max: usize,
     clock: Arc<dyn Clock>,
     open: Vec<Listener>,
 }
@@ -178,7 +198,8 @@ impl Doors<'_> {
             return Ok(());
         }
         for connector in served(self.config) {
-            match Listener::start(connector, self.gate.clone(), Arc::clone(&self.clock)).await {
+            let (gate, limit, clock) = (self.gate.clone(), self.limit.clone(), Arc::clone(&self.clock));
+            match Listener::start(connector, gate, limit, self.body_bytes_max, clock).await {
                 Ok(listener) => self.open.push(listener),
                 Err(error) => {
                     tracing::error!("{error}");
@@ -236,17 +257,92 @@ async fn zookeeper_answers(
     })
 }
 
-/// Every connection takes a file; says when there may be fewer than the connectors let in.
-fn raise_files(config: &Config) {
-    let wanted: usize = served(config).map(|connector| connector.maximum_connections).sum();
-    let wanted = wanted as u64 + FILES_OTHER;
-    if let Some(limit) = raise_file_limit().filter(|limit| *limit < wanted) {
+/// What the machine gives, divided.
+struct Resources {
+    files: Files,
+    memory: Memory,
+    /// None for a store in memory.
+    volume: Option<Volume>,
+    disk: PatientDisk,
+}
+
+impl Resources {
+    fn of(config: &Config) -> Result<Resources, ServerError> {
+        let volume = match &config.store {
+            Store::Replicated(it) => Some(volume(&it.directory, it.log_size)?),
+            Store::Local(it) => Some(volume(&it.directory, it.log_size)?),
+            Store::Memory => None,
+        };
+        let disk = PatientDisk::new(Arc::new(SystemDisk));
+        Ok(Resources { files: files(config), memory: memory(config), volume, disk })
+    }
+
+    /// Bytes of the largest message that is taken.
+    fn body_bytes_max(&self) -> usize {
+        self.volume.map_or(usize::MAX, |volume| bytes(volume.kept()))
+    }
+}
+
+fn bytes(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// Every connection takes a descriptor; says when there are fewer than the connectors may let in.
+fn files(config: &Config) -> Files {
+    let wanted = served(config).map(|connector| connector.maximum_connections).fold(0, usize::saturating_add);
+    let replicas = match &config.store {
+        Store::Replicated(it) => it.replicas,
+        _ => 1,
+    };
+    let limit = raise_file_limit().map_or(usize::MAX, bytes);
+    let files = Files::of(limit, replicas);
+    if files.clients < wanted {
+        let Files { own, clients, .. } = files;
         tracing::warn!(
             limit,
+            kept = own,
+            clients,
             wanted,
-            "this process may open fewer files than its connectors let clients in (ulimit -n)"
+            "this process may open fewer files (ulimit -n) than its connectors let clients in: further clients are refused"
         );
     }
+    files
+}
+
+/// The memory limit, shrunk to what lets the process live.
+fn memory(config: &Config) -> Memory {
+    let total = memory_total();
+    let asked = config.system_usage.memory.bytes_of(total);
+    let memory = Memory::of(asked, total);
+    if memory.limit < asked {
+        let (asked, total, limit) = (asked >> 20, total >> 20, memory.limit >> 20);
+        tracing::warn!(
+            "Memory limit is {asked} MiB, whilst this process may use {total} MiB for it and all else - resetting to {limit} MiB"
+        );
+    }
+    memory
+}
+
+/// The volume that `directory` is on or will be.
+fn volume(directory: &Path, log_size: Option<u64>) -> Result<Volume, ServerError> {
+    let disk = rustix::fs::statvfs(existing(directory)).map_err(std::io::Error::from)?;
+    let total = disk.f_blocks.saturating_mul(disk.f_frsize);
+    let volume = Volume::of(total, log_size);
+    let segment_max = volume.segment_max(total);
+    if volume.segment > segment_max {
+        let (log_size, total, most) = (volume.segment >> 20, total >> 20, segment_max >> 20);
+        let fitting = Volume::of(disk.f_blocks.saturating_mul(disk.f_frsize), None).segment >> 20;
+        tracing::warn!(
+            "log_size is {log_size} MiB, too much for a volume of {total} MiB: at most {most} MiB stores anything, and without log_size it is {fitting} MiB"
+        );
+    }
+    Ok(volume)
+}
+
+/// The directory, or the one above that is there already.
+fn existing(directory: &Path) -> &Path {
+    let there = directory.ancestors().find(|it| !it.as_os_str().is_empty() && it.exists());
+    there.unwrap_or(Path::new("."))
 }
 
 /// What differs between the kinds of store.
@@ -257,37 +353,34 @@ struct Kind<'a> {
     disk: Arc<dyn Disk>,
 }
 
-fn kind(config: &Config) -> Kind<'_> {
-    match &config.store {
-        Store::Replicated(it) => Kind {
-            directory: it.directory.clone(),
-            log_size: it.log_size,
-            replicated: Some(it),
-            disk: Arc::new(SystemDisk),
-        },
-        Store::Local(it) => {
-            let (directory, log_size) = (it.directory.clone(), it.log_size);
-            Kind { directory, log_size, replicated: None, disk: Arc::new(SystemDisk) }
+fn kind<'a>(config: &'a Config, resources: &Resources) -> Kind<'a> {
+    let (directory, replicated) = match &config.store {
+        Store::Replicated(it) => (it.directory.clone(), Some(&**it)),
+        Store::Local(it) => (it.directory.clone(), None),
+        Store::Memory => (PathBuf::from("memory"), None),
+    };
+    match resources.volume {
+        Some(volume) => {
+            let disk = Arc::new(resources.disk.clone());
+            Kind { directory, log_size: volume.segment, replicated, disk }
         }
-        Store::Memory => {
-            // Its log holds epochs and names of destinations only.
-            let directory = PathBuf::from("memory");
-            Kind { directory, log_size: 1 << 20, replicated: None, disk: Arc::new(SimDisk::default()) }
-        }
+        // Its log holds epochs and names of destinations only.
+        None => Kind { directory, log_size: 1 << 20, replicated, disk: Arc::new(SimDisk::default()) },
     }
 }
 
 fn parts(
     config: &Config,
+    resources: &Resources,
     clock: Arc<dyn Clock>,
     gate: mpsc::Receiver<crate::broker::Inbound>,
 ) -> Result<NodeParts, ServerError> {
-    let kind = kind(config);
+    let kind = kind(config, resources);
     let settings = settings(config, kind.replicated);
     let (notify, log_events) = mpsc::unbounded_channel();
-    let store = open_store(&kind, &settings.node, notify.clone())?;
-    if !matches!(config.store, Store::Memory) {
-        watch_space(config, &kind, &store.log, notify)?;
+    let store = open_store(&kind, &settings.node, resources.memory, notify.clone())?;
+    if let Some(volume) = resources.volume {
+        watch_space(config, &kind, volume, &store.log, notify)?;
     }
     let (index, checkpoint) = match config.store {
         Store::Memory => (IndexHandle::none(), None),
@@ -296,10 +389,17 @@ fn parts(
     let (events, coordinator_events) = mpsc::unbounded_channel();
     let coordinator = coordinator(kind.replicated, events);
     let volatile = matches!(config.store, Store::Memory);
-    let memory_limit = usize::try_from(memory_limit(config)).unwrap_or(usize::MAX);
-    let (temporary, temp_limit) = temporary(config, &kind)?;
+    let (temporary, temp_limit) = temporary(config, &kind, resources)?;
+    let memory = resources.memory;
+    let broker = BrokerOptions {
+        memory_limit: bytes(memory.limit),
+        windows_bytes_max: bytes(memory.windows),
+        temp_limit,
+        volatile,
+        ..BrokerOptions::default()
+    };
     let peers = PeerOptions {
-        access: access(kind.replicated)?,
+        access: access(kind.replicated)?.with_half_open_max(resources.files.half_open),
         bind: kind.replicated.map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |r| r.bind),
         hostname: kind.replicated.map_or("127.0.0.1".to_owned(), |r| r.hostname.clone()),
     };
@@ -315,7 +415,7 @@ fn parts(
         index: (index, checkpoint),
         coordinator: (coordinator, coordinator_events),
         peers,
-        broker: BrokerOptions { memory_limit, temp_limit, volatile, ..BrokerOptions::default() },
+        broker,
         temporary,
         gate,
     })
@@ -350,10 +450,11 @@ fn settings(config: &Config, replicated: Option<&Replicated>) -> ReplicaSettings
 fn open_store(
     kind: &Kind<'_>,
     node: &str,
+    memory: Memory,
     notify: mpsc::UnboundedSender<LogEvent>,
 ) -> Result<Disks, ServerError> {
     let unusable = |source| ServerError::Directory { path: kind.directory.clone(), source };
-    let options = LogOptions { segment_bytes: kind.log_size, ..LogOptions::default() };
+    let options = LogOptions { segment_bytes: kind.log_size, tail_bytes: bytes(memory.tail) };
     let tell = Box::new(move |event| {
         // The node has ended: nobody waits for it any more.
         let _ = notify.send(event);
@@ -426,6 +527,7 @@ fn acl(acl: &ZkAcl) -> Vec<(i32, String, String)> {
 fn watch_space(
     config: &Config,
     kind: &Kind<'_>,
+    volume: Volume,
     log: &Log,
     notify: mpsc::UnboundedSender<LogEvent>,
 ) -> Result<(), ServerError> {
@@ -435,8 +537,8 @@ fn watch_space(
     let usable = disk.f_bavail.saturating_mul(disk.f_frsize).saturating_add(log.used_bytes());
     let asked = config.system_usage.store.bytes_of(total);
     let options = SpaceOptions {
-        reserve_bytes: RESERVE_BYTES,
-        free_bytes_min: FREE_BYTES_MIN,
+        reserve_bytes: volume.reserve,
+        free_bytes_min: volume.free,
         limit_bytes: shrunk("Store", asked, usable, &kind.directory),
     };
     let tell = Box::new(move |shortage| {
@@ -448,18 +550,23 @@ fn watch_space(
 
 /// Where non-persistent messages go that memory has no room for, and how many bytes of them; a limit that the disk cannot
 /// hold is shrunk to it.
-fn temporary(config: &Config, kind: &Kind<'_>) -> Result<(Temporary, u64), ServerError> {
+fn temporary(
+    config: &Config,
+    kind: &Kind<'_>,
+    resources: &Resources,
+) -> Result<(Temporary, u64), ServerError> {
     let above = match config.store {
         Store::Memory => &config.broker.data_directory,
         _ => &kind.directory,
     };
     // A store in memory makes no directory before it needs one.
-    let existing = above.ancestors().find(|it| it.exists()).unwrap_or(Path::new("."));
-    let disk = rustix::fs::statvfs(existing).map_err(std::io::Error::from)?;
+    let disk = rustix::fs::statvfs(existing(above)).map_err(std::io::Error::from)?;
     let usable = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let asked = config.system_usage.temp.bytes_of(disk.f_blocks.saturating_mul(disk.f_frsize));
+    let total = disk.f_blocks.saturating_mul(disk.f_frsize);
+    let asked = config.system_usage.temp.bytes_of(total);
+    let kept = resources.volume.unwrap_or(Volume::of(total, None)).kept();
     let directory = above.join("tmp_storage");
-    let temporary = Temporary::new(Arc::new(SystemDisk), directory, RESERVE_BYTES + FREE_BYTES_MIN);
+    let temporary = Temporary::new(Arc::new(resources.disk.clone()), directory, kept);
     Ok((temporary, shrunk("Temporary Store", asked, usable, above)))
 }
 
@@ -472,14 +579,4 @@ fn shrunk(what: &str, asked: u64, usable: u64, path: &Path) -> u64 {
         );
     }
     asked.min(usable)
-}
-
-fn memory_limit(config: &Config) -> u64 {
-    config.system_usage.memory.bytes_of(memory_total())
-}
-
-/// The machine's memory in bytes.
-fn memory_total() -> u64 {
-    let info = rustix::system::sysinfo();
-    info.totalram * u64::from(info.mem_unit)
 }

@@ -318,6 +318,26 @@ impl<'a> Section<'a> {
         range: Option<RangeInclusive<T>>,
         unit: &Unit<T>,
     ) -> T {
+        self.read_measure(key, Some(&(unit.show)(&default)), range, unit).unwrap_or(default)
+    }
+
+    /// The same, and it may be absent.
+    pub(super) fn optional_measure<T>(
+        &self,
+        key: &'static str,
+        range: Option<RangeInclusive<T>>,
+        unit: &Unit<T>,
+    ) -> Option<T> {
+        self.read_measure(key, None, range, unit)
+    }
+
+    fn read_measure<T>(
+        &self,
+        key: &'static str,
+        default: Option<&str>,
+        range: Option<RangeInclusive<T>>,
+        unit: &Unit<T>,
+    ) -> Option<T> {
         let parse = |value: &Value| {
             let value = match value {
                 Value::Text(text) | Value::Loose(text) => (unit.parse)(text)?,
@@ -341,7 +361,7 @@ impl<'a> Section<'a> {
             }
         };
         let show = |value: &T| quote(&(unit.show)(value));
-        self.read(key, parse, show, Some(&(unit.show)(&default))).unwrap_or(default)
+        self.read(key, parse, show, default)
     }
 
     /// A whole number.

@@ -27,8 +27,8 @@ pub enum Store {
 pub struct Local {
     /// Directory of the log and its index.
     pub directory: PathBuf,
-    /// Size of one log segment in bytes.
-    pub log_size: u64,
+    /// Size of one log segment in bytes; none: one that fits the volume.
+    pub log_size: Option<u64>,
 }
 
 /// `[store.replicated]`.
@@ -66,8 +66,8 @@ pub struct Replicated {
     pub suspect_after: Duration,
     /// Directory of the log and its index.
     pub directory: PathBuf,
-    /// Size of one log segment in bytes.
-    pub log_size: u64,
+    /// Size of one log segment in bytes; none: one that fits the volume.
+    pub log_size: Option<u64>,
 }
 
 /// `[store.replicated.tls]`: PEM files.
@@ -143,7 +143,6 @@ impl Sync {
 
 const SEGMENT_BYTES_MIN: u64 = 2 << 20;
 const SEGMENT_BYTES_MAX: u64 = 16 << 30;
-const SEGMENT_BYTES_DEFAULT: u64 = 100 << 20;
 const REPLICAS_MAX: i64 = 7;
 /// A shorter secret can be found by trying.
 const SECRET_CHARACTERS_MIN: usize = 16;
@@ -200,8 +199,8 @@ fn read_local(section: &Section<'_>, data_directory: &Path) -> Local {
     }
 }
 
-fn log_size(section: &Section<'_>) -> u64 {
-    section.measure("log_size", SEGMENT_BYTES_DEFAULT, Some(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX), &SIZE)
+fn log_size(section: &Section<'_>) -> Option<u64> {
+    section.optional_measure("log_size", Some(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX), &SIZE)
 }
 
 fn read_replicated(

@@ -2,15 +2,21 @@
 //! that the simulation can supply its own.
 
 mod clock;
+mod control_group;
 mod disk;
 mod files;
+mod patient;
 mod sim_disk;
 mod socket;
+mod threads;
 
 #[cfg(test)]
 pub(crate) use clock::seeded;
 pub use clock::{Clock, SystemClock, random_u64, random_u128};
+pub use control_group::memory_total;
 pub use disk::{BLOCK_BYTES, Disk, DiskFile, DiskLock, SystemDisk};
-pub use files::raise_file_limit;
+pub use files::{ConnectionLimit, ConnectionPermit, raise_file_limit};
+pub use patient::PatientDisk;
 pub use sim_disk::{Keep, SimDisk};
 pub use socket::{GONE_AFTER, KEEP_ALIVE_IDLE, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_PROBES, SocketOptions};
+pub use threads::probe_threads;

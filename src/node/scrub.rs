@@ -29,7 +29,7 @@ impl Scrub {
         let over = Arc::new(AtomicBool::new(false));
         let (nudge, nudges) = channel();
         let stop = Arc::clone(&over);
-        let thread = std::thread::spawn(move || {
+        let run = move || {
             loop {
                 // What is cut while it is read looks like damage; it does not do so twice at one place.
                 if let Some(damage) = pass(&log, &stop)
@@ -44,8 +44,12 @@ impl Scrub {
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
             }
-        });
-        Scrub { over, nudge: Some(nudge), thread: Some(thread) }
+        };
+        let thread = std::thread::Builder::new().name("scrub".into()).spawn(run);
+        if let Err(error) = &thread {
+            tracing::error!(%error, "the log is not checked for damage: there is no thread for it");
+        }
+        Scrub { over, nudge: Some(nudge), thread: thread.ok() }
     }
 
     /// One that only passes nudges on, for a simulation, which reads by itself.

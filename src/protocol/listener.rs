@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 
 use crate::broker::Gate;
 use crate::config::{Scheme, TransportConnector};
-use crate::env::{Clock, SocketOptions};
+use crate::env::{Clock, ConnectionLimit, ConnectionPermit, SocketOptions};
 
 use super::half_open::{Admission, Complaint, HalfOpen};
 use super::{Protocol, Shared, protocol};
@@ -70,13 +70,16 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds the connector's address and serves connections by sessions of `gate`.
+    /// Binds the connector's address and serves connections by sessions of `gate`: as many as the connector may have and
+    /// as `limit` allows all together, with messages of at most `body_bytes_max` bytes or what the connector says.
     ///
     /// # Errors
     /// [`ListenerError`]: the operator has to change the configuration or free the port.
     pub async fn start(
         connector: &TransportConnector,
         gate: Gate,
+        limit: ConnectionLimit,
+        body_bytes_max: usize,
         clock: Arc<dyn Clock>,
     ) -> Result<Listener, ListenerError> {
         let name = connector.name.clone();
@@ -86,10 +89,12 @@ impl Listener {
         let bound = bind(&connector.host, connector.port, listen).await;
         let socket = bound.map_err(|source| ListenerError::bind(connector, source))?;
         let address = socket.local_addr().map_err(|source| ListenerError::bind(connector, source))?;
-        let (body_bytes_max, admission) = (connector.frame_bytes_max, Admission::default());
+        let (body_bytes_max, admission) =
+            (connector.frame_bytes_max.min(body_bytes_max), Admission::default());
         let shared = Shared { gate, clock, body_bytes_max, admission };
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(accept(socket, protocol, shared, connector.maximum_connections, stopped));
+        let task =
+            tokio::spawn(accept(socket, protocol, shared, (connector.maximum_connections, limit), stopped));
         let shown = authority(&connector.host, address.port());
         info!("Listening for connections at: {}://{shown}", protocol.name());
         info!("Connector {name} started");
@@ -164,7 +169,7 @@ async fn accept(
     socket: TcpListener,
     protocol: &'static dyn Protocol,
     shared: Shared,
-    connections_max: usize,
+    (connections_max, limit): (usize, ConnectionLimit),
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut connections = JoinSet::new();
@@ -183,15 +188,19 @@ async fn accept(
             }
             accepted = socket.accept() => match accepted {
                 Ok((stream, remote)) => {
-                    if connections.len() >= connections_max && !half_open.end_oldest() {
+                    let full = connections.len() >= connections_max;
+                    if (full || limit.is_reached()) && !half_open.end_oldest() {
                         if let Some(times) = complaint.count() {
-                            warn!(%remote, connections_max, times, "refused: maximumConnections is reached");
+                            let most = if full { connections_max } else { limit.most() };
+                            let bound = if full { "maximumConnections" } else { "the limit of open files" };
+                            warn!(%remote, connections_max = most, times, "refused: {bound} is reached");
                         }
                         continue;
                     }
                     let admission = Admission::default();
                     let shared = Shared { admission: admission.clone(), ..shared.clone() };
-                    half_open.push(start(&mut connections, protocol, stream, remote, shared), admission);
+                    let task = start(&mut connections, protocol, (stream, limit.take()), remote, shared);
+                    half_open.push(task, admission);
                 }
                 Err(error) => {
                     if let Some(times) = complaint.count() {
@@ -209,12 +218,16 @@ async fn accept(
 fn start(
     connections: &mut JoinSet<()>,
     protocol: &'static dyn Protocol,
-    stream: TcpStream,
+    (stream, permit): (TcpStream, ConnectionPermit),
     remote: SocketAddr,
     shared: Shared,
 ) -> AbortHandle {
     if let Err(error) = SocketOptions::CLIENT.set(&stream) {
         debug!(%remote, "socket options: {error}");
     }
-    connections.spawn(protocol.serve(stream, format!("tcp://{remote}"), shared))
+    let served = protocol.serve(stream, format!("tcp://{remote}"), shared);
+    connections.spawn(async move {
+        let _permit = permit;
+        served.await;
+    })
 }

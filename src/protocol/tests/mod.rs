@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::broker::Gate;
 use crate::config::{Scheme, TransportConnector};
-use crate::env::SystemClock;
+use crate::env::{ConnectionLimit, SystemClock};
 
 use super::Listener;
 use super::stomp::{Decoder, Frame, Limits, Verb, Version};
@@ -39,7 +39,15 @@ fn connector(maximum_connections: usize) -> TransportConnector {
 }
 
 pub(crate) async fn listen(gate: Gate) -> Listener {
-    Listener::start(&connector(100), gate, Arc::new(SystemClock::new())).await.unwrap()
+    Listener::start(
+        &connector(100),
+        gate,
+        ConnectionLimit::new(1000),
+        usize::MAX,
+        Arc::new(SystemClock::new()),
+    )
+    .await
+    .unwrap()
 }
 
 /// Starts again where `listener` listened, once that has stopped.
@@ -47,7 +55,9 @@ pub(crate) async fn restart(listener: Listener, gate: Gate) -> Listener {
     let mut connector = connector(100);
     connector.port = listener.address().port();
     listener.stop().await;
-    Listener::start(&connector, gate, Arc::new(SystemClock::new())).await.unwrap()
+    Listener::start(&connector, gate, ConnectionLimit::new(1000), usize::MAX, Arc::new(SystemClock::new()))
+        .await
+        .unwrap()
 }
 
 /// A client that says exactly what it is told to.

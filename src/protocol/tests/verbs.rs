@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broker::SESSION_SUBMISSIONS;
-use crate::env::SystemClock;
+use crate::env::{ConnectionLimit, SystemClock};
 use crate::protocol::stomp::{Frame, Limits, Verb, Version};
 use crate::protocol::{Listener, ListenerError};
 
@@ -319,14 +319,17 @@ async fn a_stopped_listener_has_closed_its_port_and_its_connections() {
     let mut again = connector(1);
     again.port = address.port();
     let clock = Arc::new(SystemClock::new());
-    let taken = Listener::start(&again, gate.clone(), clock.clone()).await.unwrap_err();
+    let taken = Listener::start(&again, gate.clone(), ConnectionLimit::new(1000), usize::MAX, clock.clone())
+        .await
+        .unwrap_err();
     assert!(
         matches!(&taken, ListenerError::Bind { address: shown, .. } if *shown == address.to_string()),
         "{taken}"
     );
     listener.stop().await;
     assert_eq!(raw.listen().await, None);
-    let listener = Listener::start(&again, gate, clock).await.unwrap();
+    let listener =
+        Listener::start(&again, gate, ConnectionLimit::new(1000), usize::MAX, clock).await.unwrap();
     // The second connection is one too many.
     let (_first, _) = Raw::connect(&listener, Version::V1_2).await;
     let mut second = Raw::open(&listener).await;

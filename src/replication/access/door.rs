@@ -82,15 +82,15 @@ pub(in super::super) async fn admit(
             }
         };
         let door = Arc::new(Door { from, open: AtomicBool::new(false), shut: shut.child_token() });
-        enter(&mut half_open, &door);
+        enter(&mut half_open, &door, access.half_open_max);
         greetings.spawn(greet(stream, door, access.clone(), ready.clone()));
     }
 }
 
 /// Makes place for one more half-open connection.
-fn enter(half_open: &mut VecDeque<Weak<Door>>, door: &Arc<Door>) {
+fn enter(half_open: &mut VecDeque<Weak<Door>>, door: &Arc<Door>, most: usize) {
     half_open.retain(|door| door.upgrade().is_some_and(|door| !door.is_open()));
-    if half_open.len() >= HALF_OPEN_MAX
+    if half_open.len() >= most
         && let Some(oldest) = half_open.pop_front().and_then(|door| door.upgrade())
     {
         oldest.shut.cancel();
@@ -167,7 +167,7 @@ mod tests {
         let mut half_open = VecDeque::new();
         let doors: Vec<_> = (0..HALF_OPEN_MAX + 3).map(|_| door()).collect();
         for (n, door) in doors.iter().enumerate() {
-            enter(&mut half_open, door);
+            enter(&mut half_open, door, HALF_OPEN_MAX);
             match n {
                 // Somebody has shown who it is: its place is free, and it stays.
                 0 => door.open(),
@@ -177,7 +177,7 @@ mod tests {
         let shut: Vec<usize> = (0..doors.len()).filter(|n| doors[*n].shut.is_cancelled()).collect();
         assert_eq!(shut, [1, 2]);
         drop(doors);
-        enter(&mut half_open, &door());
+        enter(&mut half_open, &door(), HALF_OPEN_MAX);
         assert_eq!(half_open.len(), 1);
     }
 }

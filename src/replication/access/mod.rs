@@ -27,12 +27,20 @@ pub(super) const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(2);
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What a node shows to the others of its group, and wants to see of them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Access {
     tls: Option<Arc<Tls>>,
     secret: Option<GroupKey>,
     plain_anywhere: bool,
+    half_open_max: usize,
     complaints: Arc<Mutex<Complaints>>,
+}
+
+impl Default for Access {
+    fn default() -> Access {
+        let (tls, secret, complaints) = (None, None, Arc::default());
+        Access { tls, secret, plain_anywhere: false, half_open_max: door::HALF_OPEN_MAX, complaints }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +70,13 @@ impl Access {
     #[must_use]
     pub fn with_plain_text_anywhere(mut self) -> Access {
         self.plain_anywhere = true;
+        self
+    }
+
+    /// So many connections of the replication port may be half-open at one time, at most 64.
+    #[must_use]
+    pub fn with_half_open_max(mut self, connections: usize) -> Access {
+        self.half_open_max = connections.min(door::HALF_OPEN_MAX);
         self
     }
 
