@@ -49,7 +49,7 @@ pub enum ServerError {
         source: StorageError,
     },
     /// A lone broker's log is damaged; there is nobody to repair it from.
-    #[error("the log in {} is damaged at {at}: {reason}. There is no other copy to repair it from", path.display())]
+    #[error("the log in {} is damaged at {at}: {reason}. There is no other copy to repair it from: `quorate store repair {}` says what is lost, and cuts it off when it is told to", path.display(), path.display())]
     Damaged {
         /// Its directory.
         path: PathBuf,

@@ -63,7 +63,7 @@ enum Command {
     Browse(client::BrowseArgs),
     /// Measure a broker: producers and consumers at full speed for a while
     Bench(client::BenchArgs),
-    /// Look at a store on disk
+    /// Look at a store on disk, or repair it
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Print the completions for a shell

@@ -132,7 +132,7 @@ pub trait DiskFile: Send + Sync {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemDisk;
 
-struct SystemFile(File);
+pub(super) struct SystemFile(pub(super) File);
 
 impl Disk for SystemDisk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -204,15 +204,20 @@ impl Disk for SystemDisk {
     fn lock(&self, dir: &Path) -> io::Result<DiskLock> {
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(dir.join("lock"))?;
-        let begun = Instant::now();
-        loop {
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Box::new(file)),
-                Err(rustix::io::Errno::WOULDBLOCK) if begun.elapsed() < LOCK_TIME_MAX => {
-                    thread::sleep(LOCK_PAUSE);
-                }
-                Err(e) => return Err(e.into()),
+        held(file)
+    }
+}
+
+/// Locks a file, and waits a moment for who has it.
+pub(super) fn held(file: File) -> io::Result<DiskLock> {
+    let begun = Instant::now();
+    loop {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Box::new(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) if begun.elapsed() < LOCK_TIME_MAX => {
+                thread::sleep(LOCK_PAUSE);
             }
+            Err(e) => return Err(e.into()),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::oneshot;
-use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet, yield_now};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
@@ -20,6 +20,9 @@ use super::{Protocol, Shared, protocol};
 
 /// Connections that the system holds until they are accepted, as in ActiveMQ; the system may hold fewer.
 const BACKLOG: u32 = 5000;
+/// How often a newcomer for whom there is no place lets the other connections have their turn first: one that has just been
+/// closed by its client may have made a place.
+const TURNS_BEFORE_REFUSAL: usize = 8;
 /// How long to wait when the system has no resources for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a taken port is waited for. A process that was killed keeps its sockets until the kernel is done with its last
@@ -188,7 +191,15 @@ async fn accept(
             }
             accepted = socket.accept() => match accepted {
                 Ok((stream, remote)) => {
-                    let full = connections.len() >= connections_max;
+                    let mut full = connections.len() >= connections_max;
+                    for _ in 0..TURNS_BEFORE_REFUSAL {
+                        if !(full || limit.is_reached()) {
+                            break;
+                        }
+                        yield_now().await;
+                        while connections.try_join_next().is_some() {}
+                        full = connections.len() >= connections_max;
+                    }
                     if (full || limit.is_reached()) && !half_open.end_oldest() {
                         if let Some(times) = complaint.count() {
                             let most = if full { connections_max } else { limit.most() };

@@ -59,6 +59,11 @@ impl StorageError {
         matches!(self, StorageError::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
     }
 
+    /// Whether the file is not there.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, StorageError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// For `map_err`: what was tried on which file.
     pub(super) fn io<'a>(
         action: &'static str,

@@ -42,22 +42,33 @@ pub(super) enum Found {
 impl Hint {
     /// Opens the file or creates a durable one; `expected`: there has been one.
     pub(super) fn open(disk: &dyn Disk, dir: &Path, expected: bool) -> Result<(Hint, Found), StorageError> {
+        if let Some(existing) = Hint::existing(disk, dir)? {
+            return Ok(existing);
+        }
+        let (path, draft) = (dir.join("durable"), dir.join("durable.tmp"));
+        let file = disk.create(&draft).map_err(StorageError::io("create", &draft))?;
+        let mut hint = Hint { file, path, generation: 0, end: Offset(0) };
+        hint.force(if expected { LOST } else { Offset(0) })?;
+        disk.rename(&draft, &hint.path).map_err(StorageError::io("create", &hint.path))?;
+        disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
+        Ok((hint, if expected { Found::Lost } else { Found::Created }))
+    }
+
+    /// What the file says, without making one.
+    pub(super) fn look(disk: &dyn Disk, dir: &Path, expected: bool) -> Result<Found, StorageError> {
+        let missing = if expected { Found::Lost } else { Found::Created };
+        Ok(Hint::existing(disk, dir)?.map_or(missing, |(_, found)| found))
+    }
+
+    fn existing(disk: &dyn Disk, dir: &Path) -> Result<Option<(Hint, Found)>, StorageError> {
         let path = dir.join("durable");
         match disk.open(&path) {
             Ok(file) => {
                 let mut hint = Hint { file, path, generation: 0, end: Offset(0) };
                 let found = hint.read()?;
-                Ok((hint, found))
+                Ok(Some((hint, found)))
             }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let draft = dir.join("durable.tmp");
-                let file = disk.create(&draft).map_err(StorageError::io("create", &draft))?;
-                let mut hint = Hint { file, path, generation: 0, end: Offset(0) };
-                hint.force(if expected { LOST } else { Offset(0) })?;
-                disk.rename(&draft, &hint.path).map_err(StorageError::io("create", &hint.path))?;
-                disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
-                Ok((hint, if expected { Found::Lost } else { Found::Created }))
-            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(StorageError::io("open", &path)(e)),
         }
     }

@@ -68,6 +68,12 @@ impl IdentityFile {
         Ok(names.iter().any(|name| name == NAME))
     }
 
+    /// How many stores have a vote in the group that the store in `dir` knows; 1 when it knows of none.
+    pub(super) fn voters(disk: Arc<dyn Disk>, dir: &Path) -> usize {
+        let read = IdentityFile { disk, dir: dir.to_owned() }.read();
+        read.ok().flatten().and_then(|identity| identity.known).map_or(1, |known| known.voters.len())
+    }
+
     /// None when there is no identity; a damaged one is put aside.
     fn read(&self) -> Result<Option<Identity>, StorageError> {
         let path = self.dir.join(NAME);

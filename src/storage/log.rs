@@ -15,6 +15,7 @@ use bytes::Bytes;
 use super::StorageError;
 use super::format::{Batch, Header, RECORD_HEADER_BYTES, check, records};
 use super::live::{History, Live, extend_history};
+use super::open_files::OpenFiles;
 use super::recovery::{self, Damage, Opened};
 use super::segment::{FIRST_BASE_MAX, Origin, Segment};
 use super::sidecar::Sealed;
@@ -137,12 +138,14 @@ impl Log {
             std::io::ErrorKind::WouldBlock => StorageError::Locked(dir.to_owned()),
             _ => StorageError::io("lock", dir)(e),
         })?;
-        let Opened { segments, sealed, live, hint, cut, created, damage } =
-            recovery::open(disk.as_ref(), dir, options, expected)?;
+        let files = OpenFiles::new(Arc::clone(&disk));
+        let (Opened { segments, sealed, live, cut, created, damage }, hint) =
+            recovery::open(&files, dir, options, expected)?;
         let active = segments[segments.len() - 1].clone();
         let written = live.end();
         let shared = Arc::new(Shared {
             disk,
+            files,
             dir: dir.to_owned(),
             options,
             segments: RwLock::new(segments),
@@ -325,6 +328,18 @@ impl Log {
         }
         let base = live.summary.origin.base;
         self.change(&mut front, live, |reply| Command::Truncate { base, to, reply })
+    }
+
+    /// Durably cuts off all that stands at damage and behind it.
+    ///
+    /// # Errors
+    /// As [`Log::truncate`] and [`Log::reset`].
+    pub fn cut_damage(&self, at: Offset) -> Result<Recovered, StorageError> {
+        if at > self.base() {
+            return self.truncate(at);
+        }
+        // Nothing is left, and it may be the first segment's header that is damaged: that has to go too.
+        self.reset(Position::default(), 0)
     }
 
     /// Durably empties the log and begins it anew behind `base`, whose record had the checksum `previous`: for a slave

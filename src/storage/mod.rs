@@ -7,6 +7,8 @@ mod identity;
 mod index;
 mod live;
 mod log;
+mod look;
+mod open_files;
 mod recovery;
 mod scrub;
 mod segment;
@@ -26,6 +28,7 @@ pub use format::{
 pub use identity::IdentityFile;
 pub use index::{Checkpoint, Index, IndexError, IndexHandle, SledIndex};
 pub use log::{Log, LogEvent, LogOptions, Recovered};
+pub use look::Look;
 pub use recovery::Damage;
 pub use scrub::VerifyReport;
 pub use segment::{Shortage, SpaceOptions};

@@ -9,6 +9,7 @@ use super::StorageError;
 use super::hint::{Found, Hint};
 use super::live::Live;
 use super::log::LogOptions;
+use super::open_files::OpenFiles;
 use super::segment::{FIRST_BASE_MAX, Origin, READ_BYTES, RecordReader, Segment, Stop};
 use super::sidecar::{Sealed, Sidecar};
 use crate::bugs;
@@ -29,7 +30,7 @@ pub(super) struct Opened {
     pub(super) segments: Vec<Arc<Segment>>,
     pub(super) sealed: BTreeMap<Offset, Arc<Sealed>>,
     pub(super) live: Live,
-    pub(super) hint: Hint,
+    /// Bytes of a torn tail.
     pub(super) cut: u64,
     pub(super) created: bool,
     pub(super) damage: Option<Damage>,
@@ -37,44 +38,44 @@ pub(super) struct Opened {
 
 /// Opens the log in `dir`, creates it when there is none; `expected`: there has been one.
 pub(super) fn open(
-    disk: &dyn Disk,
+    files: &OpenFiles,
     dir: &Path,
     options: LogOptions,
     expected: bool,
-) -> Result<Opened, StorageError> {
+) -> Result<(Opened, Hint), StorageError> {
+    let disk = files.disk.as_ref();
     let bases = Segment::list(disk, dir)?;
-    let (hint, found) = Hint::open(disk, dir, expected || !bases.is_empty())?;
-    let lost = match found {
-        Found::Damaged => Some("the file 'durable' cannot be read, so the end of the log may be missing"),
-        Found::Lost => Some("the file 'durable' was missing, so the end of the log may be missing too"),
-        Found::Created | Found::End(_) => None,
-    };
+    let (mut hint, found) = Hint::open(disk, dir, expected || !bases.is_empty())?;
     remove_leftovers(disk, dir, &bases)?;
-    let durable = if let Found::End(end) = found { end } else { Offset(0) };
-    let mut opened = Opened {
-        segments: Vec::new(),
-        sealed: BTreeMap::new(),
-        live: Live::new(Origin::default()),
-        hint,
-        cut: 0,
-        created: found == Found::Created,
-        damage: None,
-    };
-    opened.open_segments(disk, dir, &bases)?;
+    let mut opened = Opened::new(found);
+    opened.open_segments(files, dir, &bases)?;
     if opened.segments.is_empty() {
         // Also when there was a log: the hint still says what is missing.
-        let first = Segment::create(disk, dir, Origin::default(), options.segment_bytes)?;
+        let first = Segment::create(files, dir, Origin::default(), options.segment_bytes)?;
         opened.segments.push(Arc::new(first));
     }
-    opened.fold_sealed(disk, dir)?;
-    opened.fold_active(durable, options)?;
-    if let (None, Some(reason)) = (&opened.damage, lost) {
-        opened.damage = Some(Damage { at: opened.live.end(), reason: reason.into() });
-    }
+    opened.fold_sealed(files, dir)?;
+    opened.fold_active(found, options)?;
+    opened.segments[opened.segments.len() - 1].hold()?;
     disk.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
     if opened.damage.is_none() {
-        opened.hint.write(opened.live.end())?;
-        opened.hint.sync()?;
+        hint.write(opened.live.end())?;
+        hint.sync()?;
+    }
+    Ok((opened, hint))
+}
+
+/// What a start would find in `dir`, without a change; finished segments are taken as they are. No segments: there is no log.
+pub(super) fn look(files: &OpenFiles, dir: &Path, expected: bool) -> Result<Opened, StorageError> {
+    let disk = files.disk.as_ref();
+    let bases = Segment::list(disk, dir)?;
+    let found = Hint::look(disk, dir, expected || !bases.is_empty())?;
+    let mut opened = Opened::new(found);
+    opened.open_segments(files, dir, &bases)?;
+    if opened.segments.is_empty() {
+        opened.note_loss(found);
+    } else {
+        opened.find_end(found)?;
     }
     Ok(opened)
 }
@@ -93,9 +94,31 @@ fn remove_leftovers(disk: &dyn Disk, dir: &Path, bases: &[Offset]) -> Result<(),
 }
 
 impl Opened {
-    fn open_segments(&mut self, disk: &dyn Disk, dir: &Path, bases: &[Offset]) -> Result<(), StorageError> {
+    fn new(found: Found) -> Opened {
+        Opened {
+            segments: Vec::new(),
+            sealed: BTreeMap::new(),
+            live: Live::new(Origin::default()),
+            cut: 0,
+            created: found == Found::Created,
+            damage: None,
+        }
+    }
+
+    /// Damage that only the hint tells of.
+    fn note_loss(&mut self, found: Found) {
+        let lost = match found {
+            Found::Damaged => "the file 'durable' cannot be read, so the end of the log may be missing",
+            Found::Lost => "the file 'durable' was missing, so the end of the log may be missing too",
+            Found::Created | Found::End(_) => return,
+        };
+        let at = self.live.end();
+        self.damage.get_or_insert_with(|| Damage { at, reason: lost.into() });
+    }
+
+    fn open_segments(&mut self, files: &OpenFiles, dir: &Path, bases: &[Offset]) -> Result<(), StorageError> {
         for base in bases {
-            let (segment, damage) = Segment::open(disk, dir, *base)?;
+            let (segment, damage) = Segment::open(files, dir, *base)?;
             let too_high = self.segments.is_empty() && base.0 > FIRST_BASE_MAX;
             let damage = damage.or_else(|| too_high.then(|| "no log begins so high".into()));
             // The first one stays even with a damaged header: a log has at least one segment.
@@ -112,20 +135,20 @@ impl Opened {
 
     /// Takes each finished segment's sidecar for what the segment holds, and reads the segments that have none. That a
     /// sidecar fits is known from the next segment's header, which names its base and the last checksum.
-    fn fold_sealed(&mut self, disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
+    fn fold_sealed(&mut self, files: &OpenFiles, dir: &Path) -> Result<(), StorageError> {
         let mut at = 0;
         while let Some(next) = self.segments.get(at + 1).map(|next| next.origin) {
             let segment = &self.segments[at];
             let mut sealed = None;
             if segment.file_end()? >= next.base {
-                sealed = Sealed::open(disk, dir, segment.origin, next.base, next.previous)?;
+                sealed = Sealed::open(files, dir, segment.origin, next.base, next.previous)?;
                 sealed =
                     sealed.filter(|it| it.history.last().is_none_or(|last| *last == (next.epoch, next.base)));
             }
             let sealed = match sealed {
                 Some(sealed) => sealed,
                 None => match read_sealed(&self.segments, at)? {
-                    Ok(read) => read.written(disk, dir).unwrap_or_default().unwrap_or(read),
+                    Ok(read) => read.written(files, dir).unwrap_or_default().unwrap_or(read),
                     Err(damage) => {
                         self.end_at(damage);
                         break;
@@ -147,13 +170,29 @@ impl Opened {
         self.damage = Some(damage);
     }
 
-    fn fold_active(&mut self, durable: Offset, options: LogOptions) -> Result<(), StorageError> {
+    fn fold_active(&mut self, found: Found, options: LogOptions) -> Result<(), StorageError> {
+        let Some((active, file_end)) = self.find_end(found)? else { return Ok(()) };
+        let end = self.live.end();
+        if self.cut > 0 || file_end.0 - active.origin.base.0 < options.segment_bytes {
+            return active.cut(end, options.segment_bytes);
+        }
+        // A killed process may have left valid records in the page cache only: they count once they are synced.
+        active.file().and_then(|file| file.sync_data()).map_err(StorageError::io("sync", &active.path))
+    }
+
+    /// Finds the end of the log in its last segment, and how much is torn behind it; gives the segment and the end of its
+    /// file, or none when there is damage before.
+    fn find_end(&mut self, found: Found) -> Result<Option<(Arc<Segment>, Offset)>, StorageError> {
+        let durable = if let Found::End(end) = found { end } else { Offset(0) };
         let (active, file_end, invalid) = loop {
             let at = self.segments.len() - 1;
             let active = self.segments[at].clone();
             let file_end = active.file_end()?;
             let unsure = active.place(durable.max(active.origin.base).min(file_end));
-            active.file.drop_cache(unsure).map_err(StorageError::io("read", &active.path))?;
+            active
+                .file()
+                .and_then(|file| file.drop_cache(unsure))
+                .map_err(StorageError::io("read", &active.path))?;
             // A first segment whose header is damaged counts for nothing.
             let to = self.damage.as_ref().map_or(file_end, |damage| damage.at.min(file_end));
             let (live, invalid) = fold(&self.segments, at, to)?;
@@ -168,20 +207,17 @@ impl Opened {
         let end = self.live.end();
         if let Some(damage) = &mut self.damage {
             damage.at = damage.at.min(end);
-            return Ok(());
+            return Ok(None);
         }
         if end < durable && !bugs::on("damage_cut_as_torn_tail") {
             let reason = invalid.map_or("the log ends here".to_owned(), |invalid| invalid.reason);
             let reason = format!("{reason}; the log was durable up to {durable}");
             self.damage = Some(Damage { at: end, reason });
-            return Ok(());
+            return Ok(None);
         }
         self.cut = written_end(&active, end, file_end)?.0 - end.0;
-        if self.cut > 0 || file_end.0 - active.origin.base.0 < options.segment_bytes {
-            return active.cut(end, options.segment_bytes);
-        }
-        // A killed process may have left valid records in the page cache only: they count once they are synced.
-        active.file.sync_data().map_err(StorageError::io("sync", &active.path))
+        self.note_loss(found);
+        Ok(Some((active, file_end)))
     }
 }
 
@@ -233,7 +269,7 @@ fn push_all(live: &mut Live, reader: &mut RecordReader<'_>) -> Result<Option<Dam
 }
 
 /// After the last byte of `from..to` that is not zero.
-fn written_end(segment: &Segment, from: Offset, to: Offset) -> Result<Offset, StorageError> {
+pub(super) fn written_end(segment: &Segment, from: Offset, to: Offset) -> Result<Offset, StorageError> {
     let (mut at, mut end) = (from, from);
     while at < to {
         let next = Offset(to.0.min(at.0 + READ_BYTES as u64));

@@ -1,9 +1,11 @@
 //! Reading the whole log to see whether it is what was written.
 
+use std::sync::Arc;
+
 use super::StorageError;
 use super::log::Log;
 use super::recovery::Damage;
-use super::segment::{RecordReader, Stop};
+use super::segment::{RecordReader, Segment, Stop};
 use super::sidecar::Sidecar;
 use crate::model::Offset;
 
@@ -37,44 +39,10 @@ impl Log {
     ///
     /// # Errors
     /// As [`Log::verify`].
-    pub fn verify_while(&self, mut go_on: impl FnMut(Offset) -> bool) -> Result<VerifyReport, StorageError> {
-        let mut report = VerifyReport::default();
+    pub fn verify_while(&self, go_on: impl FnMut(Offset) -> bool) -> Result<VerifyReport, StorageError> {
         let segments = self.inner.shared.segments();
-        let durable = self.durable();
-        let mut told = Offset(0);
-        for (number, segment) in segments.iter().enumerate() {
-            let next = segments.get(number + 1).map(|next| next.origin);
-            let to = next.map_or(durable, |next| next.base.min(durable));
-            let mut reader = RecordReader::new(segment, segment.origin.base, to);
-            let mut last = segment.origin.previous;
-            report.segments += 1;
-            let damage = loop {
-                match reader.next() {
-                    Ok(Some(record)) => {
-                        last = record.crc;
-                        report.records += 1;
-                        report.bytes += record.end.0 - record.offset.0;
-                        if record.end.0 - told.0 >= 1 << 20 {
-                            told = record.end;
-                            if !go_on(told) {
-                                return Ok(report);
-                            }
-                        }
-                    }
-                    Ok(None) if next.is_some_and(|next| next.previous != last) => {
-                        break Some("the next segment does not continue this one".into());
-                    }
-                    Ok(None) => break None,
-                    Err(Stop::Invalid(reason)) => break Some(reason),
-                    Err(Stop::Disk(e)) => return Err(e),
-                }
-            };
-            if let Some(reason) = damage {
-                report.damage = Some(Damage { at: reader.at, reason });
-                return Ok(report);
-            }
-        }
-        Ok(report)
+        let known = || self.inner.shared.segments();
+        verify(&segments, self.durable(), known, go_on)
     }
 
     /// Has the segment that holds `at` read in full by the next open, which trusts finished segments otherwise.
@@ -94,4 +62,55 @@ impl Log {
         }
         shared.disk.sync_dir(&shared.dir).map_err(StorageError::io("sync", &shared.dir))
     }
+}
+
+/// Reads these segments up to `durable`, for as long as `go_on` says so. One that is not among the `known` any more is passed
+/// over.
+pub(super) fn verify(
+    segments: &[Arc<Segment>],
+    durable: Offset,
+    known: impl Fn() -> Vec<Arc<Segment>>,
+    mut go_on: impl FnMut(Offset) -> bool,
+) -> Result<VerifyReport, StorageError> {
+    let mut report = VerifyReport::default();
+    let mut told = Offset(0);
+    for (number, segment) in segments.iter().enumerate() {
+        let next = segments.get(number + 1).map(|next| next.origin);
+        let to = next.map_or(durable, |next| next.base.min(durable));
+        let mut reader = RecordReader::new(segment, segment.origin.base, to);
+        let mut last = segment.origin.previous;
+        report.segments += 1;
+        let damage = loop {
+            match reader.next() {
+                Ok(Some(record)) => {
+                    last = record.crc;
+                    report.records += 1;
+                    report.bytes += record.end.0 - record.offset.0;
+                    if record.end.0 - told.0 >= 1 << 20 {
+                        told = record.end;
+                        if !go_on(told) {
+                            return Ok(report);
+                        }
+                    }
+                }
+                Ok(None) if next.is_some_and(|next| next.previous != last) => {
+                    break Some("the next segment does not continue this one".into());
+                }
+                Ok(None) => break None,
+                Err(Stop::Invalid(reason)) => break Some(reason),
+                // It was let go of meanwhile.
+                Err(Stop::Disk(e))
+                    if e.is_missing() && !known().iter().any(|it| Arc::ptr_eq(it, segment)) =>
+                {
+                    break None;
+                }
+                Err(Stop::Disk(e)) => return Err(e),
+            }
+        };
+        if let Some(reason) = damage {
+            report.damage = Some(Damage { at: reader.at, reason });
+            return Ok(report);
+        }
+    }
+    Ok(report)
 }

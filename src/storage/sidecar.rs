@@ -6,7 +6,7 @@
 //! their checksum, then the entries, 32 bytes each. Each block of entries has its checksum in the table of blocks.
 
 use std::io::IoSlice;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut};
@@ -15,9 +15,9 @@ use crc_fast::{CrcAlgorithm, checksum};
 use super::StorageError;
 use super::live::{Entries, Entry, History, Summary};
 use super::log::Log;
+use super::open_files::OpenFiles;
 use super::segment::Origin;
 use super::window::Seeker;
-use crate::env::{Disk, DiskFile};
 use crate::model::{DestinationId, Epoch, Offset};
 
 const MAGIC: [u8; 8] = *b"QUORSID\n";
@@ -81,7 +81,8 @@ pub(super) enum Places {
 
 /// The tables of a sidecar.
 pub(super) struct Sidecar {
-    file: Box<dyn DiskFile>,
+    path: PathBuf,
+    files: OpenFiles,
     /// No entry begins below the first or ends above the second.
     within: (Offset, Offset),
     directory: Vec<Directory>,
@@ -163,8 +164,9 @@ impl Sealed {
     }
 
     /// The same with its entries in a file: writes the sidecar.
-    pub(super) fn written(&self, disk: &dyn Disk, dir: &Path) -> Result<Option<Sealed>, StorageError> {
+    pub(super) fn written(&self, files: &OpenFiles, dir: &Path) -> Result<Option<Sealed>, StorageError> {
         let Places::Memory(entries) = &self.places else { return Ok(None) };
+        let disk = files.disk.as_ref();
         let path = dir.join(Sidecar::name(self.origin.base));
         let draft = dir.join("sidecar.tmp");
         let write = || {
@@ -179,7 +181,8 @@ impl Sealed {
             let _ = disk.remove(&draft);
             return Err(StorageError::io("write", &path)(error));
         }
-        Sealed::open(disk, dir, self.origin, self.end, self.last)
+        files.forget(&path);
+        Sealed::open(files, dir, self.origin, self.end, self.last)
     }
 
     fn encode(&self, sorted: &[(DestinationId, Entry)]) -> (Vec<u8>, Vec<u8>) {
@@ -236,14 +239,14 @@ impl Sealed {
 
     /// Opens the sidecar of the segment with this origin, end and last checksum; none when there is no such sidecar.
     pub(super) fn open(
-        disk: &dyn Disk,
+        files: &OpenFiles,
         dir: &Path,
         origin: Origin,
         end: Offset,
         last: u32,
     ) -> Result<Option<Sealed>, StorageError> {
         let path = dir.join(Sidecar::name(origin.base));
-        let Ok(file) = disk.open(&path) else { return Ok(None) };
+        let Ok(file) = files.get(&path) else { return Ok(None) };
         let read = || -> std::io::Result<Option<(Vec<u8>, u64)>> {
             let mut head = [0; HEAD_BYTES];
             let read = file.read_at(0, &mut head)?;
@@ -256,8 +259,8 @@ impl Sealed {
             return Ok(None);
         };
         Ok(decode(&tables, origin.base, end, last).map(|(history, directory, blocks, entries)| {
-            let sidecar =
-                Sidecar { file, within: (origin.group, end), directory, blocks, entries, entries_at };
+            let (files, within) = (files.clone(), (origin.group, end));
+            let sidecar = Sidecar { path, files, within, directory, blocks, entries, entries_at };
             Sealed { origin, end, last, history, places: Places::File(sidecar) }
         }))
     }
@@ -318,7 +321,8 @@ impl Sidecar {
         let count = self.entries.checked_sub(first).ok_or(Unreadable)?.min(BLOCK_ENTRIES) as usize;
         let mut bytes = vec![0; count * ENTRY_BYTES];
         let place = self.entries_at + first * ENTRY_BYTES as u64;
-        let read = self.file.read_at(place, &mut bytes).map_err(|_| Unreadable)?;
+        let read = self.files.get(&self.path).and_then(|file| file.read_at(place, &mut bytes));
+        let read = read.map_err(|_| Unreadable)?;
         let block = self.blocks.get(number as usize).ok_or(Unreadable)?;
         if read < bytes.len() || crc(&bytes) != block.crc {
             return Err(Unreadable);

@@ -7,7 +7,7 @@ use super::identity::IdentityFile;
 use super::log::{Log, LogEvent, LogOptions, Recovered};
 use super::{IndexHandle, StorageError};
 use crate::env::{Disk, random_u128};
-use crate::model::{Identity, Position, StoreId};
+use crate::model::{Identity, StoreId};
 
 /// Everything a node has on its disk.
 pub struct Store {
@@ -53,12 +53,7 @@ impl Store {
         let Some(damage) = self.recovered.damage.clone() else { return Ok(()) };
         self.identity.store = StoreId(random_u128());
         self.file.save(&self.identity)?;
-        self.recovered = if damage.at > self.log.base() {
-            self.log.truncate(damage.at)?
-        } else {
-            // Nothing is left, and it may be the first segment's header that is damaged: that has to go too.
-            self.log.reset(Position::default(), 0)?
-        };
+        self.recovered = self.log.cut_damage(damage.at)?;
         Ok(())
     }
 

@@ -17,6 +17,7 @@ use super::StorageError;
 use super::format::Batch;
 use super::hint::Hint;
 use super::log::{LogEvent, LogOptions};
+use super::open_files::OpenFiles;
 use super::segment::{Blocks, Origin, Segment, Space};
 use super::sidecar::{Sealed, Sidecar};
 use crate::bugs;
@@ -42,6 +43,8 @@ pub(super) type Table = BTreeMap<Offset, Arc<Sealed>>;
 /// What the writer and the readers of a log have in common.
 pub(super) struct Shared {
     pub(super) disk: Arc<dyn Disk>,
+    /// Those of finished segments that are read.
+    pub(super) files: OpenFiles,
     pub(super) dir: PathBuf,
     pub(super) options: LogOptions,
     /// Ascending; never empty. The writer changes it.
@@ -307,14 +310,16 @@ impl Writer {
         // Only now: a segment that is the last one on a full disk must keep its room. Not synced, as the next segment says
         // where this one ends.
         let end = sealed.place(origin.base);
-        sealed.file.set_len(end).map_err(StorageError::io("trim", &sealed.path))
+        let trimmed = sealed.file().and_then(|file| file.set_len(end));
+        sealed.release();
+        trimmed.map_err(StorageError::io("trim", &sealed.path))
     }
 
     fn create(&mut self, origin: Origin) -> Result<(), StorageError> {
-        let Shared { disk, dir, options, segments, .. } = &*self.shared;
+        let Shared { files, dir, options, segments, .. } = &*self.shared;
         let segment = match self.shared.space.get() {
-            Some(space) => space.segment(origin)?,
-            None => Segment::create(disk.as_ref(), dir, origin, options.segment_bytes)?,
+            Some(space) => space.segment(files, origin)?,
+            None => Segment::create(files, dir, origin, options.segment_bytes)?,
         };
         let segment = Arc::new(segment);
         (self.active, self.blocks, self.cleared) = (segment.clone(), None, origin.base);
@@ -328,6 +333,7 @@ impl Writer {
         self.remove_from(Offset(base.0 + 1))?;
         let active = self.shared.segments().last().cloned();
         let active = active.ok_or_else(|| StorageError::Failed("no segment is left".into()))?;
+        active.hold()?;
         active.cut(to, self.shared.options.segment_bytes)?;
         (self.active, self.blocks) = (active, None);
         (self.written, self.cleared) = (to, to);
@@ -375,8 +381,9 @@ impl Writer {
             if second.origin.base > base {
                 return Ok(());
             }
-            self.shared.remove_segment(first.origin.base)?;
+            // Out of sight first: who does not find the file any more then sees why.
             self.shared.segments.write().unwrap_or_else(PoisonError::into_inner).remove(0);
+            self.shared.remove_segment(first.origin.base)?;
         }
     }
 
@@ -392,7 +399,7 @@ impl Writer {
 pub(super) fn write_sidecars(shared: &Shared, bases: &Receiver<Offset>) {
     for base in bases {
         let Some(sealed) = shared.sealed().get(&base).cloned() else { continue };
-        match sealed.written(shared.disk.as_ref(), &shared.dir) {
+        match sealed.written(&shared.files, &shared.dir) {
             Ok(Some(written)) => shared.change_sealed(|all| {
                 // The log may have been cut meanwhile: then this sidecar fits no segment and is never opened.
                 if all.get(&base).is_some_and(|now| Arc::ptr_eq(now, &sealed)) {
@@ -411,6 +418,7 @@ impl Shared {
         let path = self.dir.join(Segment::name(base));
         self.disk.remove(&path).map_err(StorageError::io("remove", &path))?;
         let sidecar = self.dir.join(Sidecar::name(base));
+        [&path, &sidecar].into_iter().for_each(|path| self.files.forget(path));
         match self.disk.remove(&sidecar) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!("cannot remove {}: {e}", sidecar.display())

@@ -89,20 +89,24 @@ impl Blocks {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::sync::Arc;
 
     use super::*;
     use crate::env::{SimDisk, SystemDisk, random_u64, seeded};
+    use crate::storage::open_files::OpenFiles;
     use crate::storage::segment::{Origin, SEGMENT_HEADER_BYTES};
 
     const SEGMENT_BYTES: u64 = 8 << 20;
 
     /// Writes parts of any length, now and then with another handle, and compares the file with what it should be.
-    fn compare(disk: &dyn Disk, dir: &Path) {
-        let segment = Segment::create(disk, dir, Origin::default(), SEGMENT_BYTES).unwrap();
+    fn compare(disk: &Arc<dyn Disk>, dir: &Path) {
+        let files = OpenFiles::new(Arc::clone(disk));
+        let segment = Segment::create(&files, dir, Origin::default(), SEGMENT_BYTES).unwrap();
+        let (disk, file) = (disk.as_ref(), segment.file().unwrap());
         // What is not cleared shows.
         let noise = vec![0xaa; SEGMENT_BYTES as usize];
-        segment.file.write_at(SEGMENT_HEADER_BYTES, &mut [IoSlice::new(&noise)]).unwrap();
-        let header = segment.file.len().unwrap();
+        file.write_at(SEGMENT_HEADER_BYTES, &mut [IoSlice::new(&noise)]).unwrap();
+        let header = file.len().unwrap();
         let mut blocks = Blocks::open(disk, &segment, Offset(0)).unwrap();
         let mut all: Vec<u8> = Vec::new();
         let lengths = [1, 4095, 4096, 4097, 100, 1 << 20, (1 << 20) + 1, 3_000_000, 0, 12_000];
@@ -127,12 +131,12 @@ mod tests {
             }
             let zeros = (all.len() + cleared).next_multiple_of(BLOCK_BYTES) - all.len();
             let mut found = vec![0; all.len() + zeros];
-            assert_eq!(segment.file.read_at(SEGMENT_HEADER_BYTES, &mut found).unwrap(), found.len());
+            assert_eq!(file.read_at(SEGMENT_HEADER_BYTES, &mut found).unwrap(), found.len());
             assert!(found[..all.len()] == all, "turn {turn}: not what was written");
             assert!(found[all.len()..].iter().all(|byte| *byte == 0), "turn {turn}: no zeros behind");
         }
         assert!(all.len() > 100_000);
-        assert_eq!(segment.file.len().unwrap(), header, "nothing is written behind the segment");
+        assert_eq!(file.len().unwrap(), header, "nothing is written behind the segment");
     }
 
     #[test]
@@ -141,7 +145,7 @@ mod tests {
             seeded::seed(Some(seed));
             let disk = SimDisk::new();
             disk.create_dir_all(Path::new("log")).unwrap();
-            compare(&disk, Path::new("log"));
+            compare(&(Arc::new(disk) as Arc<dyn Disk>), Path::new("log"));
         }
         seeded::seed(None);
     }
@@ -151,7 +155,7 @@ mod tests {
         for place in [env!("CARGO_MANIFEST_DIR"), "/dev/shm"] {
             let dir = tempfile::tempdir_in(place).unwrap();
             seeded::seed(Some(1));
-            compare(&SystemDisk, dir.path());
+            compare(&(Arc::new(SystemDisk) as Arc<dyn Disk>), dir.path());
         }
     }
 }

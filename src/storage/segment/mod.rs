@@ -3,14 +3,16 @@
 mod blocks;
 mod space;
 
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, checksum};
 
 use super::StorageError;
 use super::format::{Header, RECORD_HEADER_BYTES, RecordView, check};
+use super::open_files::OpenFiles;
 use crate::bugs;
 use crate::env::{BLOCK_BYTES, Disk, DiskFile};
 use crate::model::{Epoch, Offset};
@@ -88,11 +90,13 @@ fn file_bytes(records: u64) -> u64 {
     (SEGMENT_HEADER_BYTES + records).next_multiple_of(BLOCK_BYTES as u64)
 }
 
-/// An open segment. Where its records end is known to its owner only.
+/// A segment. Where its records end is known to its owner only.
 pub(super) struct Segment {
     pub(super) origin: Origin,
     pub(super) path: PathBuf,
-    pub(super) file: Box<dyn DiskFile>,
+    files: OpenFiles,
+    /// The file of the segment that is written; that of a finished one is opened when it is read.
+    held: Mutex<Option<Arc<dyn DiskFile>>>,
 }
 
 impl Segment {
@@ -115,11 +119,12 @@ impl Segment {
 
     /// Creates a durable, preallocated segment. It has its name only when its header is durable.
     pub(super) fn create(
-        disk: &dyn Disk,
+        files: &OpenFiles,
         dir: &Path,
         origin: Origin,
         bytes: u64,
     ) -> Result<Segment, StorageError> {
+        let disk = files.disk.as_ref();
         let (path, draft) = (dir.join(Segment::name(origin.base)), dir.join("segment.tmp"));
         let file = disk.create(&draft).map_err(StorageError::io("create", &draft))?;
         let create = || {
@@ -134,16 +139,17 @@ impl Segment {
             let _ = disk.remove(&draft);
             return Err(StorageError::io("create", &path)(error));
         }
-        Ok(Segment { origin, path, file })
+        Ok(Segment::held(files, origin, path, file))
     }
 
     /// Makes a durable segment of an allocated file that holds zeros.
     pub(super) fn adopt(
-        disk: &dyn Disk,
+        files: &OpenFiles,
         dir: &Path,
         origin: Origin,
         spare: &Path,
     ) -> Result<Segment, StorageError> {
+        let disk = files.disk.as_ref();
         let path = dir.join(Segment::name(origin.base));
         let adopt = || {
             let file = disk.open(spare)?;
@@ -154,18 +160,43 @@ impl Segment {
             Ok(file)
         };
         let file = adopt().map_err(StorageError::io("create", &path))?;
-        Ok(Segment { origin, path, file })
+        Ok(Segment::held(files, origin, path, file))
+    }
+
+    /// The segment that is to be written.
+    fn held(files: &OpenFiles, origin: Origin, path: PathBuf, file: Box<dyn DiskFile>) -> Segment {
+        files.forget(&path);
+        Segment { origin, path, files: files.clone(), held: Mutex::new(Some(file.into())) }
+    }
+
+    /// Keeps the file open from now on, because it is written.
+    pub(super) fn hold(&self) -> Result<(), StorageError> {
+        let file = self.file().map_err(StorageError::io("open", &self.path))?;
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        Ok(())
+    }
+
+    /// The segment is finished: from now on its file is opened when it is read.
+    pub(super) fn release(&self) {
+        // Somebody may have kept a file that had this name before.
+        self.files.forget(&self.path);
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(super) fn file(&self) -> io::Result<Arc<dyn DiskFile>> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        held.map_or_else(|| self.files.get(&self.path), Ok)
     }
 
     /// Opens a segment and reads its header. When that is damaged, the text says how, and the segment stands in for its
     /// name only.
     pub(super) fn open(
-        disk: &dyn Disk,
+        files: &OpenFiles,
         dir: &Path,
         base: Offset,
     ) -> Result<(Segment, Option<String>), StorageError> {
         let path = dir.join(Segment::name(base));
-        let file = disk.open(&path).map_err(StorageError::io("open", &path))?;
+        let file = files.get(&path).map_err(StorageError::io("open", &path))?;
         let mut header = [0; FIELDS];
         let read = file.read_at(0, &mut header).map_err(StorageError::io("read", &path))?;
         let (origin, damage) = match Origin::decode(&header[..read]) {
@@ -174,7 +205,7 @@ impl Segment {
             Err(reason) => (Origin::default(), Some(reason)),
         };
         let origin = if damage.is_some() { Origin { base, group: base, ..origin } } else { origin };
-        Ok((Segment { origin, path, file }, damage))
+        Ok((Segment { origin, path, files: files.clone(), held: Mutex::default() }, damage))
     }
 
     /// Where in the file the record at `at` stands.
@@ -184,7 +215,8 @@ impl Segment {
 
     /// Offset at which the file ends, written or not.
     pub(super) fn file_end(&self) -> Result<Offset, StorageError> {
-        let bytes = self.file.len().map_err(StorageError::io("measure", &self.path))?;
+        let bytes = self.file().and_then(|file| file.len());
+        let bytes = bytes.map_err(StorageError::io("measure", &self.path))?;
         Ok(Offset(self.origin.base.0 + bytes.saturating_sub(SEGMENT_HEADER_BYTES)))
     }
 
@@ -192,8 +224,8 @@ impl Segment {
     pub(super) fn bytes(&self, from: Offset, to: Offset) -> Result<BytesMut, StorageError> {
         let wanted = (to.0 - from.0) as usize;
         let mut buffer = BytesMut::zeroed(wanted);
-        let read =
-            self.file.read_at(self.place(from), &mut buffer).map_err(StorageError::io("read", &self.path))?;
+        let read = self.file().and_then(|file| file.read_at(self.place(from), &mut buffer));
+        let read = read.map_err(StorageError::io("read", &self.path))?;
         if read < wanted {
             let reason = format!("{} ends too early", self.path.display());
             return Err(StorageError::Corrupt { at: from.plus(read), reason });
@@ -204,9 +236,10 @@ impl Segment {
     /// Makes every byte from `to` on read as zero, durably, in a file with room for `bytes` of records.
     pub(super) fn cut(&self, to: Offset, bytes: u64) -> Result<(), StorageError> {
         let cut = || {
-            self.file.set_len(self.place(to))?;
-            self.file.allocate(file_bytes(bytes))?;
-            self.file.sync_data()
+            let file = self.file()?;
+            file.set_len(self.place(to))?;
+            file.allocate(file_bytes(bytes))?;
+            file.sync_data()
         };
         cut().map_err(StorageError::io("cut", &self.path))
     }
@@ -277,7 +310,7 @@ impl<'a> RecordReader<'a> {
         let mut next = BytesMut::zeroed(wanted);
         next[..have].copy_from_slice(&self.buffer);
         let place = self.segment.place(self.at) + have as u64;
-        let read = self.segment.file.read_at(place, &mut next[have..]);
+        let read = self.segment.file().and_then(|file| file.read_at(place, &mut next[have..]));
         let read = read.map_err(|e| Stop::Disk(StorageError::io("read", &self.segment.path)(e)))?;
         next.truncate(have + read);
         self.buffer = next.freeze();

@@ -15,6 +15,7 @@ use std::time::Duration;
 use super::{Origin, SEGMENT_HEADER_BYTES, Segment, file_bytes};
 use crate::env::Disk;
 use crate::storage::live::ROOM_PART;
+use crate::storage::open_files::OpenFiles;
 use crate::storage::writer::Shared;
 use crate::storage::{Log, StorageError};
 
@@ -110,12 +111,16 @@ impl Space {
     ///
     /// # Errors
     /// [`StorageError::Io`]: the disk, for another reason. [`StorageError::Failed`]: the log closes meanwhile.
-    pub(in crate::storage) fn segment(&self, origin: Origin) -> Result<Segment, StorageError> {
+    pub(in crate::storage) fn segment(
+        &self,
+        files: &OpenFiles,
+        origin: Origin,
+    ) -> Result<Segment, StorageError> {
         loop {
             let spare = self.lock().spares.pop();
             let begun = match &spare {
-                Some(spare) => Segment::adopt(self.disk.as_ref(), &self.dir, origin, spare),
-                None => Segment::create(self.disk.as_ref(), &self.dir, origin, self.segment_bytes),
+                Some(spare) => Segment::adopt(files, &self.dir, origin, spare),
+                None => Segment::create(files, &self.dir, origin, self.segment_bytes),
             };
             let mut state = self.lock();
             state.asked = true;
