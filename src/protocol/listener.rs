@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::oneshot;
-use tokio::task::{AbortHandle, JoinHandle, JoinSet, yield_now};
+use tokio::task::{AbortHandle, JoinError, JoinHandle, JoinSet, yield_now};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
@@ -181,27 +181,13 @@ async fn accept(
     loop {
         tokio::select! {
             _ = &mut stopped => break,
-            Some(ended) = connections.join_next() => {
-                // One that was ended to make room is no failure.
-                if let Err(error) = ended
-                    && !error.is_cancelled()
-                {
-                    warn!("a {} connection failed: {error}", protocol.name());
-                }
-            }
+            Some(ended) = connections.join_next() => note(&ended, protocol),
             accepted = socket.accept() => match accepted {
                 Ok((stream, remote)) => {
-                    let mut full = connections.len() >= connections_max;
-                    for _ in 0..TURNS_BEFORE_REFUSAL {
-                        if !(full || limit.is_reached()) {
-                            break;
-                        }
-                        yield_now().await;
-                        while connections.try_join_next().is_some() {}
-                        full = connections.len() >= connections_max;
-                    }
-                    if (full || limit.is_reached()) && !half_open.end_oldest() {
+                    let place = has_place(&mut connections, protocol, connections_max, &limit).await;
+                    if !place && !half_open.end_oldest() {
                         if let Some(times) = complaint.count() {
+                            let full = connections.len() >= connections_max;
                             let most = if full { connections_max } else { limit.most() };
                             let bound = if full { "maximumConnections" } else { "the limit of open files" };
                             warn!(%remote, connections_max = most, times, "refused: {bound} is reached");
@@ -224,6 +210,34 @@ async fn accept(
     }
     drop(socket);
     connections.shutdown().await;
+}
+
+/// Whether there may be one more, when those that have just ended are not counted any more.
+async fn has_place(
+    connections: &mut JoinSet<()>,
+    protocol: &'static dyn Protocol,
+    connections_max: usize,
+    limit: &ConnectionLimit,
+) -> bool {
+    for _ in 0..TURNS_BEFORE_REFUSAL {
+        if connections.len() < connections_max && !limit.is_reached() {
+            return true;
+        }
+        yield_now().await;
+        while let Some(ended) = connections.try_join_next() {
+            note(&ended, protocol);
+        }
+    }
+    connections.len() < connections_max && !limit.is_reached()
+}
+
+fn note(ended: &Result<(), JoinError>, protocol: &'static dyn Protocol) {
+    // One that was ended to make room is no failure.
+    if let Err(error) = ended
+        && !error.is_cancelled()
+    {
+        warn!("a {} connection failed: {error}", protocol.name());
+    }
 }
 
 fn start(

@@ -3,6 +3,8 @@
 mod append;
 pub(crate) mod by_hand;
 mod crash;
+mod descriptors;
+mod look;
 mod reopen;
 mod space;
 mod window;
