@@ -1,17 +1,21 @@
 //! The way from an adapter's task to the core task and back.
 //!
-//! Three bounds hold: the gate's channel has [`GATE_COMMANDS`] places; a session has at most [`SESSION_SUBMISSIONS`]
+//! Nothing waits for the core: a session holds what the channel has no place for, and its adapter goes on with what it
+//! owes its client. Three bounds hold: the gate's channel has [`GATE_COMMANDS`] places; a session has at most [`SESSION_SUBMISSIONS`]
 //! submissions on their way that the broker has not carried out, so that one whose commands wait for room (producer
 //! flow control) stops its own socket and nobody else's; events are bounded by the session's prefetch and outbox, and by
 //! what it asked. What all sessions have submitted and the broker has not carried out is bounded too: beyond that, a
 //! session that waits already reads no further. An open transaction stays on this side, in the memory of its connection, until it is committed.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::budget::{Budget, Portion};
+use super::client_ids::{ClientId, ClientIds};
 use super::options::{TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
 use super::outbox::{Outbox, Pool, Share};
 use super::spread::Spread;
@@ -32,6 +36,26 @@ const TRANSACTIONS_MAX: usize = 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the broker closed the session")]
 pub struct Closed;
+
+/// Why a session was not opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotOpened {
+    /// The core task is gone.
+    #[error("{0}")]
+    Closed(#[from] Closed),
+    /// Another session has the client id; it may be free later.
+    #[error("Client id in use: {client_id} is connected from {remote}")]
+    ClientIdInUse {
+        /// The id.
+        client_id: String,
+        /// Where the client is that has it.
+        remote: String,
+    },
+}
+
+/// A place in the channel to the core task.
+#[derive(Debug)]
+pub struct Place(mpsc::OwnedPermit<Inbound>);
 
 /// A place among its session's submissions; free again when dropped.
 #[derive(Debug)]
@@ -96,6 +120,7 @@ pub struct Gate {
     pool: Arc<Pool>,
     frames: Budget,
     transactions: Budget,
+    client_ids: ClientIds,
 }
 
 impl Gate {
@@ -105,7 +130,8 @@ impl Gate {
         let (core, inbound) = mpsc::channel(GATE_COMMANDS);
         let (frames, transactions) = (Budget::new(bytes_max / 2), Budget::new(bytes_max / 2));
         let next = Arc::new(AtomicU64::new(1));
-        (Gate { core, next, pool: Pool::new(bytes_max), frames, transactions }, inbound)
+        let (pool, client_ids) = (Pool::new(bytes_max), ClientIds::default());
+        (Gate { core, next, pool, frames, transactions, client_ids }, inbound)
     }
 
     /// Memory for large frames on their way in.
@@ -113,16 +139,25 @@ impl Gate {
         self.frames.clone()
     }
 
-    /// Opens a session. Not cancel-safe: a session that was opened and not returned is closed again.
+    /// Opens a session. The core may hear of it later; nothing waits for that.
     ///
     /// # Errors
-    /// [`Closed`]: the core task is gone.
-    pub async fn open(&self, info: SessionInfo) -> Result<Session, Closed> {
+    /// [`NotOpened`]: nothing has happened.
+    pub fn open(&self, info: SessionInfo) -> Result<Session, NotOpened> {
+        let client_id =
+            match info.client_id.as_str() {
+                "" => None,
+                client_id => Some(self.client_ids.take(client_id, &info.remote).map_err(|remote| {
+                    NotOpened::ClientIdInUse { client_id: client_id.to_owned(), remote }
+                })?),
+            };
         let id = SessionId(self.next.fetch_add(1, Ordering::Relaxed));
         let (events, inbox) = mpsc::unbounded_channel();
-        let session = Session {
+        let mut session = Session {
             id,
+            _client_id: client_id,
             core: self.core.clone(),
+            held: VecDeque::new(),
             inbox,
             outbox: Outbox::counted(),
             told_bytes: 0,
@@ -133,7 +168,7 @@ impl Gate {
             transactions: Vec::new(),
         };
         let outbox = session.outbox.clone();
-        self.core.send(Inbound::Open { session: id, info, events, outbox }).await.map_err(|_| Closed)?;
+        session.post(Inbound::Open { session: id, info, events, outbox })?;
         Ok(session)
     }
 }
@@ -142,7 +177,11 @@ impl Gate {
 #[derive(Debug)]
 pub struct Session {
     id: SessionId,
+    _client_id: Option<ClientId>,
     core: mpsc::Sender<Inbound>,
+    /// What the core has no place for yet, in order. An adapter takes nothing more from its client while there is any, so
+    /// that it is what one read gave, and settles of what was delivered.
+    held: VecDeque<Inbound>,
     inbox: mpsc::UnboundedReceiver<Vec<SessionEvent>>,
     outbox: Outbox,
     /// Bytes of the outbox that were told and have not reached the socket.
@@ -188,9 +227,10 @@ impl Open {
 }
 
 impl Session {
-    /// Submits commands; waits while the broker has no room for them. An adapter that also consumes must not wait here
-    /// for room, or it cannot settle what would make room: it reads its socket only when [`Session::ready`]. Commands
-    /// that only settle or give credit never wait for a turn. Not cancel-safe: commands may be lost.
+    /// Submits commands; waits for a turn, but not for the core: what that has no place for stays here until
+    /// [`Session::advance`]. An adapter that also consumes must not wait for a turn, or it cannot settle what would make
+    /// room: it reads its socket only when [`Session::ready`], and not while [`Session::holds`]. Commands that only settle
+    /// or give credit never wait for a turn. Not cancel-safe: commands may be lost.
     ///
     /// # Errors
     /// [`Closed`]: close the socket; what is open has an unknown outcome.
@@ -210,7 +250,49 @@ impl Session {
             Some(Turn { _permit: permit, _share: share })
         };
         let submission = Submission { commands: through, turn };
-        self.core.send(Inbound::Commands { session: self.id, submission }).await.map_err(|_| Closed)
+        self.post(Inbound::Commands { session: self.id, submission })
+    }
+
+    /// Gives something to the core, behind what is held.
+    fn post(&mut self, inbound: Inbound) -> Result<(), Closed> {
+        if !self.held.is_empty() {
+            self.held.push_back(inbound);
+            return Ok(());
+        }
+        match self.core.try_send(inbound) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(inbound)) => {
+                self.held.push_back(inbound);
+                Ok(())
+            }
+            Err(TrySendError::Closed(_)) => Err(Closed),
+        }
+    }
+
+    /// Whether something waits for a place in the core's channel.
+    pub fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Waits for a place in the core's channel, for [`Session::advance`]. Cancel-safe; borrows nothing.
+    ///
+    /// # Errors
+    /// [`Closed`]: close the socket.
+    pub fn place(&self) -> impl Future<Output = Result<Place, Closed>> + Send + use<> {
+        let core = self.core.clone();
+        async move { core.reserve_owned().await.map(Place).map_err(|_| Closed) }
+    }
+
+    /// Gives the core what is held, as far as it has places now.
+    ///
+    /// # Errors
+    /// [`Closed`]: close the socket.
+    pub fn advance(&mut self, place: Place) -> Result<(), Closed> {
+        if let Some(first) = self.held.pop_front() {
+            place.0.send(first);
+        }
+        let rest = std::mem::take(&mut self.held);
+        rest.into_iter().try_for_each(|inbound| self.post(inbound))
     }
 
     /// Completes when [`Session::submit`] would find a turn, and when the memory for what waits has room, unless nothing
@@ -228,14 +310,14 @@ impl Session {
         }
     }
 
-    /// All events that were taken have reached the socket. Not cancel-safe: the broker may not hear of it.
+    /// All events that were taken have reached the socket.
     ///
     /// # Errors
     /// [`Closed`]: close the socket.
-    pub async fn sent(&mut self) -> Result<(), Closed> {
+    pub fn sent(&mut self) -> Result<(), Closed> {
         let bytes = std::mem::take(&mut self.told_bytes);
         if bytes > 0 && self.outbox.take(bytes) {
-            self.core.send(Inbound::Drained { session: self.id }).await.map_err(|_| Closed)?;
+            self.post(Inbound::Drained { session: self.id })?;
         }
         Ok(())
     }
@@ -364,6 +446,10 @@ fn too_many() -> Refusal {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        // The core has not heard of it.
+        if matches!(self.held.front(), Some(Inbound::Open { .. })) {
+            return;
+        }
         let close = Inbound::Close { session: self.id };
         if let Err(mpsc::error::TrySendError::Full(close)) = self.core.try_send(close)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()

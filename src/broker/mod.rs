@@ -5,6 +5,7 @@
 //! from memory what never enters the log.
 
 mod budget;
+mod client_ids;
 mod deliveries;
 mod destination;
 mod gate;
@@ -27,7 +28,9 @@ use crate::state::State;
 use crate::storage::{Expired, Loaded};
 
 pub use budget::{Budget, Portion};
-pub use gate::{Closed, GATE_COMMANDS, Gate, Inbound, SESSION_SUBMISSIONS, Session, Submission, Turn};
+pub use gate::{
+    Closed, GATE_COMMANDS, Gate, Inbound, NotOpened, Place, SESSION_SUBMISSIONS, Session, Submission, Turn,
+};
 pub use options::{BrokerOptions, PREFETCH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
 pub use outbox::Outbox;
 pub use output::{DestinationView, Output, ReadId, ReadRequest, SessionView};

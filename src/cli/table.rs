@@ -29,8 +29,14 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 /// What went wrong, as it is told on stderr.
 pub(super) fn complaint(json: bool, failure: &Failure) -> String {
     let told = told(&failure.error);
-    if json { fault(&told, failure.exit) } else { format!("quorate: {told}
-") }
+    if json {
+        fault(&told, failure.exit)
+    } else {
+        format!(
+            "quorate: {told}
+"
+        )
+    }
 }
 
 /// Tells it.

@@ -1,5 +1,6 @@
 //! Transport connectors: where clients come in.
 
+use super::connection::{ConnectionOptions, REFUSED, SERVED, number};
 use super::fault::nearest;
 use super::section::Section;
 use super::uri::Uri;
@@ -64,6 +65,8 @@ pub struct TransportConnector {
     pub maximum_connections: usize,
     /// Largest frame in bytes; a larger one closes its connection.
     pub frame_bytes_max: usize,
+    /// How its connections behave.
+    pub connection: ConnectionOptions,
 }
 
 impl TransportConnector {
@@ -102,49 +105,6 @@ const SCHEMES: [(&str, Scheme, bool); 21] = [
     ("auto+nio+ssl", Scheme::Auto, true),
 ];
 
-/// ActiveMQ's options that change nothing here, so that its connectors can be copied.
-const OPTIONS_IGNORED: [&str; 40] = [
-    "backlog",
-    "transport.backlog",
-    "transport.closeAsync",
-    "transport.connectAttemptTimeout",
-    "transport.connectionTimeout",
-    "transport.daemon",
-    "transport.defaultHeartBeat",
-    "transport.diffServ",
-    "transport.dynamicManagement",
-    "transport.enabledCipherSuites",
-    "transport.enabledProtocols",
-    "transport.hbGracePeriodMultiplier",
-    "transport.ioBufferSize",
-    "transport.jmxPort",
-    "transport.keepAlive",
-    "transport.maxInactivityDuration",
-    "transport.minmumWireFormatVersion",
-    "transport.needClientAuth",
-    "transport.prefetch",
-    "transport.soLinger",
-    "transport.soTimeout",
-    "transport.soWriteTimeout",
-    "transport.socketBufferSize",
-    "transport.stackSize",
-    "transport.tcpNoDelay",
-    "transport.threadName",
-    "transport.trace",
-    "transport.trafficClass",
-    "transport.transformer",
-    "transport.typeOfService",
-    "transport.useInactivityMonitor",
-    "transport.useKeepAlive",
-    "transport.useLocalHost",
-    "transport.useQueueForAccept",
-    "transport.verifyHostName",
-    "transport.wantClientAuth",
-    "wireFormat.cacheEnabled",
-    "wireFormat.maxInactivityDuration",
-    "wireFormat.stackTraceEnabled",
-    "wireFormat.tightEncodingEnabled",
-];
 const MAXIMUM_CONNECTIONS: &str = "maximumConnections";
 const FRAME_BYTES_MAX: &str = "wireFormat.maxFrameSize";
 
@@ -199,15 +159,19 @@ fn connector(name: String, text: &str) -> Result<(TransportConnector, Vec<String
         port: uri.port.unwrap_or(scheme.port()),
         maximum_connections: MAXIMUM_CONNECTIONS_DEFAULT,
         frame_bytes_max: FRAME_BYTES_MAX_DEFAULT,
+        connection: ConnectionOptions::default(),
     };
     for (option, value) in &uri.options {
         match option.as_str() {
             MAXIMUM_CONNECTIONS => connector.maximum_connections = number(option, value, 1, 1_000_000)?,
             FRAME_BYTES_MAX => connector.frame_bytes_max = number(option, value, 1024, 2 << 30)?,
-            other if OPTIONS_IGNORED.contains(&other) => {
-                warnings.push(format!("transport connector {}: {other} has no effect here", connector.name));
-            }
-            other => return Err(unknown_option(other)),
+            served if SERVED.contains(&served) => connector.connection.set(served, value)?,
+            other => match REFUSED.iter().find(|(name, _)| *name == other) {
+                // A connector whose port stays closed is copied as it is.
+                Some(_) if !connector.is_served() => {}
+                Some((_, why)) => return Err(format!("{other} has no effect: {why}; leave it out")),
+                None => return Err(unknown_option(other)),
+            },
         }
     }
     if !connector.is_served() {
@@ -221,18 +185,11 @@ fn connector(name: String, text: &str) -> Result<(TransportConnector, Vec<String
 }
 
 fn unknown_option(option: &str) -> String {
-    let known = OPTIONS_IGNORED.into_iter().chain([MAXIMUM_CONNECTIONS, FRAME_BYTES_MAX]);
+    let known = SERVED.into_iter().chain([MAXIMUM_CONNECTIONS, FRAME_BYTES_MAX]);
+    let known = known.chain(REFUSED.into_iter().map(|(name, _)| name));
     match nearest(option, known) {
         Some(meant) => format!("unknown option {option:?}; did you mean {meant:?}?"),
         None => format!("unknown option {option:?}"),
-    }
-}
-
-fn number(option: &str, value: &str, least: usize, most: usize) -> Result<usize, String> {
-    match value.parse::<usize>() {
-        Ok(number) if (least..=most).contains(&number) => Ok(number),
-        Ok(number) => Err(format!("{option}={number} is out of range; expected {least} to {most}")),
-        Err(_) => Err(format!("{option}={value} is no number; expected {least} to {most}")),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod acl;
 mod activemq;
+mod connection;
 mod connector;
 mod fault;
 mod network;
@@ -23,6 +24,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use acl::{ZkAcl, ZkAclEntry};
+pub use connection::ConnectionOptions;
 pub use connector::{Scheme, TransportConnector};
 pub use fault::{ConfigError, Fault, Place};
 pub use network::{Discovery, NetworkConnector};

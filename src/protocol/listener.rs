@@ -13,13 +13,11 @@ use tracing::{debug, info, warn};
 
 use crate::broker::Gate;
 use crate::config::{Scheme, TransportConnector};
-use crate::env::{Clock, ConnectionLimit, ConnectionPermit, SocketOptions};
+use crate::env::{Clock, ConnectionLimit, ConnectionPermit};
 
 use super::half_open::{Admission, Complaint, HalfOpen};
 use super::{Protocol, Shared, protocol};
 
-/// Connections that the system holds until they are accepted, as in ActiveMQ; the system may hold fewer.
-const BACKLOG: u32 = 5000;
 /// How often a newcomer for whom there is no place lets the other connections have their turn first: one that has just been
 /// closed by its client may have made a place.
 const TURNS_BEFORE_REFUSAL: usize = 8;
@@ -89,12 +87,14 @@ impl Listener {
         let (Some(protocol), false) = (protocol(connector.scheme), connector.tls) else {
             return Err(ListenerError::Unsupported { name, scheme: connector.scheme, tls: connector.tls });
         };
+        let options = connector.connection;
+        let listen = |address| claim(address)?.listen(options.backlog);
         let bound = bind(&connector.host, connector.port, listen).await;
         let socket = bound.map_err(|source| ListenerError::bind(connector, source))?;
         let address = socket.local_addr().map_err(|source| ListenerError::bind(connector, source))?;
         let (body_bytes_max, admission) =
             (connector.frame_bytes_max.min(body_bytes_max), Admission::default());
-        let shared = Shared { gate, clock, body_bytes_max, admission };
+        let shared = Shared { gate, clock, body_bytes_max, options, admission };
         let (stop, stopped) = oneshot::channel();
         let task =
             tokio::spawn(accept(socket, protocol, shared, (connector.maximum_connections, limit), stopped));
@@ -143,7 +143,7 @@ fn authority(host: &str, port: u16) -> String {
 }
 
 /// Binds the first address of a host that can be bound, by `how`.
-async fn bind<T>(host: &str, port: u16, how: fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
+async fn bind<T>(host: &str, port: u16, how: impl Fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in lookup_host((host, port)).await? {
         match how(address) {
@@ -161,10 +161,6 @@ fn claim(address: SocketAddr) -> io::Result<TcpSocket> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    claim(address)?.listen(BACKLOG)
 }
 
 /// Accepts until told to stop, then closes everything.
@@ -247,7 +243,7 @@ fn start(
     remote: SocketAddr,
     shared: Shared,
 ) -> AbortHandle {
-    if let Err(error) = SocketOptions::CLIENT.set(&stream) {
+    if let Err(error) = shared.options.socket.set(&stream) {
         debug!(%remote, "socket options: {error}");
     }
     let served = protocol.serve(stream, format!("tcp://{remote}"), shared);

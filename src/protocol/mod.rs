@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 
 use crate::broker::Gate;
-use crate::config::Scheme;
+use crate::config::{ConnectionOptions, Scheme};
 use crate::env::Clock;
 
 pub use listener::{Listener, ListenerError};
@@ -27,6 +27,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     /// Largest body of a message in bytes.
     body_bytes_max: usize,
+    options: ConnectionOptions,
     /// One for each connection: to be told when its client is known.
     admission: half_open::Admission,
 }

@@ -121,7 +121,7 @@ impl Scene {
     }
 
     fn connect(&mut self) -> Client {
-        let opened = self.gate.open(SessionInfo::default()).now_or_never().unwrap();
+        let opened = self.gate.open(SessionInfo::default());
         self.pump();
         let (subscribed, held, open) = Default::default();
         Client { session: opened.unwrap(), id: self.opened, subscribed, held, open }

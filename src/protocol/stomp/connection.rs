@@ -15,7 +15,8 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::debug;
 
-use crate::broker::{Budget, Closed, Portion, Session, SessionEvent};
+use crate::broker::{Budget, Closed, NotOpened, Place, Portion, Session, SessionEvent};
+use crate::config::ConnectionOptions;
 use crate::env::{Clock, random_u64};
 
 use crate::protocol::Shared;
@@ -25,14 +26,10 @@ use super::codec::{CodecError, Frame, Limits, Output, Version};
 use super::handshake::{self, Greeting};
 use super::input::Input;
 
-/// A client has so long to complete its CONNECT frame, as in ActiveMQ.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// After an ERROR the socket is drained so long, so that the client can read the ERROR before it sees a reset.
 const LINGER: Duration = Duration::from_secs(1);
 /// Slices of one write.
 const SLICES_MAX: usize = 64;
-/// A client whose heart-beat is late by more than its interval, or by this if that is longer, is gone.
-const GRACE: Duration = Duration::from_millis(500);
 /// A frame up to this size is read whenever it comes; a larger one when there is memory for all of it.
 const FRAME_BYTES_FREE: usize = 64 * 1024;
 /// A large frame has to go on within this time while others wait for its memory.
@@ -115,16 +112,19 @@ async fn run(stream: &mut TcpStream, remote: &str, shared: Shared) -> (End, Outp
     let (mut reader, writer) = stream.split();
     let mut input = Input::new();
     let mut output = Output::new();
-    let greeting = match greet(&mut reader, &mut input, remote).await {
+    let greeting = match greet(&mut reader, &mut input, remote, &shared.options).await {
         Ok(greeting) => greeting,
         Err(end) => return (end, output, Version::V1_0),
     };
-    shared.admission.admit();
     let version = greeting.version;
-    let session = match shared.gate.open(greeting.info.clone()).await {
+    let session = match shared.gate.open(greeting.info.clone()) {
         Ok(session) => session,
-        Err(closed) => return (closed.into(), output, version),
+        Err(NotOpened::Closed(closed)) => return (closed.into(), output, version),
+        Err(in_use @ NotOpened::ClientIdInUse { .. }) => {
+            return (End::Fault(greeting.fault(in_use.to_string())), output, Version::V1_0);
+        }
     };
+    shared.admission.admit();
     let name = format!("{:016x}", random_u64());
     let intake = Intake { budget: shared.gate.frames(), portion: Portion::default(), deaf: false };
     input.settle(version, Limits::connected(shared.body_bytes_max));
@@ -142,12 +142,24 @@ async fn run(stream: &mut TcpStream, remote: &str, shared: Shared) -> (End, Outp
         spoke: Instant::now(),
         left: true,
     };
-    let end = connection.run().await;
+    let mut end = connection.run().await;
+    // What came before the end counts, whenever the core has a place for it.
+    while connection.session.holds() && !matches!(end, End::Broker(_)) {
+        let place = connection.session.place().await;
+        if let Err(closed) = place.and_then(|place| connection.session.advance(place)) {
+            end = closed.into();
+        }
+    }
     (end, connection.output, version)
 }
 
 /// Waits for the CONNECT frame.
-async fn greet(reader: &mut ReadHalf<'_>, input: &mut Input, remote: &str) -> Result<Greeting, End> {
+async fn greet(
+    reader: &mut ReadHalf<'_>,
+    input: &mut Input,
+    remote: &str,
+    options: &ConnectionOptions,
+) -> Result<Greeting, End> {
     let first = async {
         loop {
             if let Some(frame) = input.decode().map_err(fault)? {
@@ -156,12 +168,20 @@ async fn greet(reader: &mut ReadHalf<'_>, input: &mut Input, remote: &str) -> Re
             input.read(reader).await?;
         }
     };
-    let frame = timeout(CONNECT_TIMEOUT, first).await.map_err(|_| End::Gone)??;
-    handshake::greeting(&frame, remote.to_owned()).map_err(End::Fault)
+    let frame = timeout(options.connect_timeout, first).await.map_err(|_| End::Gone)??;
+    handshake::greeting(&frame, remote.to_owned(), options).map_err(End::Fault)
 }
 
 fn fault(error: CodecError) -> End {
     End::Fault(Fault::new(error.to_string()))
+}
+
+/// A place for what is held; never if nothing is.
+async fn granted(place: Option<impl Future<Output = Result<Place, Closed>>>) -> Result<Place, Closed> {
+    match place {
+        Some(place) => place.await,
+        None => std::future::pending().await,
+    }
 }
 
 /// What lets a connection read on, or holds it up.
@@ -261,16 +281,19 @@ impl Connection<'_> {
             let Connection { reader, writer, input, output, adapter, session, intake, left, .. } = self;
             let idle = output.is_empty();
             let ready = session.ready();
+            let holds = session.holds();
+            let place = holds.then(|| session.place());
             tokio::select! {
                 written = write(writer, output), if !idle => {
                     written?;
                     self.written().await?;
                 }
                 events = session.events(), if idle => self.tell(events)?,
-                arrived = intake.arrival(ready, input, reader, *left), if adapter.may_read() => {
+                arrived = intake.arrival(ready, input, reader, *left), if adapter.may_read() && !holds => {
                     arrived?;
                     self.take_frames().await?;
                 }
+                place = granted(place), if holds => session.advance(place?)?,
                 () = &mut timer => return self.beat(),
             }
         }
@@ -327,7 +350,7 @@ impl Connection<'_> {
     async fn written(&mut self) -> Result<(), End> {
         self.spoke = Instant::now();
         if self.output.is_empty() {
-            self.session.sent().await?;
+            self.session.sent()?;
         }
         if self.output.is_empty()
             && let Some(command) = self.adapter.written()
@@ -339,21 +362,21 @@ impl Connection<'_> {
 
     /// When the heart-beats need a look.
     fn deadline(&self) -> Instant {
-        let Greeting { send_every, receive_every, .. } = self.greeting;
+        let send_every = self.greeting.send_every;
         let send = if send_every.is_zero() { NEVER } else { send_every * 2 / 3 };
-        let receive = if receive_every.is_zero() { NEVER } else { receive_every + receive_every.max(GRACE) };
+        let receive = self.greeting.silence_max().unwrap_or(NEVER);
         (self.spoke + send).min(self.input.heard() + receive)
     }
 
     /// Sends a heart-beat if it is time, and ends the connection if the client's is overdue.
     fn beat(&mut self) -> Result<(), End> {
         let now = Instant::now();
-        let Greeting { send_every, receive_every, .. } = self.greeting;
+        let send_every = self.greeting.send_every;
         // While too much is unanswered, or there is no room, nothing is read, and silence means nothing.
-        if !self.adapter.may_read() || self.intake.deaf {
+        if !self.adapter.may_read() || self.intake.deaf || self.session.holds() {
             self.input.excuse();
         }
-        if !receive_every.is_zero() && now >= self.input.heard() + receive_every + receive_every.max(GRACE) {
+        if self.greeting.silence_max().is_some_and(|silence| now >= self.input.heard() + silence) {
             return Err(End::Gone);
         }
         if !send_every.is_zero() && now >= self.spoke + send_every * 2 / 3 {

@@ -4,12 +4,22 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::broker::SessionInfo;
+use crate::config::ConnectionOptions;
 
 use super::adapter::Fault;
 use super::codec::{Frame, Output, Verb, Version};
 
 /// A client that wants heart-beats more often gets them at this interval.
 const HEART_BEAT_MIN: Duration = Duration::from_millis(100);
+
+/// A client whose heart-beat is late by less than this is not gone, however short its interval is.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// The broker's name. Libraries choose a broker's dialect by it: stomp-php looks for "activemq" anywhere, others at the
+/// beginning; none reads what follows in parentheses.
+const SERVER: &str = concat!("quorate/", env!("CARGO_PKG_VERSION"));
+const SERVER_COMPATIBLE: &str =
+    concat!("ActiveMQ/5.18 (compatible; quorate/", env!("CARGO_PKG_VERSION"), ")");
 
 /// What a CONNECT frame says.
 #[derive(Debug)]
@@ -20,12 +30,19 @@ pub(super) struct Greeting {
     pub(super) send_every: Duration,
     /// The client sends something at least this often; zero: it need not.
     pub(super) receive_every: Duration,
+    /// A silence of the client that is longer means that it is gone.
+    patience: Duration,
+    named_activemq: bool,
     request: Option<String>,
     receipt: Option<String>,
 }
 
 /// Reads the first frame of a connection.
-pub(super) fn greeting(frame: &Frame, remote: String) -> Result<Greeting, Fault> {
+pub(super) fn greeting(
+    frame: &Frame,
+    remote: String,
+    options: &ConnectionOptions,
+) -> Result<Greeting, Fault> {
     let value = |name: &str| frame.header(name).map(Cow::into_owned);
     let receipt = value("receipt");
     let fault = |message: String| Fault { message, receipt: receipt.clone() };
@@ -35,9 +52,12 @@ pub(super) fn greeting(frame: &Frame, remote: String) -> Result<Greeting, Fault>
     let accept = frame.header("accept-version");
     let version = Version::negotiate(accept.as_deref())
         .ok_or_else(|| fault("Supported protocol versions are 1.0, 1.1 and 1.2".to_owned()))?;
-    let beats = frame.header("heart-beat").unwrap_or(Cow::Borrowed("0,0"));
-    let (sends, wants) =
-        heart_beat(&beats).ok_or_else(|| fault(format!("Invalid heart-beat header: {beats}")))?;
+    let (sends, wants) = match frame.header("heart-beat") {
+        Some(beats) => {
+            heart_beat(&beats).ok_or_else(|| fault(format!("Invalid heart-beat header: {beats}")))?
+        }
+        None => options.heart_beat,
+    };
     Ok(Greeting {
         version,
         info: SessionInfo {
@@ -47,18 +67,31 @@ pub(super) fn greeting(frame: &Frame, remote: String) -> Result<Greeting, Fault>
         },
         send_every: if wants.is_zero() { wants } else { wants.max(HEART_BEAT_MIN) },
         receive_every: sends,
+        patience: sends.saturating_mul(options.heart_beat_grace_percent) / 100,
+        named_activemq: options.named_activemq,
         request: value("request-id"),
         receipt,
     })
 }
 
 impl Greeting {
+    /// The ERROR that answers it instead.
+    pub(super) fn fault(&self, message: String) -> Fault {
+        Fault { message, receipt: self.receipt.clone() }
+    }
+
+    /// How long nothing may come from the client; none if it promised nothing.
+    pub(super) fn silence_max(&self) -> Option<Duration> {
+        let least = self.receive_every.saturating_add(GRACE);
+        (!self.receive_every.is_zero()).then(|| self.patience.max(least))
+    }
+
     /// Writes the answer.
     pub(super) fn connected(&self, session: &str, output: &mut Output) {
         let mut frame = output.frame(Verb::Connected, self.version);
         frame.plain("version", self.version.text());
         frame.header("session", session);
-        frame.plain("server", concat!("quorate/", env!("CARGO_PKG_VERSION")));
+        frame.plain("server", if self.named_activemq { SERVER_COMPATIBLE } else { SERVER });
         let (sends, wants) = (self.send_every.as_millis(), self.receive_every.as_millis());
         frame.plain("heart-beat", &format!("{sends},{wants}"));
         if let Some(request) = &self.request {

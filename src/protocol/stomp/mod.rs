@@ -20,6 +20,7 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 
 use crate::broker::Gate;
+use crate::config::ConnectionOptions;
 use crate::env::Clock;
 
 use super::half_open::Admission;
@@ -49,6 +50,6 @@ pub async fn serve(
     clock: Arc<dyn Clock>,
     body_bytes_max: usize,
 ) {
-    let admission = Admission::default();
-    connection::serve(stream, remote, Shared { gate, clock, body_bytes_max, admission }).await;
+    let (options, admission) = (ConnectionOptions::default(), Admission::default());
+    connection::serve(stream, remote, Shared { gate, clock, body_bytes_max, options, admission }).await;
 }

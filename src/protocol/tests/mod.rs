@@ -3,6 +3,7 @@
 mod compatible;
 mod core;
 mod hostile;
+mod silence;
 mod verbs;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::broker::Gate;
-use crate::config::{Scheme, TransportConnector};
+use crate::config::{ConnectionOptions, Scheme, TransportConnector};
 use crate::env::{ConnectionLimit, SystemClock};
 
 use super::Listener;
@@ -35,6 +36,7 @@ fn connector(maximum_connections: usize) -> TransportConnector {
         port: 0,
         maximum_connections,
         frame_bytes_max: 1 << 20,
+        connection: ConnectionOptions::default(),
     }
 }
 

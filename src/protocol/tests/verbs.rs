@@ -33,7 +33,7 @@ async fn the_highest_common_version_is_spoken() {
         assert_eq!(header(&connected, "response-id"), "7");
         assert_eq!(header(&connected, "receipt-id"), "8");
         assert_eq!(header(&connected, "heart-beat"), "500,0");
-        assert_eq!(header(&connected, "server"), concat!("quorate/", env!("CARGO_PKG_VERSION")));
+        assert!(header(&connected, "server").starts_with("ActiveMQ/"), "as stomp-php wants it");
         assert!(!header(&connected, "session").is_empty());
     }
     let mut raw = Raw::open(&listener).await;
