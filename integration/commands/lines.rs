@@ -18,7 +18,9 @@ fn run(arguments: &[&str]) -> Output {
 #[test]
 fn what_cannot_be_is_refused_before_the_first_attempt() {
     let nobody = "127.0.0.1:1";
-    let cases: [(&[&str], &str); 18] = [
+    let cases: [(&[&str], &str); 20] = [
+        (&["queues", "--console", "127.0.0.1"], "host:port"),
+        (&["group", "status", "--console", "tcp://127.0.0.1:8161"], "no console"),
         (&["produce", "queue/x", "--broker", "127.0.0.1"], "host:port"),
         (&["produce", "queue/x", "--broker", "127.0.0.1:616130"], "is no port"),
         (&["produce", "queue/x", "--broker", "127.0.0.1:0"], "port 0"),

@@ -11,13 +11,14 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
+use super::address;
 use super::exit::{Exit, Failure};
 
 /// Which node to ask.
 #[derive(Debug, Args)]
 pub(super) struct ConsoleArgs {
     /// Console of the node, host:port
-    #[arg(long, value_name = "ADDRESS", env = "QUORATE_CONSOLE", default_value = "127.0.0.1:8161")]
+    #[arg(long, value_name = "ADDRESS", env = "QUORATE_CONSOLE", default_value = "127.0.0.1:8161", value_parser = address::console)]
     console: String,
 }
 

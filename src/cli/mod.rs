@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod address;
 mod client;
 mod completions;
 mod config;

@@ -1,6 +1,5 @@
 //! Commands that are clients of a broker.
 
-mod address;
 mod bench;
 mod browse;
 mod consume;
@@ -19,18 +18,18 @@ pub(super) use browse::{BrowseArgs, run as browse};
 pub(super) use consume::{ConsumeArgs, run as consume};
 pub(super) use produce::{ProduceArgs, run as produce};
 
+use super::address::{Brokers, brokers};
 use super::exit::Failure;
 use crate::client::{Client, ConnectOptions, Incoming};
 use crate::config::{parse_duration, parse_size};
-use address::{Addresses, addresses};
 use interrupt::{Interrupt, interruptible};
 
 /// Which broker, and who asks.
 #[derive(Debug, Args)]
 struct BrokerArgs {
     /// Brokers to try in turn, host:port,host:port; failover:(tcp://host:port,..) is understood too
-    #[arg(short, long, value_name = "ADDRESSES", env = "QUORATE_URL", default_value = "127.0.0.1:61613", value_parser = addresses)]
-    broker: Addresses,
+    #[arg(short, long, value_name = "ADDRESSES", env = "QUORATE_URL", default_value = "127.0.0.1:61613", value_parser = brokers)]
+    broker: Brokers,
     /// User name; brokers of this version admit every one
     #[arg(long)]
     user: Option<String>,
