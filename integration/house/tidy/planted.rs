@@ -3,7 +3,7 @@
 use super::breaches;
 use super::definitions::{FUNCTION_LINES_MAX, STRUCT_FIELDS_MAX};
 use super::ratchet::{Ratchet, Ratchets};
-use super::texts::{FILE_LINES_LONG, FILE_LINES_MAX, FOLDER_ENTRIES_MAX};
+use super::texts::{FILE_LINES_LONG, FILE_LINES_MAX, FOLDER_ENTRIES_MAX, SURFACE_LINES_MAX};
 use super::tree::Tree;
 
 fn tree(files: &[(&str, &str)]) -> Tree {
@@ -49,6 +49,7 @@ fn every_rule_for_texts_finds_its_breach() {
         ("zk/four.cfg", "port = 1\n", no_title),
         ("src/broker/log.rs", &of_lines(FILE_LINES_MAX + 1), " 801 lines, at most 800"),
         ("src/broker/log.rs", &of_lines(FILE_LINES_LONG + 1), " 501 lines, more than 500"),
+        ("src/broker/mod.rs", &of_lines(SURFACE_LINES_MAX + 1), " 201 lines, a mod.rs has at most 200"),
         ("src/broker/log.rs", &mark, "2: TO"),
         ("src/broker/dead.rs", "//! D.", " nobody declares this file"),
         ("src/broker/log_utils.rs", "//! U.", " \"log_utils\" says nothing"),

@@ -8,6 +8,8 @@ use super::tree::{ROOTS, Tree};
 pub(super) const FILE_LINES_MAX: usize = 800;
 /// A file that is longer does not get any company: the ratchet names those that there are.
 pub(super) const FILE_LINES_LONG: usize = 500;
+/// What a folder's `mod.rs` holds is the folder's surface; its work stands in files with names.
+pub(super) const SURFACE_LINES_MAX: usize = 200;
 pub(super) const FOLDER_ENTRIES_MAX: usize = 16;
 /// What stands in the root beside the folders that are judged; the last row is what a build and a run leave there.
 const ROOT: [&str; 18] = [
@@ -58,7 +60,7 @@ const COMMENTS: [(&str, &[&str]); 7] = [
 const WITHOUT_TITLE: [&str; 2] = ["integration/clients/article.py", "integration/results/long.md"];
 
 pub(super) fn judge(tree: &Tree, ratchets: &Ratchets, out: &mut Vec<String>) {
-    let mut long = Vec::new();
+    let (mut long, mut surfaces) = (Vec::new(), Vec::new());
     for (path, text) in &tree.files {
         first_line(path, text, out);
         names(path, out);
@@ -70,10 +72,15 @@ pub(super) fn judge(tree: &Tree, ratchets: &Ratchets, out: &mut Vec<String>) {
         } else if lines > FILE_LINES_LONG {
             long.push(Found::new(path, format!("{path}: {lines} lines, more than {FILE_LINES_LONG}")));
         }
+        if path.ends_with("/mod.rs") && lines > SURFACE_LINES_MAX {
+            let breach = format!("{path}: {lines} lines, a mod.rs has at most {SURFACE_LINES_MAX}");
+            surfaces.push(Found::new(path, breach));
+        }
         marks(path, text, out);
         declared(tree, path, out);
     }
     ratchets.long_files.judge(long, out);
+    ratchets.surfaces.judge(surfaces, out);
     folders(tree, out);
     for name in
         tree.root.iter().filter(|name| !ROOT.contains(&name.as_str()) && !ROOTS.contains(&name.as_str()))
