@@ -1,5 +1,6 @@
 //! The log on disk, its index and its recovery.
 
+mod checks;
 mod error;
 mod format;
 mod hint;
@@ -7,10 +8,7 @@ mod identity;
 mod index;
 mod live;
 mod log;
-mod look;
-mod open_files;
 mod recovery;
-mod scrub;
 mod segment;
 mod sidecar;
 mod store;
@@ -20,6 +18,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use checks::{Look, VerifyReport};
 pub use error::StorageError;
 pub use format::{
     Batch, BatchBuilder, CHUNK_BYTES, FormatError, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RecordView,
@@ -28,9 +27,7 @@ pub use format::{
 pub use identity::IdentityFile;
 pub use index::{Checkpoint, Index, IndexError, IndexHandle, SledIndex};
 pub use log::{Log, LogEvent, LogOptions, Recovered};
-pub use look::Look;
 pub use recovery::Damage;
-pub use scrub::VerifyReport;
 pub use segment::{Shortage, SpaceOptions};
 pub use sidecar::{Finished, Held};
 pub use store::Store;

@@ -15,8 +15,7 @@ use crc_fast::{CrcAlgorithm, checksum};
 use super::StorageError;
 use super::live::{Entries, Entry, History, Summary};
 use super::log::Log;
-use super::open_files::OpenFiles;
-use super::segment::Origin;
+use super::segment::{OpenFiles, Origin};
 use super::window::Seeker;
 use crate::model::{DestinationId, Epoch, Offset};
 

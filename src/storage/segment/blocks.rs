@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
     use crate::env::{SimDisk, SystemDisk, random_u64, seeded};
-    use crate::storage::open_files::OpenFiles;
+    use crate::storage::segment::OpenFiles;
     use crate::storage::segment::{Origin, SEGMENT_HEADER_BYTES};
 
     const SEGMENT_BYTES: u64 = 8 << 20;

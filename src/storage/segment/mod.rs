@@ -1,6 +1,7 @@
 //! One file of the log: a header in a page of its own, which no later write touches, then records.
 
 mod blocks;
+mod open_files;
 mod space;
 
 use std::io::{self, IoSlice};
@@ -12,12 +13,12 @@ use crc_fast::{CrcAlgorithm, checksum};
 
 use super::StorageError;
 use super::format::{Header, RECORD_HEADER_BYTES, RecordView, check};
-use super::open_files::OpenFiles;
 use crate::bugs;
 use crate::env::{BLOCK_BYTES, Disk, DiskFile};
 use crate::model::{Epoch, Offset};
 
 pub(super) use blocks::Blocks;
+pub(super) use open_files::OpenFiles;
 pub(super) use space::Space;
 pub use space::{Shortage, SpaceOptions};
 

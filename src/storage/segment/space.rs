@@ -12,10 +12,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::{Origin, SEGMENT_HEADER_BYTES, Segment, file_bytes};
+use super::{OpenFiles, Origin, SEGMENT_HEADER_BYTES, Segment, file_bytes};
 use crate::env::Disk;
 use crate::storage::live::ROOM_PART;
-use crate::storage::open_files::OpenFiles;
 use crate::storage::writer::Shared;
 use crate::storage::{Log, StorageError};
 

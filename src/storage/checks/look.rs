@@ -4,14 +4,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::StorageError;
-use super::identity::IdentityFile;
-use super::open_files::OpenFiles;
-use super::recovery::{self, Damage, written_end};
 use super::scrub::{VerifyReport, verify};
-use super::segment::Segment;
 use crate::env::Disk;
 use crate::model::Offset;
+use crate::storage::StorageError;
+use crate::storage::identity::IdentityFile;
+use crate::storage::recovery::{self, Damage, written_end};
+use crate::storage::segment::{OpenFiles, Segment};
 
 /// What a store holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

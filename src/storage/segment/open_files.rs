@@ -12,14 +12,14 @@ const OPEN_MAX: usize = 8;
 
 /// Opens files when they are read. Clones are the same.
 #[derive(Clone)]
-pub(super) struct OpenFiles {
-    pub(super) disk: Arc<dyn Disk>,
+pub(in crate::storage) struct OpenFiles {
+    pub(in crate::storage) disk: Arc<dyn Disk>,
     /// The last used one last.
     open: Arc<Mutex<VecDeque<(PathBuf, Arc<dyn DiskFile>)>>>,
 }
 
 impl OpenFiles {
-    pub(super) fn new(disk: Arc<dyn Disk>) -> OpenFiles {
+    pub(in crate::storage) fn new(disk: Arc<dyn Disk>) -> OpenFiles {
         OpenFiles { disk, open: Arc::default() }
     }
 
@@ -28,7 +28,7 @@ impl OpenFiles {
     }
 
     /// The file at `path`, opened if it is not open.
-    pub(super) fn get(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+    pub(in crate::storage) fn get(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         {
             let mut open = self.lock();
             if let Some(entry) =
@@ -51,7 +51,7 @@ impl OpenFiles {
     }
 
     /// Lets go of the file at `path`, which is about to be another one or none.
-    pub(super) fn forget(&self, path: &Path) {
+    pub(in crate::storage) fn forget(&self, path: &Path) {
         self.lock().retain(|(known, _)| known != path);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::StorageError;
-use super::log::Log;
-use super::recovery::Damage;
-use super::segment::{RecordReader, Segment, Stop};
-use super::sidecar::Sidecar;
 use crate::model::Offset;
+use crate::storage::StorageError;
+use crate::storage::log::Log;
+use crate::storage::recovery::Damage;
+use crate::storage::segment::{RecordReader, Segment, Stop};
+use crate::storage::sidecar::Sidecar;
 
 /// What a full read of a log found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
