@@ -53,9 +53,9 @@ pub enum NotOpened {
     },
 }
 
-/// A place in the channel to the core task.
+/// A slot of the channel to the core task, kept for one submission.
 #[derive(Debug)]
-pub struct Place(mpsc::OwnedPermit<Inbound>);
+pub struct Slot(mpsc::OwnedPermit<Inbound>);
 
 /// A place among its session's submissions; free again when dropped.
 #[derive(Debug)]
@@ -278,16 +278,16 @@ impl Session {
     ///
     /// # Errors
     /// [`Closed`]: close the socket.
-    pub fn place(&self) -> impl Future<Output = Result<Place, Closed>> + Send + use<> {
+    pub fn place(&self) -> impl Future<Output = Result<Slot, Closed>> + Send + use<> {
         let core = self.core.clone();
-        async move { core.reserve_owned().await.map(Place).map_err(|_| Closed) }
+        async move { core.reserve_owned().await.map(Slot).map_err(|_| Closed) }
     }
 
     /// Gives the core what is held, as far as it has places now.
     ///
     /// # Errors
     /// [`Closed`]: close the socket.
-    pub fn advance(&mut self, place: Place) -> Result<(), Closed> {
+    pub fn advance(&mut self, place: Slot) -> Result<(), Closed> {
         if let Some(first) = self.held.pop_front() {
             place.0.send(first);
         }

@@ -29,7 +29,7 @@ use crate::storage::{Expired, Loaded};
 
 pub use budget::{Budget, Portion};
 pub use gate::{
-    Closed, GATE_COMMANDS, Gate, Inbound, NotOpened, Place, SESSION_SUBMISSIONS, Session, Submission, Turn,
+    Closed, GATE_COMMANDS, Gate, Inbound, NotOpened, SESSION_SUBMISSIONS, Session, Slot, Submission, Turn,
 };
 pub use options::{BrokerOptions, PREFETCH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
 pub use outbox::Outbox;

@@ -11,7 +11,6 @@ mod exit;
 mod group;
 mod log;
 mod man;
-mod outlet;
 mod run;
 mod status;
 mod store;
@@ -113,7 +112,7 @@ pub fn main() -> ExitCode {
         Err(failure) => {
             let text = table::complaint(json, &failure);
             if serves {
-                outlet::last_words(&text)
+                log::last_words(&text)
             } else {
                 table::complain(&text)
             }

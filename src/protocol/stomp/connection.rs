@@ -15,7 +15,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::debug;
 
-use crate::broker::{Budget, Closed, NotOpened, Place, Portion, Session, SessionEvent};
+use crate::broker::{Budget, Closed, NotOpened, Portion, Session, SessionEvent, Slot};
 use crate::config::ConnectionOptions;
 use crate::env::{Clock, random_u64};
 
@@ -177,7 +177,7 @@ fn fault(error: CodecError) -> End {
 }
 
 /// A place for what is held; never if nothing is.
-async fn granted(place: Option<impl Future<Output = Result<Place, Closed>>>) -> Result<Place, Closed> {
+async fn granted(place: Option<impl Future<Output = Result<Slot, Closed>>>) -> Result<Slot, Closed> {
     match place {
         Some(place) => place.await,
         None => std::future::pending().await,

@@ -1,5 +1,7 @@
 //! The log of a running node, on stdout: lines close to ActiveMQ's, or JSON.
 
+mod outlet;
+
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 use std::io;
@@ -14,8 +16,10 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::outlet::{END_TIME_MAX, Outlet, Tell};
 use crate::config::{Log, LogFormat};
+
+pub(super) use outlet::last_words;
+use outlet::{END_TIME_MAX, Outlet, Tell};
 
 /// Filter directives, e.g. `info,quorate::replication=debug`; wins over `log.level`.
 const FILTER_VARIABLE: &str = "QUORATE_LOG";

@@ -154,7 +154,7 @@ impl<W: Write> Pen<W> {
 }
 
 /// Writes the last words of a process that served; nobody who does not read them holds up its end.
-pub(super) fn last_words(text: &str) {
+pub(in crate::cli) fn last_words(text: &str) {
     match Outlet::start(io::stderr().as_fd(), |_| String::new()) {
         Ok(outlet) => {
             outlet.push(text.as_bytes());
