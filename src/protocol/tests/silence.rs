@@ -171,3 +171,34 @@ async fn a_client_id_in_use_is_refused_by_name_until_it_is_free() {
     }
     listener.stop().await;
 }
+
+/// The timer that the system runs for the broker's end of a connection: 2 is keep-alive.
+fn timer(listener: &Listener, raw: &Raw) -> Option<String> {
+    let end = |address: std::net::SocketAddr| format!("0100007F:{:04X}", address.port());
+    let (broker, client) = (end(listener.address()), end(raw.stream.local_addr().unwrap()));
+    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let mut rows = table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let row = rows.find(|row| row.get(1) == Some(&&*broker) && row.get(2) == Some(&&*client))?;
+    Some(row[5].split(':').next()?.to_owned())
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_asked_by_the_system_whether_it_is_there() {
+    for keep_alive in [true, false] {
+        let (gate, _core) = start_core();
+        let mut options = connector(10);
+        options.connection.socket.keep_alive = keep_alive;
+        let (limit, clock) = (ConnectionLimit::new(10), Arc::new(SystemClock::new()));
+        let listener = Listener::start(&options, gate, limit, usize::MAX, clock).await.unwrap();
+        let (raw, _) = Raw::connect(&listener, Version::V1_2).await;
+        let wanted = if keep_alive { "02" } else { "00" };
+        // What was written last is retransmitted until it is acknowledged, by another timer.
+        let settled = async {
+            while timer(&listener, &raw).as_deref() != Some(wanted) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, settled).await.unwrap();
+        listener.stop().await;
+    }
+}
