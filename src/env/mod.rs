@@ -3,8 +3,10 @@
 
 mod clock;
 mod control_group;
+mod dial;
 mod disk;
 mod files;
+mod names;
 mod patient;
 mod read_only;
 mod sim_disk;
@@ -15,8 +17,10 @@ mod threads;
 pub(crate) use clock::seeded;
 pub use clock::{Clock, SystemClock, random_u64, random_u128};
 pub use control_group::memory_total;
+pub use dial::{DialError, DialLimits, connect_any, dial, resolve};
 pub use disk::{BLOCK_BYTES, Disk, DiskFile, DiskLock, SystemDisk};
 pub use files::{ConnectionLimit, ConnectionPermit, raise_file_limit};
+pub use names::Names;
 pub use patient::PatientDisk;
 pub use read_only::ReadOnlyDisk;
 pub use sim_disk::{Keep, SimDisk};
