@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::harness::cluster::{Cluster, NODES, Options};
 use crate::harness::eventually;
-use crate::harness::lone::{configuration, ends};
+use crate::harness::lone::{configuration, ends, ends_with};
 use crate::harness::ports::Ports;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -47,11 +47,11 @@ async fn a_data_directory_in_use_is_refused_and_its_owner_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unreachable_zookeeper_is_named() {
+async fn an_unreachable_zookeeper_is_named_at_the_end_of_a_start_that_does_not_wait_for_ever() {
     let cluster = Cluster::prepare("unreachable", Options { zk_servers: 1, ..Options::default() });
     cluster.verb(&["stop", "zk"]);
     let config = std::fs::read_to_string(cluster.directory(1).join("quorate.toml")).unwrap();
-    let ended = ends(&config, LIMIT).await;
+    let ended = ends_with(&config, &["--zookeeper-wait", "1s"], LIMIT).await;
     assert_eq!(ended.code, UNREACHABLE, "{}", ended.text);
     assert!(ended.text.contains(&cluster.zookeeper(1).port().to_string()), "{}", ended.text);
 }
@@ -66,7 +66,7 @@ async fn credentials_that_zookeeper_does_not_admit_are_named() {
     ));
     let config = std::fs::read_to_string(cluster.directory(1).join("quorate.toml")).unwrap();
     let config = config.replace("zk_path", "zk_auth = \"broker:wrong\"\nzk_path");
-    let ended = ends(&config, LIMIT).await;
+    let ended = ends_with(&config, &["--zookeeper-wait", "3s"], LIMIT).await;
     assert_eq!(ended.code, UNREACHABLE, "{}", ended.text);
     assert!(ended.text.contains(path) && ended.text.contains("zk_auth"), "{}", ended.text);
     assert!(!ended.text.contains("wrong"), "a password in the log: {}", ended.text);

@@ -96,6 +96,28 @@ async fn a_blank_group_waits_for_all_its_nodes_and_an_old_one_for_a_quorum_in_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_start_before_zookeeper_say_that_they_wait_and_form_the_group_when_it_comes() {
+    let cluster = Cluster::prepare("late", one_server());
+    cluster.verb(&["stop", "zk"]);
+    let address = format!(":{}", cluster.zookeeper(1).port());
+    cluster.verb(&["start", "1", "2", "3"]);
+    for node in 1..=NODES {
+        eventually("the status says what the node waits for", LIMIT, || async {
+            let status = cluster.status(node)?;
+            let reason = status["reason"].as_str()?.to_owned();
+            (reason.contains("waits for ZooKeeper") && reason.contains(&address)).then_some(())
+        })
+        .await;
+        let told = cluster.log(node).lines().filter(|line| line.contains("no server answers")).count();
+        assert!((1..5).contains(&told), "{}", cluster.log(node));
+    }
+    cluster.verb(&["start", "zk"]);
+    cluster.master(LIMIT).await;
+    send(&cluster, "late").await;
+    assert!(cluster.log(1).contains("ZooKeeper answers again"), "{}", cluster.log(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wiped_node_comes_back_with_all_data_and_regains_its_vote() {
     let cluster = Cluster::start("wiped", one_server()).await;
     send(&cluster, "kept").await;

@@ -14,10 +14,10 @@ use crate::admin::Admin;
 use crate::broker::{BrokerOptions, Gate};
 use crate::config::{Config, Replicated, Store, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
-    Coordinator, CoordinatorEvent, FixedCoordinator, ZooKeeperCoordinator, ZooKeeperOptions,
+    Coordinator, CoordinatorEvent, FixedCoordinator, Process, ZooKeeperCoordinator, ZooKeeperOptions,
 };
 use crate::env::{
-    Clock, ConnectionLimit, Disk, PatientDisk, SimDisk, SystemClock, SystemDisk, memory_total,
+    Clock, ConnectionLimit, Disk, Names, PatientDisk, SimDisk, SystemClock, SystemDisk, memory_total,
     raise_file_limit, random_u128,
 };
 use crate::model::{Epoch, GroupId, Known, Voter};
@@ -28,8 +28,6 @@ use crate::storage::Store as Disks;
 use crate::storage::{IndexHandle, Log, LogEvent, LogOptions, SpaceOptions, StorageError};
 use plan::{Files, Memory, Volume};
 
-/// How long a starting node waits for ZooKeeper. A running one waits for ever.
-const ZOOKEEPER_TIME_MAX: Duration = Duration::from_secs(15);
 /// How long clients may take to go when the node stops.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 /// Which part of the memory limit may be taken by messages that wait to be carried out.
@@ -98,11 +96,12 @@ impl ServerError {
     }
 }
 
-/// Runs a node until it is told to stop by SIGTERM or SIGINT.
+/// Runs a node until it is told to stop by SIGTERM or SIGINT. ZooKeeper is waited for, at the start for
+/// `zookeeper_wait` at most if that is given.
 ///
 /// # Errors
 /// [`ServerError`] says why it could not start or had to stop.
-pub async fn run(config: Config) -> Result<(), ServerError> {
+pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(), ServerError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -138,7 +137,7 @@ pub async fn run(config: Config) -> Result<(), ServerError> {
             )));
         }
     };
-    let waiting = zookeeper_answers(node.snapshot.clone(), &config);
+    let waiting = zookeeper_answers(node.snapshot.clone(), &config, zookeeper_wait);
     tokio::pin!(waiting);
     let mut serving = node.serving.clone();
     let mut doors = Doors { config: &config, gate, limit, body_bytes_max, clock, open: Vec::new() };
@@ -237,22 +236,23 @@ async fn probe(connector: &TransportConnector) -> Result<(), ServerError> {
     Listener::probe(connector).await.map_err(|error: ListenerError| ServerError::Port(error.to_string()))
 }
 
-/// Waits until ZooKeeper has been heard once.
+/// Waits until ZooKeeper has been heard once, if there is a limit to that.
 async fn zookeeper_answers(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     config: &Config,
+    limit: Option<Duration>,
 ) -> Result<(), ServerError> {
-    let Store::Replicated(replicated) = &config.store else { return Ok(()) };
+    let (Store::Replicated(replicated), Some(limit)) = (&config.store, limit) else { return Ok(()) };
     let heard = snapshots.wait_for(|s| s.group.as_ref().is_some_and(|g| g.zk_connected));
     // A node that has ended tells why by itself.
-    if tokio::time::timeout(ZOOKEEPER_TIME_MAX, heard).await.is_ok() {
+    if tokio::time::timeout(limit, heard).await.is_ok() {
         return Ok(());
     }
     let alarms = &snapshots.borrow().status.alarms;
     let reason = alarms.iter().find(|alarm| alarm.name == "zookeeper-unreachable");
     Err(ServerError::ZooKeeper {
         address: replicated.zk_address.clone(),
-        seconds: ZOOKEEPER_TIME_MAX.as_secs(),
+        seconds: limit.as_secs(),
         reason: reason.map_or("no answer".to_owned(), |alarm| alarm.message.clone()),
     })
 }
@@ -387,7 +387,8 @@ fn parts(
         _ => Disks::open_index(&kind.directory),
     };
     let (events, coordinator_events) = mpsc::unbounded_channel();
-    let coordinator = coordinator(kind.replicated, events);
+    let (names, process) = (Names::default(), Process::here(&kind.directory));
+    let coordinator = coordinator(kind.replicated, names.clone(), process.clone(), events);
     let volatile = matches!(config.store, Store::Memory);
     let (temporary, temp_limit) = temporary(config, &kind, resources)?;
     let memory = resources.memory;
@@ -402,6 +403,8 @@ fn parts(
         access: access(kind.replicated)?.with_half_open_max(resources.files.half_open),
         bind: kind.replicated.map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |r| r.bind),
         hostname: kind.replicated.map_or("127.0.0.1".to_owned(), |r| r.hostname.clone()),
+        names,
+        process,
     };
     Ok(NodeParts {
         clock,
@@ -497,6 +500,8 @@ fn repair(kind: &Kind<'_>, mut store: Disks) -> Result<Disks, ServerError> {
 
 fn coordinator(
     replicated: Option<&Replicated>,
+    names: Names,
+    process: Process,
     events: mpsc::UnboundedSender<CoordinatorEvent>,
 ) -> Coordinator {
     let Some(replicated) = replicated else { return FixedCoordinator::start(events) };
@@ -506,6 +511,8 @@ fn coordinator(
         session_timeout: replicated.zk_session_timeout,
         auth: replicated.zk_auth.as_ref().map(|secret| secret.expose().to_owned()),
         acl: acl(&replicated.zk_acl),
+        names,
+        process,
     };
     ZooKeeperCoordinator::start(options, events)
 }

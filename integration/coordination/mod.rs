@@ -9,3 +9,4 @@ mod probe;
 mod proxy;
 mod recovery;
 mod tree;
+mod twins;

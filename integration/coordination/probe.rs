@@ -1,12 +1,14 @@
 //! A coordinator under test: what it was asked, what it has told, and the tree as others see it.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use quorate::coordination::{
     Coordinator, CoordinatorEvent, CoordinatorEvents, CoordinatorRequest, GroupRecord, GroupState, Member,
-    MemberRecord, View, ZooKeeperCoordinator, ZooKeeperOptions,
+    MemberRecord, Process, View, ZooKeeperCoordinator, ZooKeeperOptions,
 };
+use quorate::env::Names;
 use quorate::model::{Claim, Epoch, GroupId, StoreId};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -25,13 +27,24 @@ pub(crate) struct Probe {
     pub(crate) view: View,
     /// Every reason that it gave for being unreachable.
     pub(crate) reasons: Vec<String>,
+    /// Another process that says that it is this node, as last told.
+    pub(crate) twin: Option<String>,
+    /// Why it was refused.
+    pub(crate) refused: Option<String>,
 }
 
 impl Probe {
     /// Starts a coordinator.
     pub(crate) fn start(start: impl FnOnce(CoordinatorEvents) -> Coordinator) -> Probe {
         let (sender, events) = mpsc::unbounded_channel();
-        Probe { coordinator: start(sender), events, view: View::default(), reasons: Vec::new() }
+        Probe {
+            coordinator: start(sender),
+            events,
+            view: View::default(),
+            reasons: Vec::new(),
+            twin: None,
+            refused: None,
+        }
     }
 
     /// Starts one on ZooKeeper and registers a node.
@@ -71,6 +84,8 @@ impl Probe {
         match &event {
             Some(CoordinatorEvent::View(view)) => self.view = *view.clone(),
             Some(CoordinatorEvent::Unreachable(reason)) => self.reasons.push(reason.clone()),
+            Some(CoordinatorEvent::Twin(twin)) => self.twin.clone_from(twin),
+            Some(CoordinatorEvent::Refused(reason)) => self.refused = Some(reason.clone()),
             _ => {}
         }
         event
@@ -80,6 +95,14 @@ impl Probe {
     pub(crate) async fn until(&mut self, what: &str, looks: impl Fn(&View) -> bool) {
         let deadline = Instant::now() + LIMIT;
         while !looks(&self.view) {
+            assert!(self.event_before(what, deadline).await.is_some(), "it ended before: {what}");
+        }
+    }
+
+    /// Waits until it has told what `told` looks for.
+    pub(crate) async fn until_told(&mut self, what: &str, told: impl Fn(&Probe) -> bool) {
+        let deadline = Instant::now() + LIMIT;
+        while !told(self) {
             assert!(self.event_before(what, deadline).await.is_some(), "it ended before: {what}");
         }
     }
@@ -138,6 +161,7 @@ pub(crate) fn member(node: &str) -> MemberRecord {
         replicas: 3,
         format: 1,
         known: None,
+        process: None,
     }
 }
 
@@ -172,6 +196,8 @@ pub(crate) fn options(address: impl ToString, path: &str) -> ZooKeeperOptions {
         session_timeout: Duration::from_secs(4),
         auth: None,
         acl: Vec::new(),
+        names: Names::default(),
+        process: Process::here(Path::new("/")),
     }
 }
 

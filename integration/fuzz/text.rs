@@ -225,6 +225,7 @@ fn member_seeds() -> Vec<Vec<u8>> {
         replicas: 3,
         format: 1,
         known: None,
+        process: None,
     };
     let blank = serde_json::to_vec(&record).unwrap();
     record.known = Some(Known { group_id: GroupId(8), epoch: Epoch(4), config: 2, voters: voters() });

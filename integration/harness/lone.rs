@@ -35,7 +35,7 @@ impl Lone {
         let ports = Ports::take();
         let config = configuration(directory.path(), ports.base());
         let config = config.replace("\"\n[console]", &format!("{options}\"\n[console]")) + more;
-        let child = spawn(directory.path(), &config);
+        let child = spawn(directory.path(), &config, &[]);
         let lone = Lone { directory, ports, child };
         lone.serves().await;
         lone
@@ -46,7 +46,7 @@ impl Lone {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         let config = std::fs::read_to_string(self.directory.path().join("quorate.toml")).unwrap();
-        self.child = spawn(self.directory.path(), &config);
+        self.child = spawn(self.directory.path(), &config, &[]);
         self.serves().await;
     }
 
@@ -101,13 +101,14 @@ pub(crate) fn configuration(directory: &Path, port: u16) -> String {
     )
 }
 
-fn spawn(directory: &Path, config: &str) -> Child {
+fn spawn(directory: &Path, config: &str, arguments: &[&str]) -> Child {
     let path = directory.join("quorate.toml");
     std::fs::write(&path, config).unwrap();
     let log = std::fs::File::create(directory.join("log")).unwrap();
     Command::new(binary())
         .args(["run", "--config"])
         .arg(path)
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
@@ -125,8 +126,13 @@ pub(crate) struct Ended {
 
 /// Runs a configuration until it ends by itself.
 pub(crate) async fn ends(config: &str, limit: Duration) -> Ended {
+    ends_with(config, &[], limit).await
+}
+
+/// The same with more arguments of the command line.
+pub(crate) async fn ends_with(config: &str, arguments: &[&str], limit: Duration) -> Ended {
     let directory = TempDir::new().unwrap();
-    let mut child = spawn(directory.path(), config);
+    let mut child = spawn(directory.path(), config, arguments);
     let deadline = Instant::now() + limit;
     let code = loop {
         if let Some(status) = child.try_wait().unwrap() {

@@ -1,4 +1,5 @@
-//! One master after another: by a crash, and by an order.
+//! One master after another: by a crash, and by an order; and which process a node is.
 
 mod failover;
 mod handover;
+mod identity;

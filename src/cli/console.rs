@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use super::address;
 use super::exit::{Exit, Failure};
+use crate::env::{DialLimits, Names, dial};
 
 /// Which node to ask.
 #[derive(Debug, Args)]
@@ -24,6 +25,9 @@ pub(super) struct ConsoleArgs {
 
 /// No answer is larger, and no larger one is read.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// How long the console's name and address may take.
+const DIAL_LIMITS: DialLimits =
+    DialLimits { look_up: Duration::from_secs(30), connect: Duration::from_secs(5) };
 /// A node that does not answer for so long is as good as gone.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -48,13 +52,16 @@ impl ConsoleArgs {
     }
 
     async fn ask(&self, method: Method, path: &str) -> Result<(StatusCode, Bytes), Failure> {
-        let answer = tokio::time::timeout(ANSWER_WITHIN, self.exchange(method, path));
+        let unreachable = |error: anyhow::Error| {
+            let error = error.context(format!("cannot reach the node at {}", self.address()));
+            Failure::new(Exit::Unreachable, error)
+        };
+        let dialled = dial(&Names::default(), self.address(), DIAL_LIMITS).await;
+        let socket = dialled.map_err(|error| unreachable(error.into()))?;
+        let answer = tokio::time::timeout(ANSWER_WITHIN, self.exchange(socket, method, path));
         match answer.await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                let error = error.context(format!("cannot reach the node at {}", self.address()));
-                Err(Failure::new(Exit::Unreachable, error))
-            }
+            Ok(Err(error)) => Err(unreachable(error)),
             Err(_) => {
                 let seconds = ANSWER_WITHIN.as_secs();
                 let error = anyhow!("the node at {} does not answer within {seconds} s", self.address());
@@ -63,9 +70,13 @@ impl ConsoleArgs {
         }
     }
 
-    async fn exchange(&self, method: Method, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+    async fn exchange(
+        &self,
+        socket: TcpStream,
+        method: Method,
+        path: &str,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
         let address = self.address();
-        let socket = TcpStream::connect(address).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await?;
         let request = Request::builder()
             .method(method)

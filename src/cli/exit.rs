@@ -18,7 +18,8 @@ pub enum Exit {
     Configuration = 3,
     /// A node, a broker or ZooKeeper cannot be reached.
     Unreachable = 4,
-    /// The data directory cannot be used: locked by another process, not writable, of another group, damaged.
+    /// The data directory cannot be used: locked by another process, not writable, of another group, damaged; or this
+    /// node is there already, as another process.
     DataDirectory = 5,
     /// A port is taken by another process.
     PortOccupied = 6,
@@ -34,7 +35,10 @@ impl Exit {
         (Exit::Usage, "the command line is wrong"),
         (Exit::Configuration, "the configuration is wrong"),
         (Exit::Unreachable, "a node, a broker or ZooKeeper cannot be reached"),
-        (Exit::DataDirectory, "the data directory is locked, not writable, damaged or of another group"),
+        (
+            Exit::DataDirectory,
+            "the data directory is locked, not writable, damaged or of another group, or another process is this node",
+        ),
         (Exit::PortOccupied, "a port is taken"),
         (Exit::StoreFailed, "the store failed while running"),
     ];

@@ -40,7 +40,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a node until SIGTERM or SIGINT
-    Run(ConfigArgs),
+    Run(run::RunArgs),
     /// Look at a configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use clap::Args;
 use tokio::runtime::{Builder, Runtime};
 
 use super::exit::Failure;
 use super::{ConfigArgs, log};
+use crate::config::parse_duration;
 use crate::env::probe_threads;
 
 /// How long threads that block may hold up the end of the process.
@@ -18,14 +20,24 @@ const OTHER_THREADS: usize = 8;
 /// Longer than any process lives: a thread that has ended might not be had again.
 const KEPT_FOR: Duration = Duration::from_secs(1 << 32);
 
-pub(super) fn run(args: &ConfigArgs) -> Result<(), Failure> {
-    let loaded = args.load()?;
+/// How to run a node.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// End with exit code 4 if ZooKeeper has not let the node in after so long; without it, wait as long as it takes
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    zookeeper_wait: Option<Duration>,
+}
+
+pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
+    let loaded = args.config.load()?;
     let _log = log::start(&loaded.config.log)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
     let runtime = runtime()?;
-    let ended = runtime.block_on(crate::server::run(loaded.config));
+    let ended = runtime.block_on(crate::server::run(loaded.config, args.zookeeper_wait));
     // Whatever still blocks a thread then has nothing left to say.
     runtime.shutdown_timeout(STOP_WITHIN);
     ended.map_err(|error| Failure { exit: error.exit_code(), error: error.into() })

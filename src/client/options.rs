@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::env::Names;
 use crate::protocol::stomp::CodecError;
 
 /// How to connect, and how hard to try.
@@ -19,11 +20,13 @@ pub struct ConnectOptions {
     pub headers: Vec<(String, String)>,
     /// How often both sides show that they live; zero: never.
     pub heart_beat: Duration,
+    /// How names are looked up; clones share what is known.
+    pub names: Names,
     /// How long one address may take to accept.
     pub connect_timeout: Duration,
     /// How long a broker that has accepted may take to answer CONNECT.
     pub answer_timeout: Duration,
-    /// Pause after all addresses have failed once; doubles each time.
+    /// Pause before an address that has failed is tried again; doubles each time.
     pub back_off_min: Duration,
     /// Longest such pause.
     pub back_off_max: Duration,
@@ -40,8 +43,9 @@ impl Default for ConnectOptions {
             client_id: None,
             headers: Vec::new(),
             heart_beat: Duration::ZERO,
-            connect_timeout: Duration::from_millis(250),
-            answer_timeout: Duration::from_secs(1),
+            names: Names::default(),
+            connect_timeout: Duration::from_secs(1),
+            answer_timeout: Duration::from_secs(2),
             back_off_min: Duration::from_millis(5),
             back_off_max: Duration::from_millis(100),
             give_up_after: Duration::from_secs(30),

@@ -4,10 +4,13 @@ use std::io::{self, IoSlice};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use crate::env::{DialError, DialLimits, dial};
 use crate::protocol::stomp::{Decoder, Frame, Limits, Output, Verb, Version};
 
 use super::options::{ClientError, ConnectOptions};
@@ -18,6 +21,8 @@ const READ_BYTES: usize = 128 * 1024;
 const GRACE: Duration = Duration::from_millis(500);
 /// Whoever cannot write any more looks so long for what the broker said last.
 const LAST_WORDS: Duration = Duration::from_millis(100);
+/// How long an address has for itself before the next one is tried beside it.
+const NEXT_AFTER: Duration = Duration::from_millis(250);
 /// Slices of one write.
 const SLICES_MAX: usize = 64;
 /// Largest body that is read from a broker.
@@ -40,8 +45,9 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Connects to the first address that answers, beginning with number `first`, and goes on trying until the
-    /// options say to give up. Gives the number of the address too.
+    /// Connects to the first address that answers, beginning with number `first`: the next one is tried when one has
+    /// failed, or beside one that takes long. Each is tried again and again until the options say to give up. Gives the
+    /// number of the address too.
     ///
     /// # Errors
     /// [`ClientError::Refused`] if a broker answers with ERROR, [`ClientError::Unreachable`] if none answers.
@@ -50,32 +56,66 @@ impl Wire {
         first: usize,
         options: &ConnectOptions,
     ) -> Result<(Wire, usize), ClientError> {
-        let give_up = Instant::now() + options.give_up_after;
-        let mut back_off = options.back_off_min;
-        let mut reason = "no address given".to_owned();
+        let give_up = sleep(options.give_up_after);
+        tokio::pin!(give_up);
+        let mut reason =
+            if addresses.is_empty() { "no address given" } else { "no answer in time" }.to_owned();
+        let mut waiting = (0..addresses.len()).map(|offset| (first + offset) % addresses.len()).peekable();
+        let mut pauses = vec![options.back_off_min; addresses.len()];
+        let mut tries = FuturesUnordered::new();
         loop {
-            for offset in 0..addresses.len() {
-                let number = (first + offset) % addresses.len();
-                match Wire::open(&addresses[number], options).await {
-                    Ok(wire) => return Ok((wire, number)),
-                    Err(ClientError::Refused(message)) => return Err(ClientError::Refused(message)),
-                    Err(error) => reason = format!("{}: {error}", addresses[number]),
+            if let Some(number) = waiting.next() {
+                tries.push(Wire::attempt(addresses, number, Duration::ZERO, options));
+            }
+            let more = waiting.peek().is_some();
+            tokio::select! {
+                biased;
+                done = tries.next() => match done {
+                    Some((number, Ok(wire))) => return Ok((wire, number)),
+                    Some((_, Err(ClientError::Refused(message)))) => return Err(ClientError::Refused(message)),
+                    Some((number, Err(error))) => {
+                        reason = match error {
+                            ClientError::Unreachable { addresses, reason } => format!("{addresses}: {reason}"),
+                            error => format!("{}: {error}", addresses[number]),
+                        };
+                        let pause = &mut pauses[number];
+                        tries.push(Wire::attempt(addresses, number, *pause, options));
+                        *pause = (*pause * 2).min(options.back_off_max);
+                    }
+                    None => break,
+                },
+                () = &mut give_up => {
+                    reason = options.names.troubles().pop().unwrap_or(reason);
+                    break;
                 }
+                () = sleep(NEXT_AFTER), if more => {}
             }
-            if addresses.is_empty() || Instant::now() + back_off >= give_up {
-                return Err(ClientError::Unreachable { addresses: addresses.join(","), reason });
-            }
-            sleep(back_off).await;
-            back_off = (back_off * 2).min(options.back_off_max);
         }
+        Err(ClientError::Unreachable { addresses: addresses.join(","), reason })
+    }
+
+    async fn attempt(
+        addresses: &[String],
+        number: usize,
+        pause: Duration,
+        options: &ConnectOptions,
+    ) -> (usize, Result<Wire, ClientError>) {
+        sleep(pause).await;
+        (number, Wire::open(&addresses[number], options).await)
     }
 
     async fn open(address: &str, options: &ConnectOptions) -> Result<Wire, ClientError> {
         let authority = address.split_once("://").map_or(address, |(_, rest)| rest);
         let late = |_| ClientError::Lost("no answer in time".to_owned());
-        let stream =
-            timeout(options.connect_timeout, TcpStream::connect(authority)).await.map_err(late)??;
-        stream.set_nodelay(true)?;
+        let limits = DialLimits { look_up: options.give_up_after, connect: options.connect_timeout };
+        let stream = dial(&options.names, authority, limits).await;
+        let stream = stream.map_err(|error| {
+            let reason = match error {
+                DialError::Connect { source, .. } => source.to_string(),
+                error => error.to_string(),
+            };
+            ClientError::Unreachable { addresses: address.to_owned(), reason }
+        })?;
         let now = Instant::now();
         let mut wire = Wire {
             stream,

@@ -4,7 +4,9 @@
 //! write until it has been read back: every answer is a new [`View`].
 
 mod election;
+mod ensemble;
 mod fixed;
+mod process;
 mod tree;
 mod znodes;
 mod zookeeper;
@@ -15,6 +17,7 @@ use crate::model::StoreId;
 
 pub use election::{Due, suspicion};
 pub use fixed::FixedCoordinator;
+pub use process::Process;
 pub use znodes::{GroupRecord, GroupState, Master, MemberId, MemberRecord};
 pub use zookeeper::{ZooKeeperCoordinator, ZooKeeperOptions};
 
@@ -65,6 +68,10 @@ pub enum CoordinatorEvent {
     View(Box<View>),
     /// The coordinator cannot be reached; nothing is known to have changed.
     Unreachable(String),
+    /// Another process says that it is this node, or has its store; names both. `None` when it is gone.
+    Twin(Option<String>),
+    /// The other process was there first, and stays: this one cannot be a member. Names both.
+    Refused(String),
     /// The member is gone for good; sent once after [`CoordinatorRequest::Leave`].
     Left,
 }

@@ -11,8 +11,9 @@ use futures::stream::FuturesUnordered;
 use tokio::time::timeout;
 use zookeeper_client::{Acl, Acls, Client, CreateMode, CreateOptions, Error, EventType, Stat, WatchedEvent};
 
+use super::process::{Claimant, Joining};
 use super::zookeeper::Wanted;
-use super::{GroupRecord, Member, MemberId, MemberRecord, View, new_guid};
+use super::{GroupRecord, Member, MemberId, MemberRecord, Process, View, new_guid};
 use crate::bugs;
 use crate::model::StoreId;
 
@@ -32,19 +33,40 @@ pub(super) enum Place {
     Member(MemberId),
 }
 
+/// What stands in a member's znode.
+enum Seen {
+    /// Nothing that counts.
+    Nothing,
+    /// A process that is about to become a member.
+    Joining(Claimant),
+    Member(Box<MemberRecord>),
+}
+
+impl Seen {
+    fn record(&self) -> Option<&MemberRecord> {
+        match self {
+            Seen::Member(record) => Some(record),
+            _ => None,
+        }
+    }
+}
+
 /// What one session knows.
 pub(super) struct Tree<'a> {
     client: &'a Client,
     path: &'a str,
     acl: &'a [Acl],
+    process: &'a Process,
     guid: StoreId,
     mine: Option<MemberId>,
+    /// Whether the member's record may be shown: nobody else is this node.
+    admitted: bool,
     /// Transaction that created the group's znode: another one means another tree, with numbers and versions anew.
     created: Option<i64>,
     /// The group's record, if it can be read, and its version.
     group: (Option<GroupRecord>, i32),
-    /// The members; without a record if it is none.
-    members: BTreeMap<MemberId, Option<MemberRecord>>,
+    /// What stands in the members' znodes.
+    members: BTreeMap<MemberId, Seen>,
     /// What must be read again before the tree is known.
     stale: BTreeSet<Place>,
     /// Whether a write may still be on its way, or this server may not have caught up with what the last one showed.
@@ -52,13 +74,15 @@ pub(super) struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    pub(super) fn new(client: &'a Client, path: &'a str, acl: &'a [Acl]) -> Tree<'a> {
+    pub(super) fn new(client: &'a Client, path: &'a str, acl: &'a [Acl], process: &'a Process) -> Tree<'a> {
         Tree {
             client,
             path,
             acl,
+            process,
             guid: new_guid(),
             mine: None,
+            admitted: false,
             created: None,
             group: (None, 0),
             members: BTreeMap::new(),
@@ -101,7 +125,10 @@ impl<'a> Tree<'a> {
                 self.read(place, watches).await?;
                 self.stale.remove(&place);
             } else if let Some(record) = self.unshown(wanted) {
-                self.write_member(record).await?;
+                if self.mine.is_some() && !self.may_enter(wanted) {
+                    return Ok(changed.then(|| self.view(wanted.answered)));
+                }
+                self.write_member(record, wanted).await?;
             } else if let Some((version, record)) = wanted.take_write() {
                 self.stale.insert(Place::Group);
                 match call(self.client.set_data(self.path, &to_json(&record), Some(version))).await {
@@ -117,17 +144,61 @@ impl<'a> Tree<'a> {
 
     /// The member record as it should stand in the tree, if it does not.
     fn unshown(&self, wanted: &Wanted) -> Option<MemberRecord> {
-        let record = MemberRecord { guid: self.guid, ..*wanted.member.clone()? };
-        let shown = self.mine.and_then(|id| self.members.get(&id)?.as_ref());
+        let process = Some(self.process.clone());
+        let record = MemberRecord { guid: self.guid, process, ..*wanted.member.clone()? };
+        let shown = self.mine.and_then(|id| self.members.get(&id)?.record());
         (shown != Some(&record)).then_some(record)
     }
 
+    /// What this process says that it is.
+    fn claim(&self, wanted: &Wanted) -> Option<Claimant> {
+        let record = wanted.member.as_ref()?;
+        let (node, store, process) = (record.node.clone(), record.store, self.process.clone());
+        Some(Claimant { node, store, process, known: wanted.known })
+    }
+
+    /// Whether this process may be a member. All znodes have been read since its own was created, so of two that begin
+    /// at once the later one sees the earlier one.
+    fn may_enter(&mut self, wanted: &mut Wanted) -> bool {
+        self.admitted = self.admitted || self.earlier_twin(wanted).is_none();
+        wanted.known |= self.admitted;
+        self.admitted
+    }
+
+    /// Who has a better right to be this node than this process; names both.
+    pub(super) fn earlier_twin(&self, wanted: &Wanted) -> Option<String> {
+        let claim = self.claim(wanted).filter(|_| !self.admitted)?;
+        let mine = self.mine?;
+        let first = |(id, seen): (&MemberId, &Seen)| match seen {
+            Seen::Nothing => None,
+            Seen::Member(record) => Claimant::of(record).filter(|other| claim.is_rival(other)),
+            Seen::Joining(other) => {
+                let first = (!other.known, *id) < (!claim.known, mine);
+                (first && claim.is_rival(other)).then(|| other.clone())
+            }
+        };
+        self.members.iter().find_map(first).map(|other| claim.against(&other))
+    }
+
+    /// Who wants to be this node while this process is it; names both.
+    pub(super) fn later_twin(&self, wanted: &Wanted) -> Option<String> {
+        let claim = self.claim(wanted).filter(|_| self.admitted)?;
+        let rival = |seen: &Seen| match seen {
+            Seen::Joining(other) if claim.is_rival(other) => Some(other.clone()),
+            Seen::Member(record) => Claimant::of(record).filter(|other| claim.is_rival(other)),
+            _ => None,
+        };
+        self.members.values().find_map(rival).map(|other| other.against(&claim))
+    }
+
     /// Registers the member, or rewrites its record.
-    async fn write_member(&mut self, record: MemberRecord) -> Result<(), Error> {
+    async fn write_member(&mut self, record: MemberRecord, wanted: &Wanted) -> Result<(), Error> {
         if let Some(mine) = self.mine {
             let (path, data) = (self.path_of(mine), to_json(&record));
             match call(self.client.set_data(&path, &data, None)).await {
-                Ok(stat) if self.owns(&stat) => drop(self.members.insert(mine, Some(record))),
+                Ok(stat) if self.owns(&stat) => {
+                    self.members.insert(mine, Seen::Member(Box::new(record)));
+                }
                 // The number came again in an emptied tree; its new owner sees this and writes its record anew.
                 Ok(_) => self.forget(),
                 // Somebody removed it, or the tree was emptied: register again.
@@ -146,12 +217,13 @@ impl<'a> Tree<'a> {
                 if !bugs::on("member_keeps_its_guid") {
                     self.guid = new_guid();
                 }
-                let record = MemberRecord { guid: self.guid, ..record };
-                let id = self.create_member(&to_json(&record)).await?;
-                self.members.insert(id, Some(record));
+                let Some(joining) = self.claim(wanted) else { return Ok(()) };
+                let id = self.create_member(&to_json(&Joining { joining })).await?;
+                self.members.insert(id, Seen::Nothing);
                 id
             }
         };
+        self.admitted = false;
         self.mine = Some(id);
         self.stale.extend([Place::Group, Place::Children, Place::Member(id)]);
         Ok(())
@@ -239,9 +311,9 @@ impl<'a> Tree<'a> {
     async fn read_member(&mut self, id: MemberId) -> Result<Option<zookeeper_client::OneshotWatcher>, Error> {
         match call(self.client.get_and_watch_data(&self.path_of(id))).await {
             Ok((data, stat, watcher)) => {
-                let record = from_json(&data, "a member");
                 // What no session keeps alive, a restored copy of a member for example, is none.
-                self.members.insert(id, record.filter(|_| stat.ephemeral_owner != 0));
+                let seen = if stat.ephemeral_owner == 0 { Seen::Nothing } else { see(&data) };
+                self.members.insert(id, seen);
                 if self.mine == Some(id) && !self.owns(&stat) {
                     self.mine = None;
                 }
@@ -254,7 +326,7 @@ impl<'a> Tree<'a> {
             }
             Err(Error::NoAuth) => {
                 tracing::warn!(member = %id, "the member's access list does not let it be read; it is ignored");
-                self.members.insert(id, None);
+                self.members.insert(id, Seen::Nothing);
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -287,9 +359,8 @@ impl<'a> Tree<'a> {
     }
 
     fn view(&self, answered: u64) -> View {
-        let member = |(id, record): (&MemberId, &Option<MemberRecord>)| {
-            Some(Member { id: *id, record: record.clone()? })
-        };
+        let member =
+            |(id, seen): (&MemberId, &Seen)| Some(Member { id: *id, record: seen.record()?.clone() });
         let (group, version) = &self.group;
         View {
             group: group.clone().map(|group| (group, *version)),
@@ -309,6 +380,14 @@ async fn call<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Er
 /// Records are made of strings and numbers: they always have a JSON form.
 fn to_json(record: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(record).unwrap_or_default()
+}
+
+/// What a member's znode holds.
+fn see(data: &[u8]) -> Seen {
+    if let Ok(Joining { joining }) = serde_json::from_slice(&data[..data.len().min(RECORD_BYTES_MAX)]) {
+        return Seen::Joining(joining);
+    }
+    from_json(data, "a member").map_or(Seen::Nothing, |record| Seen::Member(Box::new(record)))
 }
 
 fn from_json<T: serde::de::DeserializeOwned>(data: &[u8], whose: &str) -> Option<T> {

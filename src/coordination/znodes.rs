@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Process;
 use crate::model::{Claim, Epoch, GroupId, Known, Offset, Position, Promise, StoreId, Voter};
 
 /// Number of a member: ten digits of the ephemeral sequential znode's name, without the leading `0` of its prefix.
@@ -148,6 +149,9 @@ pub struct MemberRecord {
     pub format: u32,
     /// What it knows of the group; null for a blank store.
     pub known: Option<Known>,
+    /// The process that it belongs to; filled in by the coordinator.
+    #[serde(default)]
+    pub process: Option<Process>,
 }
 
 impl MemberRecord {

@@ -83,7 +83,7 @@ pub trait Disk: Send + Sync {
     /// ending.
     ///
     /// # Errors
-    /// `WouldBlock` when another one has it and does not end, else as the system says.
+    /// `WouldBlock` when another one has it and does not end, with a text that says who; else as the system says.
     fn lock(&self, dir: &Path) -> io::Result<DiskLock>;
 }
 
@@ -217,9 +217,29 @@ pub(super) fn held(file: File) -> io::Result<DiskLock> {
             Err(rustix::io::Errno::WOULDBLOCK) if begun.elapsed() < LOCK_TIME_MAX => {
                 thread::sleep(LOCK_PAUSE);
             }
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let owner =
+                    lock_owner(&file).map_or("another process".to_owned(), |pid| format!("process {pid}"));
+                return Err(io::Error::new(io::ErrorKind::WouldBlock, owner));
+            }
             Err(e) => return Err(e.into()),
         }
     }
+}
+
+/// Who has the lock on a file, as far as the system says.
+fn lock_owner(file: &File) -> Option<u32> {
+    let stat = rustix::fs::fstat(file).ok()?;
+    let (major, minor) = (rustix::fs::major(stat.st_dev), rustix::fs::minor(stat.st_dev));
+    let place = format!("{major:02x}:{minor:02x}:{}", stat.st_ino);
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    let of = |line: &str| {
+        let mut words = line.split_whitespace().skip_while(|word| *word != "FLOCK").skip(3);
+        let (pid, at) = (words.next()?, words.next()?);
+        // A process outside of this one's namespace has the number 0.
+        (at == place).then(|| pid.parse().ok().filter(|pid| *pid > 0)).flatten()
+    };
+    locks.lines().find_map(of)
 }
 
 /// Whether direct writes in blocks fit the file's file system, or it does not say (Linux before 6.1).
@@ -297,6 +317,7 @@ mod tests {
         let owner = SystemDisk.lock(dir.path()).unwrap();
         let refused = SystemDisk.lock(dir.path()).err().unwrap();
         assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(refused.to_string(), format!("process {}", std::process::id()));
         let ending = thread::spawn(move || {
             thread::sleep(20 * LOCK_PAUSE);
             drop(owner);

@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::broker::{Broker, Inbound, SessionEvent, SessionId};
 use crate::coordination::{Coordinator, CoordinatorEvent, CoordinatorRequest};
-use crate::env::Clock;
+use crate::env::{Clock, Names};
 use crate::model::{Offset, Position};
 use crate::replication::{Event, LogState, PEER_EVENTS_MAX, PeerEvent, Replica, Streams};
 use crate::state::State;
@@ -100,6 +100,10 @@ pub(super) struct Core {
     pub(super) index: IndexHandle,
     pub(super) coordinator: Coordinator,
     pub(super) coordinator_error: Option<String>,
+    /// Another process that says that it is this node; names both.
+    pub(super) twin: Option<String>,
+    /// How the others' names are looked up.
+    pub(super) names: Names,
     pub(super) peers: Box<dyn Streams>,
     pub(super) reads: Reads,
     pub(super) spills: Spills,
@@ -161,6 +165,8 @@ impl Core {
             index,
             coordinator: parts.coordinator.0,
             coordinator_error: None,
+            twin: None,
+            names: parts.peers.names,
             peers: ports.peers,
             reads,
             spills,
@@ -445,11 +451,10 @@ impl Core {
                 self.step(Event::View(view)).await;
             }
             CoordinatorEvent::Unreachable(reason) => {
-                if self.coordinator_error.is_none() {
-                    tracing::warn!(reason, "ZooKeeper cannot be reached; nothing changes until it can");
-                }
                 self.coordinator_error = Some(reason);
             }
+            CoordinatorEvent::Twin(twin) => self.twin = twin,
+            CoordinatorEvent::Refused(reason) => self.fail(NodeError::Group(reason)),
             CoordinatorEvent::Left => {}
         }
     }

@@ -122,7 +122,7 @@ pub struct ElectionStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
     /// Fixed word to match on: `disk-full`, `producers-held`, `reduced-redundancy`, `no-quorum`,
-    /// `zookeeper-unreachable`, `store-damaged`, ...
+    /// `zookeeper-unreachable`, `store-damaged`, `node-is-there-twice`, `names`, ...
     pub name: String,
     /// For people.
     pub message: String,

@@ -156,7 +156,7 @@ impl Core {
             node: maker.settings.node.clone(),
             role: self.role(),
             serving,
-            reason: self.replica.reason().map(str::to_owned),
+            reason: self.replica.reason().map(str::to_owned).or_else(|| self.missing_tree()),
             epoch: group.map_or(self.replica.promise().epoch, |g| g.epoch),
             master: maker.master.clone(),
             listening: self.outside.listening.borrow().clone(),
@@ -180,6 +180,13 @@ impl Core {
         }
     }
 
+    /// Why this node has not seen the group's tree yet.
+    fn missing_tree(&self) -> Option<String> {
+        let waits = |error: &String| format!("this node waits for ZooKeeper: {error}");
+        let unseen = self.coordinator_error.as_ref().filter(|_| self.replica.view().is_none());
+        self.twin.clone().or_else(|| unseen.map(waits))
+    }
+
     fn alarms(&self, group: Option<&GroupRecord>) -> Vec<Alarm> {
         let alarm = |name: &str, message: String| Alarm { name: name.to_owned(), message };
         let mut alarms: Vec<_> =
@@ -193,6 +200,8 @@ impl Core {
         if let Some(error) = &self.coordinator_error {
             alarms.push(alarm("zookeeper-unreachable", error.clone()));
         }
+        alarms.extend(self.twin.iter().map(|twin| alarm("node-is-there-twice", twin.clone())));
+        alarms.extend(self.names.troubles().into_iter().map(|trouble| alarm("names", trouble)));
         let replicas = self.status.settings.replicas;
         if let Some(group) = group.filter(|_| self.replica.leads()) {
             let own = |store: StoreId| store == self.status.store;

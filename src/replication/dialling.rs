@@ -7,20 +7,22 @@ use std::sync::Arc;
 use futures::StreamExt;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsConnector;
 use tokio_stream::wrappers::{ReceiverStream, WatchStream};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status, Streaming};
 
+use crate::env::{DialError, Names, connect_any, resolve};
 use crate::model::Offset;
 
 use super::access::{Access, Duplex, Guarded, HANDSHAKE_TIME_MAX, Nonces, Side, Witness};
 use super::peers::{
-    CONNECT_TIME_MAX, CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, HEADER_BYTES_MAX, PeerEvent,
-    STREAM_WINDOW_BYTES,
+    CONNECT_TIME_MAX, CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, HEADER_BYTES_MAX, LOOK_UP_TIME_MAX,
+    PeerEvent, STREAM_WINDOW_BYTES,
 };
+use super::registry::Caller;
 use super::wire::{self, proto};
 use super::{Ack, Event, Hello, StreamId};
 
@@ -33,6 +35,8 @@ pub(super) struct Way {
     /// Where to dial from.
     pub(super) local: Option<IpAddr>,
     pub(super) access: Access,
+    pub(super) names: Names,
+    pub(super) caller: Caller,
 }
 
 /// How a stream ended too early.
@@ -89,8 +93,7 @@ async fn run(
     acks: watch::Receiver<Ack>,
     events: &mpsc::Sender<PeerEvent>,
 ) -> Result<(), Broken> {
-    let late = |_| Broken::Lost("no connection in time".to_owned());
-    let socket = tokio::time::timeout(CONNECT_TIME_MAX, dial(way)).await.map_err(late)??;
+    let socket = dial(way).await?;
     let late = |_| Broken::Refused("the master did not let this node in in time".to_owned());
     let greeted = tokio::time::timeout(HANDSHAKE_TIME_MAX, greet(way, socket, hello, acks));
     let mut inbound = greeted.await.map_err(late)??;
@@ -123,7 +126,7 @@ async fn greet(
     let acks = WatchStream::from_changes(acks).map(wire::ack_to);
     let gone = |_| Broken::Lost("the stream ended".to_owned());
     let ours = access.nonce();
-    words.send(wire::opening_to(ours)).await.map_err(gone)?;
+    words.send(wire::opening_to(ours, Some(&way.caller))).await.map_err(gone)?;
     let followed = client.follow(ReceiverStream::new(first).chain(acks)).await;
     let mut inbound = followed.map_err(|status| early(&status))?.into_inner();
     let proto::master_frame::Frame::Challenge(challenge) = next_frame(&mut inbound, early).await? else {
@@ -205,27 +208,16 @@ fn target(address: &str) -> &str {
 
 /// A TCP connection from this node's own address, where that is of the target's family.
 async fn dial(way: &Way) -> Result<TcpStream, Broken> {
-    let target = target(&way.address);
-    let lost = |error: std::io::Error| Broken::Lost(error.to_string());
-    let mut last = format!("{target} has no address");
-    for to in tokio::net::lookup_host(target).await.map_err(lost)? {
-        way.access.allows(to.ip()).map_err(Broken::Refused)?;
-        match connect(to, way.local).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error.to_string(),
-        }
+    let lost = |error: DialError| Broken::Lost(error.to_string());
+    let addresses = resolve(&way.names, target(&way.address), LOOK_UP_TIME_MAX).await.map_err(lost)?;
+    let mut refused = Ok(());
+    let allowed =
+        |address: &SocketAddr| way.access.allows(address.ip()).map_err(|e| refused = Err(e)).is_ok();
+    let addresses: Vec<_> = addresses.into_iter().filter(allowed).collect();
+    if addresses.is_empty() {
+        refused.map_err(Broken::Refused)?;
     }
-    Err(Broken::Lost(last))
-}
-
-async fn connect(to: SocketAddr, local: Option<IpAddr>) -> std::io::Result<TcpStream> {
-    let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if let Some(from) = local.filter(|from| from.is_ipv4() == to.is_ipv4()) {
-        socket.bind(SocketAddr::new(from, 0))?;
-    }
-    let stream = socket.connect(to).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    connect_any(&addresses, way.local, CONNECT_TIME_MAX).await.map_err(lost)
 }
 
 /// What rustls says when the other side speaks something else is a riddle.

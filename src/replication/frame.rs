@@ -41,7 +41,7 @@ impl Frame {
     pub fn encode(&self) -> Bytes {
         let bytes = match self {
             Frame::Opening(nonce) => {
-                wire::opening_to(wire::nonce_from(nonce).unwrap_or_default()).encode_to_vec()
+                wire::opening_to(wire::nonce_from(nonce).unwrap_or_default(), None).encode_to_vec()
             }
             Frame::Challenge(nonce) => {
                 wire::challenge_to(wire::nonce_from(nonce).unwrap_or_default()).encode_to_vec()

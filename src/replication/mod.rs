@@ -14,6 +14,7 @@ mod leading;
 mod messages;
 mod peers;
 mod quorum;
+mod registry;
 mod replica;
 mod serving;
 mod wire;

@@ -13,10 +13,13 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
+use crate::coordination::Process;
+use crate::env::Names;
 use crate::model::Offset;
 use crate::storage::Log;
 
 use super::access::Access;
+use super::registry::Caller;
 use super::{Ack, ConnectionId, Event, Heartbeat, Hello, StreamId, Welcome, dialling, serving};
 
 /// Events that wait for the node, over all streams. Full means that the streams wait, and with them their senders.
@@ -28,10 +31,14 @@ pub(super) const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 pub(super) const FRAME_BYTES_MAX: usize = 4 << 20;
 /// Longest list of headers taken from the wire: ours fit many times over.
 pub(super) const HEADER_BYTES_MAX: u32 = 8 << 10;
+/// Longest text that a node sends about where it is.
+const PLACE_BYTES_MAX: usize = 1 << 10;
 /// How much of the log goes into one frame.
 pub(super) const CHUNK_BYTES: usize = 512 << 10;
-/// How long a connection may take to be made.
+/// How long each address of the master may take to accept.
 pub(super) const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long the master's name is waited for in one attempt; the next one joins a look-up that goes on.
+pub(super) const LOOK_UP_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// What happened on a stream.
 #[derive(Debug)]
@@ -81,6 +88,10 @@ pub struct PeerOptions {
     pub hostname: String,
     /// What this node shows to the others, and wants to see of them.
     pub access: Access,
+    /// How the others' names are looked up.
+    pub names: Names,
+    /// This process.
+    pub process: Process,
 }
 
 impl PeerOptions {
@@ -88,6 +99,13 @@ impl PeerOptions {
     /// traffic belong to one address.
     fn local(&self) -> Option<IpAddr> {
         self.hostname.parse().ok()
+    }
+
+    /// What this process says of itself.
+    fn caller(&self) -> Caller {
+        let mut place = self.process.to_string();
+        place.truncate(place.floor_char_boundary(PLACE_BYTES_MAX));
+        Caller { run: self.process.run.0, place }
     }
 }
 
@@ -207,6 +225,8 @@ impl Streams for Peers {
             address: address.to_owned(),
             local: self.options.local(),
             access: self.options.access.clone(),
+            names: self.options.names.clone(),
+            caller: self.options.caller(),
         };
         let task = dialling::follow(stream, way, hello.clone(), receiver, self.events.clone());
         if let Some((_, task, _)) = self.master.replace((stream, tokio::spawn(task).abort_handle(), acks)) {

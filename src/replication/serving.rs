@@ -17,6 +17,7 @@ use crate::model::Offset;
 
 use super::access::{Access, Door, HANDSHAKE_TIME_MAX, Nonces, Side, admit};
 use super::peers::{CHUNK_BYTES, FRAME_BYTES_MAX, HEADER_BYTES_MAX, PeerEvent, Tail, ToSlave};
+use super::registry::{Entered, Registry};
 use super::wire::{self, proto};
 use super::{ConnectionId, Event, Hello};
 
@@ -60,6 +61,7 @@ pub(super) struct Server {
     tail: Tail,
     connections: Arc<AtomicU64>,
     access: Access,
+    registry: Registry,
 }
 
 impl Server {
@@ -69,7 +71,7 @@ impl Server {
         connections: Arc<AtomicU64>,
         access: Access,
     ) -> Server {
-        Server { events, tail, connections, access }
+        Server { events, tail, connections, access, registry: Registry::default() }
     }
 
     /// Serves until it is aborted.
@@ -119,6 +121,7 @@ impl proto::replication_server::Replication for Server {
             events: self.events.clone(),
             tail: self.tail.clone(),
             access: self.access.clone(),
+            registry: self.registry.clone(),
             door,
             frames,
         };
@@ -134,6 +137,7 @@ struct SlaveStream {
     events: mpsc::Sender<PeerEvent>,
     tail: Tail,
     access: Access,
+    registry: Registry,
     door: Arc<Door>,
     frames: mpsc::Sender<Result<proto::MasterFrame, Status>>,
 }
@@ -141,15 +145,16 @@ struct SlaveStream {
 impl SlaveStream {
     async fn run(self, mut inbound: Streaming<proto::SlaveFrame>, ready: oneshot::Sender<Box<Sender>>) {
         let greeted = tokio::time::timeout(HANDSHAKE_TIME_MAX, self.greet(&mut inbound)).await;
-        let hello = match greeted.unwrap_or_else(|_| Err(Status::deadline_exceeded("no hello in time"))) {
-            Ok(hello) => hello,
-            Err(status) => {
-                let (from, reason) = (self.door.from, status.message());
-                self.access.complain(&format!("a slave at {from} was refused: {reason}"));
-                let _ = self.frames.send(Err(status)).await;
-                return;
-            }
-        };
+        let (hello, entered) =
+            match greeted.unwrap_or_else(|_| Err(Status::deadline_exceeded("no hello in time"))) {
+                Ok(greeted) => greeted,
+                Err(status) => {
+                    let (from, reason) = (self.door.from, status.message());
+                    self.access.complain(&format!("a slave at {from} was refused: {reason}"));
+                    let _ = self.frames.send(Err(status)).await;
+                    return;
+                }
+            };
         self.door.open();
         let SlaveStream { connection, events, tail, frames, .. } = self;
         let (way, words) = mpsc::channel(WORDS_WAITING);
@@ -161,7 +166,7 @@ impl SlaveStream {
         drop(frames);
         if ready.send(Sender::new(tail, words, sends)).is_ok() {
             tokio::select! {
-                () = take_acks(connection, &events, inbound) => {}
+                () = take_acks(connection, &events, inbound, entered) => {}
                 _ = sent => {}
             }
         }
@@ -169,10 +174,14 @@ impl SlaveStream {
     }
 
     /// The first frames of both sides. Nothing is done about the hello before the slave has proven that it belongs here.
-    async fn greet(&self, inbound: &mut Streaming<proto::SlaveFrame>) -> Result<Hello, Status> {
+    async fn greet(
+        &self,
+        inbound: &mut Streaming<proto::SlaveFrame>,
+    ) -> Result<(Hello, Option<Entered>), Status> {
         let proto::slave_frame::Frame::Opening(opening) = next_frame(inbound).await? else {
             return Err(Status::invalid_argument("the first frame is no opening"));
         };
+        let caller = wire::caller_from(opening.process);
         let theirs = wire::nonce_from(&opening.nonce);
         let theirs = theirs.ok_or_else(|| Status::invalid_argument("a damaged opening"))?;
         let ours = self.access.nonce();
@@ -201,8 +210,10 @@ impl SlaveStream {
                 "the group secret of the slave is not that of the master (store.replicated.secret)",
             ));
         }
+        let entered = caller.map(|caller| self.registry.enter(self.connection, &hello, caller));
+        let entered = entered.transpose().map_err(Status::already_exists)?;
         self.say(wire::proof_to(self.access.prove(Side::Master, nonces.as_ref(), &hello))).await?;
-        Ok(hello)
+        Ok((hello, entered))
     }
 
     async fn say(&self, frame: proto::MasterFrame) -> Result<(), Status> {
@@ -328,9 +339,13 @@ async fn take_acks(
     connection: ConnectionId,
     events: &mpsc::Sender<PeerEvent>,
     mut inbound: Streaming<proto::SlaveFrame>,
+    entered: Option<Entered>,
 ) {
     while let Ok(Some(frame)) = inbound.message().await {
         let Some(proto::slave_frame::Frame::Ack(ack)) = frame.frame else { return };
+        if let Some(entered) = &entered {
+            entered.heard();
+        }
         let event = Event::Ack(connection, wire::ack_from(ack));
         if events.send(PeerEvent::Event(event)).await.is_err() {
             return;

@@ -3,6 +3,7 @@
 use crate::model::{Claim, Epoch, GroupId, Offset, Promise, StoreId, Voter};
 
 use super::access::Nonce;
+use super::registry::Caller;
 use super::{Ack, Heartbeat, Hello, History, Welcome};
 
 /// What `build.rs` makes of `proto/replication.proto`.
@@ -36,14 +37,21 @@ fn voters_from(voters: Vec<proto::Voter>) -> Option<Vec<Voter>> {
 }
 
 /// A slave's first frame; and the master's answer below.
-pub(super) fn opening_to(nonce: Option<Nonce>) -> proto::SlaveFrame {
-    let opening = proto::Opening { nonce: nonce.map(Nonce::to_wire).unwrap_or_default() };
+pub(super) fn opening_to(nonce: Option<Nonce>, caller: Option<&Caller>) -> proto::SlaveFrame {
+    let process = caller.map(|it| proto::Process { run: id_bytes(it.run), place: it.place.clone() });
+    let opening = proto::Opening { nonce: nonce.map(Nonce::to_wire).unwrap_or_default(), process };
     proto::SlaveFrame { frame: Some(proto::slave_frame::Frame::Opening(opening)) }
 }
 
 pub(super) fn challenge_to(nonce: Option<Nonce>) -> proto::MasterFrame {
     let challenge = proto::Challenge { nonce: nonce.map(Nonce::to_wire).unwrap_or_default() };
     proto::MasterFrame { frame: Some(proto::master_frame::Frame::Challenge(challenge)) }
+}
+
+/// `None` is a process that does not say what it is.
+pub(super) fn caller_from(process: Option<proto::Process>) -> Option<Caller> {
+    let process = process?;
+    Some(Caller { run: id_from(&process.run)?, place: process.place })
 }
 
 /// The outer `None` is no nonce at all, the inner one that there is no secret.

@@ -8,9 +8,9 @@ use crate::model::Offset;
 /// Why storage did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// Another process has the store open: stop it, or start this one elsewhere.
-    #[error("{} is in use by another process", .0.display())]
-    Locked(PathBuf),
+    /// Another process has the store open: stop it, or start this one elsewhere. The text says which.
+    #[error("{} is in use by {}", .0.display(), .1)]
+    Locked(PathBuf, String),
     /// The system refused: permissions, a full disk or a broken one. A log that met this while writing has failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {

@@ -134,7 +134,7 @@ impl Log {
     ) -> Result<(Log, Recovered), StorageError> {
         disk.create_dir_all(dir).map_err(StorageError::io("create", dir))?;
         let lock = disk.lock(dir).map_err(|e| match e.kind() {
-            std::io::ErrorKind::WouldBlock => StorageError::Locked(dir.to_owned()),
+            std::io::ErrorKind::WouldBlock => StorageError::Locked(dir.to_owned(), e.to_string()),
             _ => StorageError::io("lock", dir)(e),
         })?;
         let files = OpenFiles::new(Arc::clone(&disk));

@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::broker::BrokerOptions;
-use crate::coordination::{Coordinator, CoordinatorRequest};
-use crate::env::{Clock, Keep, SimDisk};
+use crate::coordination::{Coordinator, CoordinatorRequest, Process};
+use crate::env::{Clock, Keep, Names, SimDisk};
 use crate::model::{Epoch, Offset, Promise, StoreId};
 use crate::node::core::{Core, Outside, Ports};
 use crate::node::reads::Job;
@@ -278,6 +278,8 @@ impl Machine {
             bind: ([127, 0, 0, 1], 0).into(),
             hostname: String::new(),
             access: Access::default(),
+            names: Names::default(),
+            process: Process::here("/".as_ref()),
         };
         NodeParts {
             clock: Arc::new(self.clock.clone()),

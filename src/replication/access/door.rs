@@ -17,6 +17,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::env::SocketOptions;
+
 use super::guarded::{Duplex, Guard, Guarded};
 use super::{Access, HANDSHAKE_TIME_MAX};
 
@@ -123,7 +125,7 @@ async fn greet(stream: TcpStream, door: Arc<Door>, access: Access, ready: mpsc::
 
 /// Through TLS, where there is TLS. `None` for who leaves without a word.
 async fn handshake(stream: TcpStream, access: &Access) -> Result<Option<Box<dyn Duplex>>, String> {
-    stream.set_nodelay(true).map_err(|e| e.to_string())?;
+    SocketOptions::PEER.set(&stream).map_err(|e| e.to_string())?;
     let mut first = [0];
     if stream.peek(&mut first).await.map_err(|e| e.to_string())? == 0 {
         return Ok(None);

@@ -17,7 +17,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::{Access, Nonce, Nonces, Side, TlsFiles};
-use crate::env::SimDisk;
+use crate::coordination::Process;
+use crate::env::{Names, SimDisk};
 use crate::model::{Epoch, GroupId, Offset, Promise, Record, StoreId};
 use crate::replication::wire::{self, proto};
 use crate::replication::{Event, Hello, History, PeerEvent, PeerOptions, Peers, StreamId, Streams, Welcome};
@@ -115,8 +116,13 @@ impl Node {
         let bytes = batch.bytes.clone();
         log.append(batch);
         let (sender, events) = mpsc::channel(crate::replication::PEER_EVENTS_MAX);
-        let options =
-            PeerOptions { bind: ([127, 0, 0, 1], 0).into(), hostname: "127.0.0.1".to_owned(), access };
+        let options = PeerOptions {
+            bind: ([127, 0, 0, 1], 0).into(),
+            hostname: "127.0.0.1".to_owned(),
+            access,
+            names: Names::default(),
+            process: Process::here("/".as_ref()),
+        };
         let peers = Peers::new(options, log, sender);
         Node { peers, events, log: bytes }
     }
@@ -393,7 +399,7 @@ async fn a_proof_that_was_good_once_is_never_good_again() {
     let access = secret(SECRET);
     let (mut master, address) = Node::bound(access.clone()).await;
     let slave = access.nonce().unwrap();
-    let mut first = Stranger::open(&address, wire::opening_to(Some(slave))).await;
+    let mut first = Stranger::open(&address, wire::opening_to(Some(slave), None)).await;
     let nonces = Nonces { slave, master: first.challenge().await };
     let frame = wire::hello_to(&hello(), access.prove(Side::Slave, Some(&nonces), &hello()));
     first.words.send(frame.clone()).await.unwrap();
@@ -402,7 +408,7 @@ async fn a_proof_that_was_good_once_is_never_good_again() {
     assert!(!access.is_proven(Side::Slave, Some(&nonces), &hello(), &proof.proof));
     let Some(PeerEvent::Slave(_, _, _way)) = master.events.recv().await else { panic!("no slave") };
 
-    let mut again = Stranger::open(&address, wire::opening_to(Some(slave))).await;
+    let mut again = Stranger::open(&address, wire::opening_to(Some(slave), None)).await;
     assert_ne!(again.challenge().await, nonces.master);
     again.words.send(frame).await.unwrap();
     assert_eq!(again.hears().await.unwrap_err().code(), Code::Unauthenticated);
@@ -423,7 +429,7 @@ async fn a_proof_covers_the_hello() {
         Hello { history: History::new(vec![(Epoch(1), Offset(9))]).unwrap(), ..hello() },
     ];
     for other in others {
-        let mut stranger = Stranger::open(&address, wire::opening_to(Some(slave))).await;
+        let mut stranger = Stranger::open(&address, wire::opening_to(Some(slave), None)).await;
         let nonces = Nonces { slave, master: stranger.challenge().await };
         let proof = access.prove(Side::Slave, Some(&nonces), &hello());
         stranger.words.send(wire::hello_to(&other, proof)).await.unwrap();
@@ -437,11 +443,11 @@ async fn frames_out_of_order_end_the_stream_before_anything_is_done_about_them()
     let (mut master, address) = Node::bound(Access::default()).await;
     let mut hello_first = Stranger::open(&address, wire::hello_to(&hello(), Vec::new())).await;
     assert_eq!(hello_first.hears().await.unwrap_err().code(), Code::InvalidArgument);
-    let mut twice = Stranger::open(&address, wire::opening_to(None)).await;
+    let mut twice = Stranger::open(&address, wire::opening_to(None, None)).await;
     twice.hears().await.unwrap();
-    twice.words.send(wire::opening_to(None)).await.unwrap();
+    twice.words.send(wire::opening_to(None, None)).await.unwrap();
     assert_eq!(twice.hears().await.unwrap_err().code(), Code::InvalidArgument);
-    let short = proto::Opening { nonce: Bytes::from_static(b"short") };
+    let short = proto::Opening { nonce: Bytes::from_static(b"short"), process: None };
     let short = proto::SlaveFrame { frame: Some(proto::slave_frame::Frame::Opening(short)) };
     let mut short = Stranger::open(&address, short).await;
     assert_eq!(short.hears().await.unwrap_err().code(), Code::InvalidArgument);

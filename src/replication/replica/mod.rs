@@ -403,6 +403,7 @@ impl Replica {
             replicas: self.settings.replicas,
             format: FORMAT,
             known: self.identity.known.clone(),
+            process: None,
         }
     }
 

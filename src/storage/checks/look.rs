@@ -39,7 +39,7 @@ impl Look {
     pub fn at(disk: Arc<dyn Disk>, dir: &Path) -> Result<Look, StorageError> {
         let log = dir.join("log");
         let _lock = disk.lock(&log).map_err(|e| match e.kind() {
-            std::io::ErrorKind::WouldBlock => StorageError::Locked(log.clone()),
+            std::io::ErrorKind::WouldBlock => StorageError::Locked(log.clone(), e.to_string()),
             _ => StorageError::io("lock", &log)(e),
         })?;
         let formatted = IdentityFile::exists(disk.as_ref(), dir)?;

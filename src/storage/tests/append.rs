@@ -206,7 +206,7 @@ fn two_cannot_have_the_log_open() {
     let dir = tempfile::tempdir().unwrap();
     let log = Fixture::open(dir.path(), SMALL);
     let open = || Log::open(Arc::new(SystemDisk), dir.path(), SMALL, Box::new(|_| ()));
-    assert!(matches!(open(), Err(StorageError::Locked(path)) if path == dir.path()));
+    assert!(matches!(open(), Err(StorageError::Locked(path, _)) if path == dir.path()));
     drop(log);
     open().unwrap();
 }

@@ -76,7 +76,7 @@ fn a_store_that_a_node_has_open_is_not_looked_at() {
     let dir = tempfile::tempdir().unwrap();
     let _open = store(dir.path());
     let error = Look::at(Arc::new(ReadOnlyDisk), dir.path()).unwrap_err();
-    assert!(matches!(error, crate::storage::StorageError::Locked(_)), "{error}");
+    assert!(matches!(error, crate::storage::StorageError::Locked(..)), "{error}");
 }
 
 #[test]
