@@ -273,3 +273,40 @@ async fn a_broker_that_falls_silent_is_left_for_the_next_one() {
     silence.abort();
     listener.stop().await;
 }
+
+#[tokio::test]
+async fn acknowledgements_that_the_broker_did_not_confirm_are_told() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    // Hands out one message, and ends the connection instead of answering UNSUBSCRIBE.
+    let broker = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = broker.local_addr().unwrap().to_string();
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = broker.accept().await.unwrap();
+        drop(broker);
+        let mut heard = String::new();
+        for (verb, answer) in [
+            ("CONNECT\n", "CONNECTED\nversion:1.2\n\n\0"),
+            ("SUBSCRIBE\n", "RECEIPT\nreceipt-id:1\n\n\0MESSAGE\nsubscription:1\nmessage-id:1\nack:1\n\nx\0"),
+            ("ACK\n", ""),
+            ("UNSUBSCRIBE\n", ""),
+        ] {
+            while !heard.contains(verb) {
+                let mut bytes = [0; 512];
+                let count = stream.read(&mut bytes).await.unwrap();
+                heard.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let client = Client::connect(&[address], ConnectOptions::default()).await.unwrap();
+    let options = ConsumeOptions {
+        destination: "/queue/u".to_owned(),
+        headers: Vec::new(),
+        prefetch: Some(1),
+        count: Some(1),
+        idle: None,
+    };
+    let consumed = timeout(PATIENCE, consume(&client, &options, pending(), |_| true)).await.unwrap().unwrap();
+    assert_eq!((consumed.messages, consumed.unconfirmed), (1, true));
+    serving.await.unwrap();
+}

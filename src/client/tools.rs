@@ -133,6 +133,8 @@ pub struct Consumed {
     pub redelivered: u64,
     /// How often the connection was lost.
     pub interruptions: u64,
+    /// The broker did not confirm the last acknowledgements: their messages may come again.
+    pub unconfirmed: bool,
 }
 
 /// Receives messages and acknowledges each that `show` has taken, until `stop` completes. When `show` takes one no more, that
@@ -192,9 +194,13 @@ pub async fn consume(
     // Its answer says that the acknowledgements before it have arrived.
     let patience = if stopped { LAST_ANSWERS } else { Duration::MAX };
     match timeout(patience, subscription.unsubscribe()).await {
-        Ok(Ok(()) | Err(ClientError::OutcomeUnknown | ClientError::Ended(_))) | Err(_) => Ok(consumed),
-        Ok(Err(error)) => Err(error),
+        Ok(Ok(())) => {}
+        Ok(Err(ClientError::OutcomeUnknown | ClientError::Ended(_))) | Err(_) => {
+            consumed.unconfirmed = consumed.messages > 0;
+        }
+        Ok(Err(error)) => return Err(error),
     }
+    Ok(consumed)
 }
 
 /// What to look at.

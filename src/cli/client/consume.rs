@@ -59,6 +59,12 @@ pub(in crate::cli) fn run(args: &ConsumeArgs, json: bool) -> Result<(), Failure>
         let _ = client.disconnect().await;
         Ok(consumed)
     }))?;
+    if consumed.unconfirmed {
+        return Err(anyhow::anyhow!(
+            "the connection was lost before the last acknowledgements were confirmed: messages may come again"
+        )
+        .into());
+    }
     match args.count {
         Some(count) if consumed.messages < count => {
             let messages = consumed.messages;
