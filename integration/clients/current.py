@@ -45,6 +45,19 @@ def talk(kind):
     assert inbox.receipts.get(timeout=10) == 'subscribed'
     connection.send('/topic/Sample', 'to all')
     assert inbox.messages.get(timeout=10).body == 'to all'
+    # As programs write that were made for ActiveMQ: bare names, URIs, all headers of a message in its ACK.
+    bare = 'bare.%s' % kind.__name__
+    connection.send('%s,topic://elsewhere' % bare, 'to a queue', persistent=True, receipt='composite')
+    assert inbox.receipts.get(timeout=10) == 'composite'
+    connection.subscribe('queue://%s' % bare, id='3', ack='client')
+    frame = inbox.messages.get(timeout=10)
+    assert frame.headers['destination'] == '/queue/%s' % bare, frame
+    assert frame.headers['original-destination'] == '/queue/%s,/topic/elsewhere' % bare, frame
+    assert frame.headers['persistent'] == 'true', frame
+    ack = dict(frame.headers, id=frame.headers.get('ack', ''), receipt='copied')
+    ack['content-length'] = '10'
+    connection.send_frame('ACK', ack)
+    assert inbox.receipts.get(timeout=10) == 'copied'
     connection.disconnect(receipt='bye')
     assert inbox.messages.empty()
 
