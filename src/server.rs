@@ -1,9 +1,10 @@
 //! Builds everything once, starts it, stops it.
 
 mod plan;
+mod resources;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,17 +17,15 @@ use crate::config::{Config, Replicated, Store, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, Process, ZooKeeperCoordinator, ZooKeeperOptions,
 };
-use crate::env::{
-    Clock, ConnectionLimit, Disk, Names, PatientDisk, SimDisk, SystemClock, SystemDisk, memory_total,
-    raise_file_limit, random_u128,
-};
+use crate::env::{Clock, ConnectionLimit, Disk, Names, PatientDisk, SimDisk, SystemClock, random_u128};
 use crate::model::{Epoch, GroupId, Known, Voter};
-use crate::node::{Node, NodeError, NodeParts, Request, Snapshot, Temporary};
+use crate::node::{Node, NodeError, NodeParts, Request, Snapshot};
 use crate::protocol::{Listener, ListenerError};
 use crate::replication::{Access, PeerOptions, ReplicaSettings, TlsError, TlsFiles};
 use crate::storage::Store as Disks;
 use crate::storage::{IndexHandle, Log, LogEvent, LogOptions, SpaceOptions, StorageError};
-use plan::{Files, Memory, Volume};
+use plan::{Memory, Volume};
+use resources::{Resources, bytes, shrunk, temporary};
 
 /// How long clients may take to go when the node stops.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
@@ -257,94 +256,6 @@ async fn zookeeper_answers(
     })
 }
 
-/// What the machine gives, divided.
-struct Resources {
-    files: Files,
-    memory: Memory,
-    /// None for a store in memory.
-    volume: Option<Volume>,
-    disk: PatientDisk,
-}
-
-impl Resources {
-    fn of(config: &Config) -> Result<Resources, ServerError> {
-        let volume = match &config.store {
-            Store::Replicated(it) => Some(volume(&it.directory, it.log_size)?),
-            Store::Local(it) => Some(volume(&it.directory, it.log_size)?),
-            Store::Memory => None,
-        };
-        let disk = PatientDisk::new(Arc::new(SystemDisk));
-        Ok(Resources { files: files(config), memory: memory(config), volume, disk })
-    }
-
-    /// Bytes of the largest message that is taken.
-    fn body_bytes_max(&self) -> usize {
-        self.volume.map_or(usize::MAX, |volume| bytes(volume.kept()))
-    }
-}
-
-fn bytes(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
-}
-
-/// Every connection takes a descriptor; says when there are fewer than the connectors may let in.
-fn files(config: &Config) -> Files {
-    let wanted = served(config).map(|connector| connector.maximum_connections).fold(0, usize::saturating_add);
-    let replicas = match &config.store {
-        Store::Replicated(it) => it.replicas,
-        _ => 1,
-    };
-    let limit = raise_file_limit().map_or(usize::MAX, bytes);
-    let files = Files::of(limit, replicas);
-    if files.clients < wanted {
-        let Files { own, clients, .. } = files;
-        tracing::warn!(
-            limit,
-            kept = own,
-            clients,
-            wanted,
-            "this process may open fewer files (ulimit -n) than its connectors let clients in: further clients are refused"
-        );
-    }
-    files
-}
-
-/// The memory limit, shrunk to what lets the process live.
-fn memory(config: &Config) -> Memory {
-    let total = memory_total();
-    let asked = config.system_usage.memory.bytes_of(total);
-    let memory = Memory::of(asked, total);
-    if memory.limit < asked {
-        let (asked, total, limit) = (asked >> 20, total >> 20, memory.limit >> 20);
-        tracing::warn!(
-            "Memory limit is {asked} MiB, whilst this process may use {total} MiB for it and all else - resetting to {limit} MiB"
-        );
-    }
-    memory
-}
-
-/// The volume that `directory` is on or will be.
-fn volume(directory: &Path, log_size: Option<u64>) -> Result<Volume, ServerError> {
-    let disk = rustix::fs::statvfs(existing(directory)).map_err(std::io::Error::from)?;
-    let total = disk.f_blocks.saturating_mul(disk.f_frsize);
-    let volume = Volume::of(total, log_size);
-    let segment_max = volume.segment_max(total);
-    if volume.segment > segment_max {
-        let (log_size, total, most) = (volume.segment >> 20, total >> 20, segment_max >> 20);
-        let fitting = Volume::of(disk.f_blocks.saturating_mul(disk.f_frsize), None).segment >> 20;
-        tracing::warn!(
-            "log_size is {log_size} MiB, too much for a volume of {total} MiB: at most {most} MiB stores anything, and without log_size it is {fitting} MiB"
-        );
-    }
-    Ok(volume)
-}
-
-/// The directory, or the one above that is there already.
-fn existing(directory: &Path) -> &Path {
-    let there = directory.ancestors().find(|it| !it.as_os_str().is_empty() && it.exists());
-    there.unwrap_or(Path::new("."))
-}
-
 /// What differs between the kinds of store.
 struct Kind<'a> {
     directory: PathBuf,
@@ -390,7 +301,7 @@ fn parts(
     let (names, process) = (Names::default(), Process::here(&kind.directory));
     let coordinator = coordinator(kind.replicated, names.clone(), process.clone(), events);
     let volatile = matches!(config.store, Store::Memory);
-    let (temporary, temp_limit) = temporary(config, &kind, resources)?;
+    let (temporary, temp_limit) = temporary(config, resources)?;
     let memory = resources.memory;
     let broker = BrokerOptions {
         memory_limit: bytes(memory.limit),
@@ -553,37 +464,4 @@ fn watch_space(
         let _ = notify.send(LogEvent::Space(shortage));
     });
     log.watch_space(options, tell).map_err(unusable)
-}
-
-/// Where non-persistent messages go that memory has no room for, and how many bytes of them; a limit that the disk cannot
-/// hold is shrunk to it.
-fn temporary(
-    config: &Config,
-    kind: &Kind<'_>,
-    resources: &Resources,
-) -> Result<(Temporary, u64), ServerError> {
-    let above = match config.store {
-        Store::Memory => &config.broker.data_directory,
-        _ => &kind.directory,
-    };
-    // A store in memory makes no directory before it needs one.
-    let disk = rustix::fs::statvfs(existing(above)).map_err(std::io::Error::from)?;
-    let usable = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let total = disk.f_blocks.saturating_mul(disk.f_frsize);
-    let asked = config.system_usage.temp.bytes_of(total);
-    let kept = resources.volume.unwrap_or(Volume::of(total, None)).kept();
-    let directory = above.join("tmp_storage");
-    let temporary = Temporary::new(Arc::new(resources.disk.clone()), directory, kept);
-    Ok((temporary, shrunk("Temporary Store", asked, usable, above)))
-}
-
-/// A limit in bytes that the disk of `path` can hold; says so when it is not what was asked.
-fn shrunk(what: &str, asked: u64, usable: u64, path: &Path) -> u64 {
-    if asked > usable {
-        let (asked, usable, path) = (asked >> 20, usable >> 20, path.display());
-        tracing::warn!(
-            "{what} limit is {asked} MiB, whilst the disk of {path} has {usable} MiB of usable space - resetting to that"
-        );
-    }
-    asked.min(usable)
 }

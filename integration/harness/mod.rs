@@ -3,6 +3,7 @@
 pub(crate) mod checker;
 pub(crate) mod cluster;
 pub(crate) mod gaps;
+pub(crate) mod guest;
 pub(crate) mod history;
 pub(crate) mod http;
 pub(crate) mod load;

@@ -3,6 +3,7 @@
 mod connections;
 mod crowd;
 mod disk;
+mod host;
 mod hostile;
 mod temporary;
 mod volumes;

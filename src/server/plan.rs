@@ -106,10 +106,15 @@ impl Volume {
         (rest / 4).min(rest.saturating_sub(self.reserve) / 3) / MIB * MIB
     }
 
-    /// Bytes that are kept back. A message that is larger could fill the disk half way, and what makes room would wait
-    /// behind it.
+    /// Bytes that are kept back.
     pub(super) fn kept(&self) -> u64 {
         self.reserve + self.free
+    }
+
+    /// Bytes of the largest message: on a small volume a larger one than what is kept back could fill the disk half way, and
+    /// what makes room would wait behind it.
+    pub(super) fn message_max(&self) -> u64 {
+        if self.reserve < RESERVE_BYTES { self.kept() } else { u64::MAX }
     }
 }
 

@@ -22,9 +22,6 @@ use crate::env::SocketOptions;
 use super::guarded::{Duplex, Guard, Guarded};
 use super::{Access, HANDSHAKE_TIME_MAX};
 
-/// Half-open connections at one time. Another one ends the oldest: a slave is through in milliseconds, while whoever
-/// wants to keep slaves out would have to fill the places again and again.
-pub(super) const HALF_OPEN_MAX: usize = 64;
 /// First byte of a TLS connection, and of an HTTP/2 connection in plain text.
 const TLS_FIRST: u8 = 0x16;
 const PLAIN_FIRST: u8 = b'P';
@@ -158,6 +155,7 @@ impl Guard for Entrance {
 
 #[cfg(test)]
 mod tests {
+    use super::super::HALF_OPEN_MAX;
     use super::*;
 
     #[test]

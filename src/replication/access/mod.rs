@@ -23,6 +23,9 @@ use tls::Tls;
 
 /// How long a stranger may take to show that he is none.
 pub(super) const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(2);
+/// Half-open connections at one time. Another one ends the oldest: a slave is through in milliseconds, while whoever
+/// wants to keep slaves out would have to fill the places again and again.
+pub(super) const HALF_OPEN_MAX: usize = 64;
 /// How often refusals are told; those in between are counted.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -39,7 +42,7 @@ pub struct Access {
 impl Default for Access {
     fn default() -> Access {
         let (tls, secret, complaints) = (None, None, Arc::default());
-        Access { tls, secret, plain_anywhere: false, half_open_max: door::HALF_OPEN_MAX, complaints }
+        Access { tls, secret, plain_anywhere: false, half_open_max: HALF_OPEN_MAX, complaints }
     }
 }
 
@@ -76,7 +79,7 @@ impl Access {
     /// So many connections of the replication port may be half-open at one time, at most 64.
     #[must_use]
     pub fn with_half_open_max(mut self, connections: usize) -> Access {
-        self.half_open_max = connections.min(door::HALF_OPEN_MAX);
+        self.half_open_max = connections.min(HALF_OPEN_MAX);
         self
     }
 

@@ -569,7 +569,7 @@ async fn strangers_who_say_nothing_are_hung_up_and_keep_nobody_out() {
     for access in [Access::default(), tls(authority.good())] {
         let (mut master, address) = Node::bound(access.clone()).await;
         let mut strangers = Vec::new();
-        for _ in 0..2 * super::door::HALF_OPEN_MAX {
+        for _ in 0..2 * super::HALF_OPEN_MAX {
             strangers.push(TcpStream::connect(address.strip_prefix("tcp://").unwrap()).await.unwrap());
         }
         meet(&mut master, &mut Node::new(access), &address).await.unwrap();
