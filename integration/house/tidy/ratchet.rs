@@ -71,7 +71,6 @@ const LONG_FILES: &[&str] = &[
     "src/replication/access/tests.rs",
     "src/replication/leading.rs",
     "src/replication/tests.rs",
-    "src/server.rs",
     "src/storage/index.rs",
     "src/storage/log.rs",
 ];
@@ -125,7 +124,6 @@ const CIRCLES: &[&str] = &[
     "src/protocol/stomp/mod.rs",
     "src/replication/access/door.rs",
     "src/replication/access/guarded.rs",
-    "src/replication/access/mod.rs",
     "src/replication/campaign.rs",
     "src/replication/dialling.rs",
     "src/replication/following.rs",
