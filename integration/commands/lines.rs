@@ -1,6 +1,6 @@
 //! Command lines: what cannot be is refused before the first attempt, help offers what works, output is for programs too.
 
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -87,6 +87,21 @@ fn help_offers_what_works_and_shows_the_placeholder_as_it_is_written() {
     for command in ["consume", "browse"] {
         let help = well(&run(&[command, "--help"]));
         assert!(!help.contains("selector") && !help.contains("durable"), "{help}");
+    }
+}
+
+#[test]
+fn the_version_says_which_commit_it_was_built_from() {
+    let version = well(&run(&["--version"]));
+    let words: Vec<&str> = version.split_whitespace().collect();
+    assert_eq!(words[..2], ["quorate", env!("CARGO_PKG_VERSION")], "{version}");
+    let mut git = Command::new("git");
+    let repository = git.args(["rev-parse", "HEAD"]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    if repository.is_ok_and(|output| output.status.success()) {
+        let commit = words[2].trim_matches(['(', ')']);
+        assert!(commit.len() >= 7 && commit.chars().all(|c| c.is_ascii_hexdigit()), "{version}");
+    } else {
+        assert_eq!(words.len(), 2, "{version}");
     }
 }
 

@@ -26,9 +26,12 @@ pub use exit::Exit;
 use console::ConsoleArgs;
 use exit::Failure;
 
+/// The version, and the commit that it was built from if that is known.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("QUORATE_COMMIT"));
+
 /// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "quorate", version, about, max_term_width = 110, after_help = exit_codes())]
+#[command(name = "quorate", version = VERSION, about, max_term_width = 110, after_help = exit_codes())]
 pub struct Cli {
     /// Answer in JSON; messages one in each line
     #[arg(long, global = true)]
