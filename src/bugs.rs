@@ -4,7 +4,7 @@
 //! environment variable `QUORATE_BUG` names the one that is in. In every other build [`on`] is the constant `false`.
 
 /// All of them.
-pub const NAMES: [&str; 33] = [
+pub const NAMES: [&str; 34] = [
     "acknowledge_before_quorum",
     "slave_acks_before_fsync",
     "promise_not_fsynced",
@@ -38,6 +38,7 @@ pub const NAMES: [&str; 33] = [
     "create_retried_blindly",
     "large_head_uncut",
     "composite_unbounded",
+    "seen_forgotten",
 ];
 
 /// Whether this bug is planted.

@@ -304,11 +304,10 @@ fn parts(
     let (temporary, temp_limit) = temporary(config, resources)?;
     let memory = resources.memory;
     let broker = BrokerOptions {
-        memory_limit: bytes(memory.limit),
         windows_bytes_max: bytes(memory.windows),
         temp_limit,
         volatile,
-        ..BrokerOptions::default()
+        ..BrokerOptions::within(bytes(memory.limit))
     };
     let peers = PeerOptions {
         access: access(kind.replicated)?.with_half_open_max(resources.files.half_open),

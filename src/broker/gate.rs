@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::budget::{Budget, Portion};
 use super::client_ids::{ClientId, ClientIds};
 use super::options::{TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
-use super::outbox::{Outbox, Pool, Share};
+use super::outbox::{Outbox, Outboxes, Pool, Share};
 use super::spread::Spread;
 use super::{
     Command, Correlation, DeliveryId, Refusal, SessionEvent, SessionId, SessionInfo, TransactionKey,
@@ -118,6 +118,7 @@ pub struct Gate {
     core: mpsc::Sender<Inbound>,
     next: Arc<AtomicU64>,
     pool: Arc<Pool>,
+    outboxes: Arc<Outboxes>,
     frames: Budget,
     transactions: Budget,
     client_ids: ClientIds,
@@ -125,13 +126,15 @@ pub struct Gate {
 
 impl Gate {
     /// A gate, and the core task's end of it. Its sessions together may have so many bytes of messages waiting to be
-    /// carried out; half as many in large frames on their way in, and half as many in open transactions.
+    /// carried out; half as many delivered and not read or settled, in large frames on their way in, and in open
+    /// transactions, each.
     pub fn bounded(bytes_max: usize) -> (Gate, mpsc::Receiver<Inbound>) {
         let (core, inbound) = mpsc::channel(GATE_COMMANDS);
         let (frames, transactions) = (Budget::new(bytes_max / 2), Budget::new(bytes_max / 2));
         let next = Arc::new(AtomicU64::new(1));
-        let (pool, client_ids) = (Pool::new(bytes_max), ClientIds::default());
-        (Gate { core, next, pool, frames, transactions, client_ids }, inbound)
+        let (pool, outboxes) = (Pool::new(bytes_max), Outboxes::new(bytes_max / 2));
+        let client_ids = ClientIds::default();
+        (Gate { core, next, pool, outboxes, frames, transactions, client_ids }, inbound)
     }
 
     /// Memory for large frames on their way in.
@@ -159,7 +162,7 @@ impl Gate {
             core: self.core.clone(),
             held: VecDeque::new(),
             inbox,
-            outbox: Outbox::counted(),
+            outbox: Outbox::counted(&self.outboxes),
             told_bytes: 0,
             pool: Arc::clone(&self.pool),
             budget: self.transactions.clone(),
@@ -320,6 +323,11 @@ impl Session {
             self.post(Inbound::Drained { session: self.id })?;
         }
         Ok(())
+    }
+
+    /// Whether what this session has been told and its client does not read takes room that others are refused.
+    pub fn is_in_the_way(&self) -> bool {
+        self.outbox.is_in_the_way()
     }
 
     /// The next events, at least one; `None` when the broker is gone. Cancel-safe.

@@ -10,6 +10,10 @@ pub struct BrokerOptions {
     pub temp_limit: u64,
     /// How many destinations there may be, temporary ones included; a further one is refused.
     pub destinations_max: usize,
+    /// Bytes of the names of all destinations; what would take more is refused.
+    pub name_bytes_max: usize,
+    /// Subscriptions on destinations, one for each pair; what would make more is refused.
+    pub joins_max: usize,
     /// How many subscriptions one session may have.
     pub subscriptions_max: usize,
     /// How many unanswered commands one session may have in the log's pipeline; then its later commands wait.
@@ -46,6 +50,8 @@ impl Default for BrokerOptions {
             memory_limit: 1 << 30,
             temp_limit: 50 << 30,
             destinations_max: 100_000,
+            name_bytes_max: 32 << 20,
+            joins_max: 1 << 20,
             subscriptions_max: 10_000,
             pending_max: 8_192,
             pending_bytes_max: 64 << 20,
@@ -64,6 +70,27 @@ impl Default for BrokerOptions {
     }
 }
 
+impl BrokerOptions {
+    /// The defaults, where less than a gigabyte of memory is allowed scaled down with it.
+    pub fn within(memory_limit: usize) -> BrokerOptions {
+        let usual = BrokerOptions::default();
+        let part = |of: usize| (of as u128 * memory_limit as u128 >> 30).min(of as u128) as usize;
+        BrokerOptions {
+            memory_limit,
+            destinations_max: part(usual.destinations_max).max(DESTINATIONS_MIN),
+            name_bytes_max: part(usual.name_bytes_max).max(DESTINATIONS_MIN * 64),
+            joins_max: part(usual.joins_max).max(DESTINATIONS_MIN),
+            pipeline_bytes_max: part(2 * usual.pipeline_bytes_max).clamp(1 << 20, usual.pipeline_bytes_max),
+            pending_bytes_max: part(2 * usual.pending_bytes_max).clamp(1 << 20, usual.pending_bytes_max),
+            transaction_bytes_max: part(2 * usual.transaction_bytes_max)
+                .clamp(1 << 20, usual.transaction_bytes_max),
+            ..usual
+        }
+    }
+}
+
+/// So many destinations are allowed however little memory there is.
+const DESTINATIONS_MIN: usize = 1_000;
 /// Default bound of a transaction's operations.
 pub const TRANSACTION_OPERATIONS_MAX: usize = 100_000;
 /// Default bound of a transaction's bytes.

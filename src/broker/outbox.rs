@@ -1,8 +1,8 @@
-//! Two bounds over many connections: what is on its way to a client that does not read, and what waits to be carried out
-//! for all clients together. Both count bytes of messages and are shared between a connection's task and the core.
+//! Two bounds over many connections: what is delivered and not read or not settled, and what waits to be carried out.
+//! Both count bytes and are shared between a connection's task and the core.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
@@ -10,32 +10,132 @@ use tokio::sync::Notify;
 /// case. More than a socket takes at once, so that a client that reads never waits for it.
 pub(in crate::broker) const OUTBOX_BYTES_MAX: usize = 8 << 20;
 
-/// Bytes of deliveries that were made to a session and have not reached its socket. The default counts nothing, for a
-/// session without a socket.
+/// What a delivery that is not settled takes in memory, without its message: here, in its session's adapter, and in the
+/// tables that name it.
+const DELIVERY_BYTES: usize = 256;
+
+/// One session takes at most this part of what is left of the room for all.
+const SHARES: usize = 8;
+/// It may take so much in any case.
+const SHARE_BYTES_MIN: usize = 4 * 1024;
+
+/// What the deliveries of all sessions take: bytes that have not reached their sockets, and entries that are not settled.
+#[derive(Debug)]
+pub(super) struct Outboxes {
+    limit: usize,
+    used: AtomicUsize,
+    /// Somebody was refused for want of what others take.
+    contended: AtomicBool,
+}
+
+impl Outboxes {
+    pub(in crate::broker) fn new(limit: usize) -> Arc<Outboxes> {
+        Arc::new(Outboxes { limit, used: AtomicUsize::new(0), contended: AtomicBool::new(false) })
+    }
+
+    fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// What one session may take now: a part of what is left, and a little when nothing is, so that those who came late are
+    /// served whatever the others keep. Twice the limit is the end of that.
+    fn share(&self) -> usize {
+        let used = self.used();
+        if used >= self.limit.saturating_mul(2) {
+            return 0;
+        }
+        (self.limit.saturating_sub(used) / SHARES).max(SHARE_BYTES_MIN)
+    }
+}
+
+/// What the deliveries of one session take. The default counts nothing, for a session without a socket.
 #[derive(Clone, Debug, Default)]
-pub struct Outbox(Option<Arc<AtomicUsize>>);
+pub struct Outbox(Option<Arc<Counts>>);
+
+#[derive(Debug)]
+struct Counts {
+    all: Arc<Outboxes>,
+    /// Bytes of deliveries that have not reached the socket.
+    unread: AtomicUsize,
+    /// Deliveries that are not settled.
+    unsettled: AtomicUsize,
+    /// The session was refused for want of room of its own.
+    refused: AtomicBool,
+}
+
+impl Counts {
+    fn taken(&self) -> usize {
+        self.unread.load(Ordering::Relaxed) + self.unsettled.load(Ordering::Relaxed) * DELIVERY_BYTES
+    }
+}
+
+impl Drop for Counts {
+    fn drop(&mut self) {
+        self.all.used.fetch_sub(self.taken(), Ordering::Relaxed);
+    }
+}
 
 impl Outbox {
     /// One that counts.
-    pub(in crate::broker) fn counted() -> Outbox {
-        Outbox(Some(Arc::default()))
+    pub(in crate::broker) fn counted(all: &Arc<Outboxes>) -> Outbox {
+        Outbox(Some(Arc::new(Counts {
+            all: Arc::clone(all),
+            unread: AtomicUsize::new(0),
+            unsettled: AtomicUsize::new(0),
+            refused: AtomicBool::new(false),
+        })))
     }
 
-    /// Whether the client has to read first.
+    /// Whether the client has to read or settle first, or others have.
     pub(in crate::broker) fn is_full(&self) -> bool {
-        self.0.as_ref().is_some_and(|bytes| bytes.load(Ordering::Relaxed) >= OUTBOX_BYTES_MAX)
+        let Some(counts) = &self.0 else { return false };
+        if counts.unread.load(Ordering::Relaxed) >= OUTBOX_BYTES_MAX {
+            counts.refused.store(true, Ordering::Relaxed);
+            return true;
+        }
+        let full = counts.taken() >= counts.all.share();
+        if full {
+            counts.all.contended.store(true, Ordering::Relaxed);
+        }
+        full
     }
 
+    /// A delivery of so many bytes was made.
     pub(super) fn put(&self, bytes: usize) {
-        if let Some(count) = &self.0 {
-            count.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(counts) = &self.0 {
+            counts.unread.fetch_add(bytes, Ordering::Relaxed);
+            counts.unsettled.fetch_add(1, Ordering::Relaxed);
+            counts.all.used.fetch_add(bytes + DELIVERY_BYTES, Ordering::Relaxed);
         }
     }
 
-    /// So many bytes have reached the socket; returns whether that made room where there was none.
+    /// So many deliveries are settled, or over.
+    pub(super) fn settled(&self, count: usize) {
+        if let Some(counts) = &self.0 {
+            counts.unsettled.fetch_sub(count, Ordering::Relaxed);
+            counts.all.used.fetch_sub(count * DELIVERY_BYTES, Ordering::Relaxed);
+        }
+    }
+
+    /// So many bytes have reached the socket; returns whether that made room of its own where there was none.
     pub(in crate::broker) fn take(&self, bytes: usize) -> bool {
-        let before = self.0.as_ref().map_or(0, |count| count.fetch_sub(bytes, Ordering::Relaxed));
-        before >= OUTBOX_BYTES_MAX && before - bytes < OUTBOX_BYTES_MAX
+        let Some(counts) = &self.0 else { return false };
+        // Only here they become fewer; what was never counted cannot be taken.
+        let bytes = bytes.min(counts.unread.load(Ordering::Relaxed));
+        let before = counts.unread.fetch_sub(bytes, Ordering::Relaxed);
+        counts.all.used.fetch_sub(bytes, Ordering::Relaxed);
+        before - bytes < OUTBOX_BYTES_MAX && counts.refused.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether somebody was refused since the last call, for want of what others take. One answer for all sessions.
+    pub(super) fn was_contended(&self) -> bool {
+        self.0.as_ref().is_some_and(|counts| counts.all.contended.swap(false, Ordering::Relaxed))
+    }
+
+    /// Whether the session takes room that others lack: what its client does not read has to go.
+    pub(in crate::broker) fn is_in_the_way(&self) -> bool {
+        let Some(counts) = &self.0 else { return false };
+        counts.unread.load(Ordering::Relaxed) > 0 && counts.all.used() >= counts.all.limit
     }
 }
 
@@ -98,10 +198,36 @@ mod tests {
 
     #[test]
     fn an_outbox_tells_once_that_it_has_room_again() {
-        let outbox = Outbox::counted();
+        let outbox = Outbox::counted(&Outboxes::new(usize::MAX));
         outbox.put(OUTBOX_BYTES_MAX + 10);
         assert!(outbox.is_full() && !outbox.take(5) && outbox.take(10) && !outbox.take(5));
         assert!(!outbox.is_full());
+    }
+
+    #[test]
+    fn those_that_do_not_read_leave_room_to_newcomers_and_are_in_the_way_when_there_is_none() {
+        let all = Outboxes::new(1 << 20);
+        let sessions: Vec<_> = (0..100).map(|_| Outbox::counted(&all)).collect();
+        for session in &sessions {
+            assert!(!session.is_full(), "a newcomer is served");
+            while !session.is_full() {
+                session.put(1000);
+            }
+        }
+        assert!(sessions[0].was_contended() && !sessions[0].was_contended());
+        let least = 100 * SHARE_BYTES_MIN;
+        assert!(all.used() < (1 << 20) + 2 * least, "{} bytes", all.used());
+        let newcomer = Outbox::counted(&all);
+        assert!(!newcomer.is_full());
+        newcomer.put(1 << 20);
+        assert!(newcomer.is_full() && Outbox::counted(&all).is_full(), "twice the limit is the end");
+        assert!(sessions[0].is_in_the_way() && !Outbox::counted(&all).is_in_the_way());
+        newcomer.take(1 << 20);
+        newcomer.settled(1);
+        assert!(!newcomer.is_full());
+        drop(sessions);
+        drop(newcomer);
+        assert_eq!(all.used(), 0, "what ends gives all back");
     }
 
     #[tokio::test]

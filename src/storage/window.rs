@@ -98,6 +98,7 @@ impl<'a> Seeker<'a> for Expiry<'a> {
 
     fn offer(&mut self, entry: Entry) -> bool {
         match entry.expiry {
+            _ if entry.end() > self.window.below => true,
             0 => true,
             at if at <= self.by => self.window.offer(entry),
             at => {

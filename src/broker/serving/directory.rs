@@ -7,7 +7,7 @@ use crate::model::{CatalogueChange, Destination, DestinationId, DestinationKind,
 use crate::state::DestinationState;
 
 use super::applied::Pending;
-use super::sessions::{Waiter, field_name};
+use super::sessions::Waiter;
 use super::{Serving, TEMPORARY_FIRST};
 
 /// Whether a destination lives in the master's memory only.
@@ -27,7 +27,7 @@ impl Serving {
             *kind == destination.kind && pattern.matches(&destination.name)
         };
         let subscribers: Vec<_> = self.wildcards.iter().filter(meant).map(|(_, _, it)| *it).collect();
-        self.names.insert(field_name(&destination), id);
+        self.census.insert(&destination, id);
         if destination.kind.is_queue() {
             self.queues.insert(id, Queue::new(destination, state));
         } else {
@@ -45,15 +45,25 @@ impl Serving {
                 let (priority, exclusive) = (subscription.priority, subscription.exclusive);
                 queue.add_consumer(Consumer { subscriber, priority, exclusive });
                 queues.push(id);
+                self.census.join();
                 self.touch(id);
             }
             Source::Topics(topics, _) => {
                 let Some(topic) = self.topics.get_mut(&id) else { return };
                 topic.subscribers.push(subscriber);
                 topics.push(id);
+                self.census.join();
             }
             Source::Browse(_) => {}
         }
+    }
+
+    /// Whether there may be this destination beside all others.
+    fn admit(&self, destination: &Destination) -> Result<(), Refusal> {
+        let meant = |(kind, pattern, _): &&(DestinationKind, Pattern, _)| {
+            *kind == destination.kind && pattern.matches(&destination.name)
+        };
+        self.census.admit(destination, self.wildcards.iter().filter(meant).count(), &self.options)
     }
 
     /// Whether one more destination is allowed, and this one can be made on first use.
@@ -63,9 +73,7 @@ impl Serving {
                 "{destination} has wildcards: it stands for no one destination"
             )));
         }
-        if self.names.len() >= self.options.destinations_max {
-            return Err(Refusal::Limit(format!("there are {} destinations already", self.names.len())));
-        }
+        self.admit(destination)?;
         if matches!(destination.kind, DestinationKind::TemporaryQueue | DestinationKind::TemporaryTopic) {
             return Err(Refusal::Invalid(format!("{destination} does not exist")));
         }
@@ -84,8 +92,8 @@ impl Serving {
 
     /// The destination's number; makes it on first use.
     pub(super) fn find_or_create(&mut self, destination: &Destination) -> Result<DestinationId, Refusal> {
-        if let Some(id) = self.names.get(&field_name(destination)[..]) {
-            return Ok(*id);
+        if let Some(id) = self.census.find_destination(destination) {
+            return Ok(id);
         }
         self.may_create(destination)?;
         Ok(self.create(destination.clone(), Pending::Nobody))
@@ -93,7 +101,7 @@ impl Serving {
 
     /// A session wants a destination; a temporary one is its own.
     pub(super) fn create_by(&mut self, waiter: Waiter, destination: Destination) {
-        let known = self.names.get(&field_name(&destination)[..]).copied();
+        let known = self.census.find_destination(&destination);
         let temporary =
             matches!(destination.kind, DestinationKind::TemporaryQueue | DestinationKind::TemporaryTopic);
         let result = match (known, temporary) {
@@ -104,9 +112,7 @@ impl Serving {
             (None, true) if Pattern::parse(&destination.name).is_some() => {
                 Err(Refusal::Invalid(format!("{destination} has wildcards")))
             }
-            (None, true) if self.names.len() >= self.options.destinations_max => {
-                Err(Refusal::Limit(format!("there are {} destinations already", self.names.len())))
-            }
+            (None, true) if self.admit(&destination).is_err() => self.admit(&destination),
             (None, true) => {
                 let id = DestinationId(self.next_temporary);
                 self.next_temporary += 1;
@@ -135,7 +141,7 @@ impl Serving {
 
     /// A session wants a destination gone.
     pub(super) fn delete_by(&mut self, waiter: Waiter, destination: &Destination) {
-        let Some(id) = self.names.get(&field_name(destination)[..]).copied() else {
+        let Some(id) = self.census.find_destination(destination) else {
             return self
                 .clients
                 .answer(waiter, Err(Refusal::Invalid(format!("{destination} does not exist"))));
@@ -167,7 +173,7 @@ impl Serving {
     pub(super) fn remove(&mut self, id: DestinationId) {
         let mut subscribers = Vec::new();
         if let Some(queue) = self.queues.remove(&id) {
-            self.names.remove(&field_name(&queue.destination));
+            self.census.remove(&queue.destination);
             self.window_bytes -= queue.window_bytes;
             self.memory -= queue.transient.memory();
             self.forget_files(queue.transient.files().collect());
@@ -177,9 +183,10 @@ impl Serving {
             }
         }
         if let Some(topic) = self.topics.remove(&id) {
-            self.names.remove(&field_name(&topic.destination));
+            self.census.remove(&topic.destination);
             subscribers.extend(topic.subscribers);
         }
+        self.census.part(subscribers.len());
         for subscriber in subscribers {
             match self.subscriptions.get_mut(&subscriber).map(|it| &mut it.source) {
                 Some(Source::Queues(ids) | Source::Topics(ids, _)) => ids.retain(|it| *it != id),

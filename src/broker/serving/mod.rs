@@ -5,6 +5,7 @@
 mod acknowledge;
 mod applied;
 mod browse;
+mod census;
 #[cfg(test)]
 mod check;
 mod dead_letter;
@@ -19,7 +20,7 @@ mod spill;
 mod subscribe;
 mod view;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::{DestinationId, DestinationKind, Record};
@@ -33,6 +34,7 @@ use super::{BrokerOptions, Command, Outbox, Refusal, SessionEvent, SessionId, Se
 
 use acknowledge::Acknowledgements;
 use applied::Pending;
+use census::Census;
 use expiry::Expirer;
 use reading::Purpose;
 pub(super) use sessions::Waiter;
@@ -56,8 +58,7 @@ pub(super) struct Serving {
     clients: Clients,
     subscriptions: Table<SubscriberId, Subscription>,
     subscriptions_made: u64,
-    /// A destination as a message's field names it -> its number. Ahead of the state by what is in the log's pipeline.
-    names: HashMap<Box<[u8]>, DestinationId>,
+    census: Census,
     queues: Table<DestinationId, Queue>,
     topics: Table<DestinationId, Topic>,
     wildcards: Vec<(DestinationKind, Pattern, SubscriberId)>,
@@ -102,7 +103,7 @@ impl Serving {
             clients: Clients::default(),
             subscriptions: Table::default(),
             subscriptions_made: 0,
-            names: HashMap::new(),
+            census: Census::default(),
             queues: Table::default(),
             topics: Table::default(),
             wildcards: Vec::new(),
@@ -278,6 +279,10 @@ impl Serving {
 
     pub(super) fn tick(&mut self) {
         self.may_reclaim = true;
+        // What others gave back makes room for those that were refused, and nobody else tells them.
+        if self.clients.iter().next().is_some_and(|(_, client)| client.outbox.was_contended()) {
+            self.refilled.extend(self.subscriptions.keys());
+        }
         if self.now.saturating_sub(self.spilled_at) >= SPILL_EVERY {
             self.spilled_at = self.now;
             self.spill_longest();

@@ -90,7 +90,7 @@ impl Serving {
         destination_fields(message)
             .filter(|field| field_kind(field).is_some_and(|kind| !kind.is_queue()))
             .all(|field| {
-                let topic = self.names.get(field).and_then(|id| self.topics.get(id));
+                let topic = self.census.find(field).and_then(|id| self.topics.get(&id));
                 topic.is_none_or(|topic| {
                     topic.subscribers.iter().filter_map(|it| self.subscriptions.get(it)).all(has_room)
                 })
@@ -118,8 +118,8 @@ impl Serving {
     fn targets(&mut self, message: &Message) -> Result<Targets, Refusal> {
         let mut targets = Targets::default();
         for field in destination_fields(message) {
-            if let Some(id) = self.names.get(field) {
-                targets.push(*id);
+            if let Some(id) = self.census.find(field) {
+                targets.push(id);
                 continue;
             }
             let destination = read_destination(field)?;

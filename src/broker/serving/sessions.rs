@@ -216,14 +216,6 @@ impl Clients {
     }
 }
 
-/// A destination as a message's field names it.
-pub(super) fn field_name(destination: &Destination) -> Box<[u8]> {
-    let mut name = Vec::with_capacity(1 + destination.name.len());
-    name.push(destination.kind as u8);
-    name.extend_from_slice(destination.name.as_bytes());
-    name.into_boxed_slice()
-}
-
 /// The kind in a message's field.
 pub(super) fn field_kind(field: &[u8]) -> Option<DestinationKind> {
     DestinationKind::from_code(*field.first()?)

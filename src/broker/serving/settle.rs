@@ -103,7 +103,9 @@ impl Serving {
 
     /// Takes a delivery off its session and gives its subscription the credit back.
     fn take_delivery(&mut self, session: SessionId, id: DeliveryId) -> Option<Delivery> {
-        let delivery = self.clients.get_mut(session)?.deliveries.remove(id)?;
+        let client = self.clients.get_mut(session)?;
+        let delivery = client.deliveries.remove(id)?;
+        client.outbox.settled(1);
         if let Some(subscription) = self.subscriptions.get_mut(&delivery.subscriber) {
             subscription.outstanding -= 1;
             if self.refilled.last() != Some(&delivery.subscriber) {
@@ -157,6 +159,7 @@ impl Serving {
         let Some(client) = self.clients.get_mut(session) else { return };
         let is_orphan = |delivery: &Delivery| subscriptions.get(&delivery.subscriber).is_none();
         let orphans = client.deliveries.remove_where(|id, delivery| which(id) && is_orphan(delivery));
+        client.outbox.settled(orphans.len());
         orphans.into_iter().for_each(|delivery| {
             self.release(delivery.held, false);
         });

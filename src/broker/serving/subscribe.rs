@@ -9,7 +9,6 @@ use crate::state::State;
 
 use super::Serving;
 use super::directory::is_temporary;
-use super::sessions::field_name;
 
 impl Serving {
     /// Begins a subscription.
@@ -43,6 +42,7 @@ impl Serving {
             Some(pattern) => self.matching(session, &destination, pattern),
             None => vec![self.find_to_consume(session, &destination)?],
         };
+        self.census.admit_joins(places.len(), &self.options)?;
         self.subscriptions_made += 1;
         let subscriber = SubscriberId(self.subscriptions_made);
         let source = match (options.browse, destination.kind.is_queue()) {
@@ -119,7 +119,9 @@ impl Serving {
         let held = match self.clients.get_mut(gone.session) {
             Some(client) => {
                 client.subscriptions.remove(&gone.key);
-                client.deliveries.remove_of(subscriber, transacted)
+                let held = client.deliveries.remove_of(subscriber, transacted);
+                client.outbox.settled(held.len());
+                held
             }
             None => Vec::new(),
         };
@@ -128,6 +130,7 @@ impl Serving {
         }
         match &gone.source {
             Source::Queues(queues) => {
+                self.census.part(queues.len());
                 for id in queues {
                     if let Some(queue) = self.queues.get_mut(id) {
                         queue.remove_consumer(subscriber);
@@ -136,6 +139,7 @@ impl Serving {
                 }
             }
             Source::Topics(topics, backlog) => {
+                self.census.part(topics.len());
                 for id in topics {
                     if let Some(topic) = self.topics.get_mut(id) {
                         topic.subscribers.retain(|it| *it != subscriber);
@@ -169,6 +173,6 @@ impl Serving {
 
     /// The number of a destination, if it is known.
     pub(super) fn known(&self, destination: &Destination) -> Option<DestinationId> {
-        self.names.get(&field_name(destination)[..]).copied()
+        self.census.find_destination(destination)
     }
 }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use crate::broker::outbox::Outboxes;
 use crate::broker::tests::world::{World, message, prefetch, queue, topic};
-use crate::broker::{BrokerOptions, Command, Refusal, SubscriptionKey, TransactionKey, Verdict};
+use crate::broker::{
+    BrokerOptions, Command, Outbox, Refusal, SessionId, SessionInfo, SubscriptionKey, TransactionKey, Verdict,
+};
 use crate::model::{Destination, HEAD_BYTES_MAX, Message};
 
 fn queues(count: usize) -> Vec<Destination> {
@@ -155,4 +158,49 @@ fn windows_of_consumers_without_credit_make_room_for_others() {
     world.settle(1, &stuck, Verdict::Consumed);
     world.ask(1, |_| Command::Credit { subscription: SubscriptionKey(1), prefetch: 99 });
     assert_eq!(world.bodies(1), (1..20).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn deliveries_that_are_not_read_or_not_settled_are_bounded_over_all_sessions() {
+    let mut world = World::new();
+    let all = Outboxes::new(256 << 10);
+    for session in 1..=3 {
+        world.broker.open(SessionId(session), SessionInfo::default(), Outbox::counted(&all));
+    }
+    for n in 0..200 {
+        world.send(3, "Q", &format!("{n} {}", "x".repeat(1_000)));
+    }
+    world.subscribe(1, 1, queue("Q"), prefetch(1_000));
+    let greedy = world.got(1).len();
+    assert!((20..30).contains(&greedy), "{greedy} of 200: a ninth of the room");
+    world.subscribe(2, 1, queue("Q"), prefetch(1_000));
+    let second = world.got(2).len();
+    assert!((15..greedy).contains(&second), "{second}: less, as there is less left");
+    // Nobody reads, so nobody hears of it by itself when the first one goes.
+    world.close(1);
+    world.pass(Duration::from_millis(20));
+    assert!(!world.got(2).is_empty(), "what the first one had is free");
+}
+
+#[test]
+fn names_and_what_joins_subscriptions_to_destinations_are_bounded() {
+    let options = BrokerOptions { name_bytes_max: 300, joins_max: 5, ..BrokerOptions::default() };
+    let mut world = World::with(options);
+    world.open(1);
+    let long = |n: usize| format!("A.{n}.{}", "x".repeat(80));
+    let sent: Vec<_> = (0..5).map(|n| world.send(1, &long(n), "x")).collect();
+    let refused = sent.iter().filter(|asked| is_limit(world.answer(1, **asked))).count();
+    assert_eq!(refused, 2, "three names fit");
+    let first = world.subscribe(1, 1, queue("A.>"), prefetch(1));
+    let second = world.subscribe(1, 2, queue("A.>"), prefetch(1));
+    assert_eq!(world.answer(1, first), Some(Ok(())));
+    assert!(is_limit(world.answer(1, second)), "three and three are more than five");
+    for n in 0..3 {
+        world.subscribe(1, 10 + n, queue(&long(n as usize)), prefetch(1));
+    }
+    let asked = world.send(1, "A.b", "one more destination is one more join");
+    assert!(is_limit(world.answer(1, asked)));
+    world.unsubscribe(1, 1);
+    let asked = world.send(1, "A.b", "x");
+    assert_eq!(world.answer(1, asked), Some(Ok(())));
 }

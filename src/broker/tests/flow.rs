@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::broker::outbox::{OUTBOX_BYTES_MAX, Outbox};
+use crate::broker::outbox::{OUTBOX_BYTES_MAX, Outbox, Outboxes};
 use crate::broker::tests::world::{World, prefetch, queue};
 use crate::broker::{Broker, BrokerOptions, Command, SessionEvent, SessionId, SessionInfo, Verdict};
 use crate::model::Record;
@@ -208,7 +208,7 @@ fn while_the_disks_are_full_stored_sends_wait_and_all_else_goes_on() {
 
 #[test]
 fn a_client_that_does_not_read_gets_no_more_than_its_outbox_and_others_go_on() {
-    let outbox = Outbox::counted();
+    let outbox = Outbox::counted(&Outboxes::new(usize::MAX));
     let mut world = World::with(BrokerOptions { window_bytes_max: 32 << 20, ..BrokerOptions::default() });
     world.open(1);
     world.broker.open(SessionId(2), SessionInfo::default(), outbox.clone());

@@ -32,6 +32,8 @@ pub(super) struct Checks {
     /// Messages of one transaction.
     pub(super) together: Vec<(u64, u64)>,
     pub(super) dispatched: u64,
+    /// Messages that a consumer has had.
+    pub(super) seen: BTreeSet<u64>,
 }
 
 /// The number in a message's body.

@@ -223,7 +223,9 @@ impl World {
         while let Some(events) = self.clients[c].events.as_mut().and_then(|it| it.try_recv().ok()) {
             for event in events {
                 match event {
-                    SessionEvent::Delivery { delivery, message, .. } => self.delivered(c, delivery, &message),
+                    SessionEvent::Delivery { delivery, message, redelivered, .. } => {
+                        self.delivered(c, delivery, &message, redelivered);
+                    }
                     SessionEvent::Done { correlation, result } => {
                         let asked = self.clients[c].asked.remove(&correlation.0);
                         match result {
@@ -260,7 +262,7 @@ impl World {
         }
     }
 
-    fn delivered(&mut self, c: usize, delivery: DeliveryId, message: &Message) {
+    fn delivered(&mut self, c: usize, delivery: DeliveryId, message: &Message, redelivered: bool) {
         let Some(number) = number(&message.body()) else { self.fail("M1: a message that nobody sent") };
         self.checks.dispatched += 1;
         if !self.checks.entered.contains_key(&number) {
@@ -268,6 +270,9 @@ impl World {
         }
         if self.checks.settled.contains(&number) {
             self.fail(&format!("M2: message {number} is dispatched after it was settled"));
+        }
+        if !self.checks.seen.insert(number) && !redelivered {
+            self.fail(&format!("message {number} comes again and is not marked as redelivered"));
         }
         self.clients[c].held.push((delivery, number));
     }

@@ -120,6 +120,7 @@ impl Run {
             let sequence = next.entry(destination).or_insert(1);
             let mut builder = MessageBuilder::from_message(&message(size));
             builder.producer_sequence = self.log.at.0;
+            builder.expiry = [0, 4_000, 8_500, 9_000][*sequence as usize % 4];
             *sequence += 1;
             (destination, *sequence - 1, builder.build().unwrap())
         };
@@ -189,6 +190,24 @@ impl Run {
 
     fn check(&self, request: &WindowRequest) {
         assert_eq!(self.log.log.scan(request).unwrap(), self.model.window(request), "{request:?}");
+        // Times are known to the second: what expires within one expires at its end.
+        for wall in [3_999, 8_999, 9_000] {
+            let all = self.model.window(&WindowRequest { entries_max: usize::MAX, ..request.clone() });
+            let seconds = |it: &Loaded| it.message.expiry().saturating_add(999) / 1000;
+            let (gone, later): (Vec<_>, Vec<_>) = all
+                .into_iter()
+                .filter(|it| it.message.expiry() != 0)
+                .partition(|it| seconds(it) <= wall / 1000);
+            let found = self.log.log.expired(request, wall).unwrap();
+            let whole = gone.len() < request.entries_max;
+            assert_eq!(
+                (&found.messages[..], found.whole),
+                (&gone[..gone.len().min(request.entries_max)], whole)
+            );
+            if whole {
+                assert_eq!(found.next, later.iter().map(|it| seconds(it) * 1000).min());
+            }
+        }
     }
 }
 

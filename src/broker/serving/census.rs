@@ -1,0 +1,99 @@
+//! What clients have made that stays: destinations by name, and what joins subscriptions to them. Each costs memory on the
+//! master, so each is counted, and so is what the names take.
+
+use std::collections::HashMap;
+
+use crate::broker::{BrokerOptions, Refusal};
+use crate::model::{Destination, DestinationId};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Census {
+    /// A destination as a message's field names it -> its number. Ahead of the state by what is in the log's pipeline.
+    names: HashMap<Box<[u8]>, DestinationId>,
+    /// Bytes of all names.
+    name_bytes: usize,
+    /// Subscriptions on queues and topics: one for each pair.
+    joins: usize,
+}
+
+impl Census {
+    /// The number of the destination that a message's field names.
+    pub(super) fn find(&self, field: &[u8]) -> Option<DestinationId> {
+        self.names.get(field).copied()
+    }
+
+    /// The number of a destination.
+    pub(super) fn find_destination(&self, destination: &Destination) -> Option<DestinationId> {
+        self.find(&field_name(destination))
+    }
+
+    pub(super) fn insert(&mut self, destination: &Destination, id: DestinationId) {
+        let name = field_name(destination);
+        self.name_bytes += name.len();
+        if let Some(_other) = self.names.insert(name, id) {
+            self.name_bytes -= 1 + destination.name.len();
+        }
+    }
+
+    pub(super) fn remove(&mut self, destination: &Destination) {
+        if let Some((name, _)) = self.names.remove_entry(&field_name(destination)[..]) {
+            self.name_bytes -= name.len();
+        }
+    }
+
+    /// A subscription takes from one more destination.
+    pub(super) fn join(&mut self) {
+        self.joins += 1;
+    }
+
+    /// It takes from so many fewer.
+    pub(super) fn part(&mut self, count: usize) {
+        self.joins -= count;
+    }
+
+    /// Whether there may be one more destination, which so many subscriptions mean by their wildcards.
+    pub(super) fn admit(
+        &self,
+        destination: &Destination,
+        meant_by: usize,
+        options: &BrokerOptions,
+    ) -> Result<(), Refusal> {
+        if self.names.len() >= options.destinations_max {
+            return Err(Refusal::Limit(format!("there are {} destinations already", self.names.len())));
+        }
+        if self.name_bytes + destination.name.len() >= options.name_bytes_max {
+            let bytes = self.name_bytes;
+            return Err(Refusal::Limit(format!("the names of all destinations take {bytes} bytes already")));
+        }
+        self.admit_joins(meant_by, options)
+    }
+
+    /// Whether subscriptions may take from so many destinations more.
+    pub(super) fn admit_joins(&self, count: usize, options: &BrokerOptions) -> Result<(), Refusal> {
+        if self.joins + count > options.joins_max {
+            let joins = self.joins;
+            return Err(Refusal::Limit(format!("there are {joins} subscriptions on destinations already")));
+        }
+        Ok(())
+    }
+
+    /// Panics when a count is wrong.
+    #[cfg(test)]
+    pub(super) fn check(&self, joins: usize) {
+        assert_eq!(self.joins, joins, "subscriptions on destinations");
+        assert_eq!(
+            self.name_bytes,
+            self.names.keys().map(|name| name.len()).sum::<usize>(),
+            "bytes of names"
+        );
+    }
+}
+
+/// A destination as a message's field names it.
+fn field_name(destination: &Destination) -> Box<[u8]> {
+    let mut name = Vec::with_capacity(1 + destination.name.len());
+    name.push(destination.kind as u8);
+    name.extend_from_slice(destination.name.as_bytes());
+    name.into_boxed_slice()
+}
