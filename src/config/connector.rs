@@ -74,6 +74,11 @@ impl TransportConnector {
     pub fn is_served(&self) -> bool {
         self.scheme == Scheme::Stomp && !self.tls
     }
+
+    /// Scheme, host and port, without the options.
+    pub(super) fn address(&self) -> &str {
+        self.uri.split_once('?').map_or(self.uri.as_str(), |(address, _)| address)
+    }
 }
 
 /// The connector of a file that has none: STOMP on loopback.

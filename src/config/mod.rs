@@ -20,7 +20,7 @@ mod units;
 mod unknown;
 mod uri;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 pub use acl::{ZkAcl, ZkAclEntry};
@@ -76,10 +76,14 @@ pub struct SystemUsage {
 }
 
 /// `[console]`: the port of the admin interface, open on every node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Console {
     /// Where it listens.
     pub bind: SocketAddr,
+    /// Names under which it is reached beside its own, for instance those of a proxy.
+    pub hosts: Vec<String>,
+    /// What a request must show to change something; `None`: the node draws one and keeps it in its store's directory.
+    pub token: Option<Secret>,
 }
 
 /// `[log]`.
@@ -180,6 +184,33 @@ impl Config {
         let settings = source.finish()?;
         Ok(Loaded { config, warnings, settings })
     }
+
+    /// What each listener risks that other machines reach: nobody has to log in yet.
+    pub fn open_to_all(&self) -> Vec<String> {
+        let mut risks = Vec::new();
+        for connector in self.transport_connectors.iter().filter(|c| c.is_served() && !is_loopback(&c.host)) {
+            risks.push(format!(
+                "transport connector {}: {} is reached from other machines, and this version asks for no login: \
+                 whoever reaches the port can read and write every queue",
+                connector.name,
+                connector.address()
+            ));
+        }
+        let bind = self.console.bind;
+        if !bind.ip().to_canonical().is_loopback() {
+            risks.push(format!(
+                "console.bind: {bind} is reached from other machines: whoever reaches the port can see what the \
+                 broker holds and who is connected; changes need the console's token, which is sent in plain text"
+            ));
+        }
+        risks
+    }
+}
+
+/// Whether a host is this machine itself, as far as it can be told without looking the name up.
+fn is_loopback(host: &str) -> bool {
+    host.parse::<IpAddr>()
+        .map_or(host.eq_ignore_ascii_case("localhost"), |ip| ip.to_canonical().is_loopback())
 }
 
 const LIMIT: Unit<Limit> = Unit {
@@ -192,9 +223,6 @@ const LIMIT: Unit<Limit> = Unit {
     expected: units::LIMIT_EXPECTED,
     bare: true,
 };
-
-const CONSOLE_DEFAULT: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8161);
 
 fn read(source: &Source, warnings: &mut Vec<String>) -> Config {
     let root = source.root();
@@ -215,12 +243,12 @@ fn read(source: &Source, warnings: &mut Vec<String>) -> Config {
         temp: usage.measure("temp", Limit::Bytes(50 << 30), None, &LIMIT),
     };
     let console_section = root.section("console");
-    let bind = console_section.parsed("bind", &CONSOLE_DEFAULT.to_string(), console_bind);
-    let console = Console { bind: bind.unwrap_or(CONSOLE_DEFAULT) };
+    let console = read_console(&console_section);
     let log = read_log(&root.section("log"));
     let config =
         Config { broker, store, transport_connectors, network_connectors, system_usage, console, log };
     unique_ports(&config, &transports, &store_section, &console_section);
+    warnings.extend(config.open_to_all());
     config
 }
 
@@ -271,6 +299,18 @@ fn broker_name(text: &str) -> Result<String, String> {
         return Err(format!("{text:?} is no broker name; expected 1 to 100 letters, digits and -._"));
     }
     Ok(text.to_owned())
+}
+
+const CONSOLE_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8161);
+
+fn read_console(section: &Section<'_>) -> Console {
+    let bind = section.parsed("bind", &CONSOLE_DEFAULT.to_string(), console_bind).unwrap_or(CONSOLE_DEFAULT);
+    let hosts = section.texts("hosts");
+    for wrong in hosts.iter().filter_map(|text| store::host(text).err()) {
+        section.fault("hosts", wrong);
+    }
+    let token = store::read_secret(section, ["token", "token_file"], "");
+    Console { bind, hosts, token }
 }
 
 fn console_bind(text: &str) -> Result<SocketAddr, String> {

@@ -22,6 +22,23 @@ pub enum Store {
     Memory,
 }
 
+impl Store {
+    /// Directory of the log and its index; `None` in memory.
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Store::Replicated(it) => Some(&it.directory),
+            Store::Local(it) => Some(&it.directory),
+            Store::Memory => None,
+        }
+    }
+
+    /// The same from the root on, for those who look for it from another directory; empty in memory.
+    pub fn path(&self) -> String {
+        let absolute = |it: &Path| std::path::absolute(it).unwrap_or_else(|_| it.to_owned());
+        self.directory().map_or(String::new(), |it| absolute(it).display().to_string())
+    }
+}
+
 /// `[store.local]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Local {
@@ -236,7 +253,7 @@ fn read_replicated(
     if used {
         warnings.extend(odd_group(replicas));
     }
-    let secret = read_secret(section);
+    let secret = read_secret(section, ["secret", "secret_file"], ", the same on all nodes of the group");
     let tls = read_tls(&section.section("tls"));
     let insecure = section.boolean("insecure", false);
     if used && tls.is_none() {
@@ -293,14 +310,13 @@ fn odd_group(replicas: usize) -> Option<String> {
     }
 }
 
-fn read_secret(section: &Section<'_>) -> Option<Secret> {
-    let secret = section.secret("secret", "secret_file");
+/// A secret that strangers cannot guess, from its key or its key for a file.
+pub(super) fn read_secret(section: &Section<'_>, keys: [&'static str; 2], also: &str) -> Option<Secret> {
+    let secret = section.secret(keys[0], keys[1]);
     if secret.as_ref().is_some_and(|secret| secret.expose().chars().count() < SECRET_CHARACTERS_MIN) {
-        let key = if section.is_written("secret") { "secret" } else { "secret_file" };
-        section.fault(
-            key,
-            format!("too short; expected {SECRET_CHARACTERS_MIN} characters or more, the same on all nodes of the group"),
-        );
+        let key = if section.is_written(keys[0]) { keys[0] } else { keys[1] };
+        let message = format!("too short; expected {SECRET_CHARACTERS_MIN} characters or more{also}");
+        section.fault(key, message);
     }
     secret
 }
@@ -398,7 +414,7 @@ fn bind(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
-fn host(text: &str) -> Result<String, String> {
+pub(super) fn host(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.contains("://") {
         return Err(format!("{text:?} is a URI; expected a host name or address alone"));

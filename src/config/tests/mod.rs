@@ -199,3 +199,33 @@ fn a_file_that_is_not_there_is_told_by_name() {
     let error = Config::load(Some(std::path::Path::new("no/such.toml")), &[]).unwrap_err();
     assert_eq!(error.to_string(), "no/such.toml: cannot be read: No such file or directory (os error 2)");
 }
+
+#[test]
+fn a_served_listener_that_other_machines_reach_is_warned_about() {
+    let connector = |uri| format!("[[transport_connector]]\nname = \"c\"\nuri = \"{uri}\"\n");
+    let console = |bind| format!("[console]\nbind = \"{bind}\"\n");
+    for (file, risks) in [
+        (connector("stomp://0.0.0.0:61613"), vec!["transport connector c: stomp://0.0.0.0:61613 is reached"]),
+        (
+            connector("stomp://broker.example:1?maximumConnections=5"),
+            vec!["stomp://broker.example:1 is reached"],
+        ),
+        (connector("stomp://[::]:1") + &console("[::]:8161"), vec!["connector c", "console.bind: [::]:8161"]),
+        (console("192.0.2.1:8161"), vec!["console.bind: 192.0.2.1:8161 is reached"]),
+        (connector("stomp://localhost:1") + &console("[::1]:8161"), vec![]),
+        (connector("stomp://127.0.0.2:1"), vec![]),
+    ] {
+        let warnings = parse(&file).unwrap().warnings;
+        assert_eq!(warnings.len(), risks.len(), "{file}{warnings:?}");
+        assert!(warnings.iter().zip(risks).all(|(warning, risk)| warning.contains(risk)), "{warnings:?}");
+    }
+}
+
+#[test]
+fn the_consoles_names_and_token_are_read_and_the_token_is_never_printed() {
+    let file = "[console]\nhosts = [\"console.example\", \"192.0.2.1\"]\ntoken = \"a token that is long\"";
+    let loaded = parse(file).unwrap();
+    assert_eq!(loaded.config.console.hosts, ["console.example", "192.0.2.1"]);
+    assert_eq!(loaded.config.console.token.as_ref().map(Secret::expose), Some("a token that is long"));
+    assert!(!format!("{loaded:?}").contains("a token"), "{loaded:?}");
+}
