@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::admin::Admin;
+use crate::admin::{Admin, AdminOptions};
 use crate::broker::{BrokerOptions, Gate};
 use crate::config::{Config, Replicated, Store, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
@@ -111,7 +111,7 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     let (gate, inbound) = Gate::bounded(bytes(resources.memory.limit) / WAITING_SHARE);
     let patient = resources.disk.clone();
     let limit = ConnectionLimit::new(resources.files.clients);
-    let body_bytes_max = resources.body_bytes_max();
+    let (body_bytes_max, side_max) = (resources.body_bytes_max(), resources.files.half_open);
     let config = Arc::new(config);
     let opening = {
         let (config, clock) = (Arc::clone(&config), Arc::clone(&clock));
@@ -124,8 +124,8 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
         _ = interrupt.recv() => return Ok(()),
     };
     let mut node = Node::start(parts);
-    let admin = Admin::start(config.console.bind, node.snapshot.clone(), node.requests.clone()).await;
-    let admin = match admin {
+    let console = AdminOptions::of(&config, side_max);
+    let admin = match Admin::start(console, node.snapshot.clone(), node.requests.clone()).await {
         Ok(admin) => admin,
         Err(error) => {
             node.stop();
@@ -319,8 +319,9 @@ fn parts(
     Ok(NodeParts {
         clock,
         settings,
-        store_path: kind.directory.display().to_string(),
+        store_path: config.store.path(),
         zk_path: kind.replicated.map(|r| r.zk_path.clone()),
+        open_to_all: config.open_to_all(),
         identity: (store.file, store.identity),
         log: (store.log, store.recovered),
         segment_bytes: kind.log_size,

@@ -1,5 +1,6 @@
 //! The commands as a person or a script meets them: real processes, their output and exit codes.
 
+mod console;
 mod clients;
 mod cluster;
 mod lines;

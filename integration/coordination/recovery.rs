@@ -33,6 +33,20 @@ async fn logged(cluster: &Cluster, node: usize, line: &str) {
     eventually(line, LIMIT, || async { cluster.log(node).contains(line).then_some(()) }).await;
 }
 
+/// What is not what was shown is not done; the new plan is told instead.
+fn refuses_a_plan_that_has_changed(cluster: &Cluster, node: usize) {
+    let console = cluster.console(node);
+    let shown = http::get(console, "/api/group/recover").unwrap();
+    let mut stale = shown.clone();
+    stale["lost"].as_array_mut().unwrap().pop();
+    let token = std::fs::read_to_string(cluster.directory(node).join("data/replicated/console.token"));
+    let authorization = format!("Authorization: Bearer {}\r\n", token.unwrap());
+    let answer = http::post(console, "/api/group/recover", &authorization, &stale.to_string());
+    let (code, told) = answer.unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &told["plan"]["lost"]), (409, &shown["lost"]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_has_lost_two_disks_of_three_goes_on_with_the_third_when_an_operator_says_so() {
     let cluster = Cluster::start("recovery", Options { zk_servers: 1, ..Options::default() }).await;
@@ -82,6 +96,8 @@ async fn a_group_that_has_lost_two_disks_of_three_goes_on_with_the_third_when_an
     assert_eq!(unconfirmed.status.code(), Some(1), "{unconfirmed:?}");
     assert_eq!(cluster.serving(), None);
 
+    refuses_a_plan_that_has_changed(&cluster, first);
+    assert_eq!(cluster.serving(), None);
     let done = group(&cluster, first, &["recover", "--force", "--yes"]);
     assert!(done.status.success(), "{done:?}");
     cluster.master(LIMIT).await;

@@ -212,10 +212,12 @@ impl Cluster {
         .await
     }
 
-    /// Asks the master to hand over.
+    /// Asks the master to hand over, as an operator on its host does.
     pub(crate) fn step_down(&self, node: usize) {
-        let answer = http::request(self.console(node), "POST", "/api/group/step-down", "X-Quorate: 1\r\n");
-        assert!(matches!(answer, Some((200..=299, _))), "step-down: {answer:?}");
+        let console = self.console(node).to_string();
+        let output =
+            Command::new(binary()).args(["group", "step-down", "--console", &console]).output().unwrap();
+        assert!(output.status.success(), "step-down: {output:?}");
     }
 
     /// The last line that ZooKeeper's own client prints for a command.

@@ -6,22 +6,22 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Status and body of a request; `None` when nobody answers in time.
-pub(crate) fn request(address: SocketAddr, method: &str, path: &str, headers: &str) -> Option<(u16, String)> {
-    request_within(PATIENCE, address, method, path, headers)
+/// Status and body of a POST with these headers; `None` when nobody answers in time.
+pub(crate) fn post(address: SocketAddr, path: &str, headers: &str, body: &str) -> Option<(u16, String)> {
+    let type_and_length = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+    request(PATIENCE, address, &format!("POST {path}"), &(type_and_length + headers), body)
 }
 
-fn request_within(
+fn request(
     patience: Duration,
     address: SocketAddr,
-    method: &str,
-    path: &str,
+    what: &str,
     headers: &str,
+    body: &str,
 ) -> Option<(u16, String)> {
     let mut socket = TcpStream::connect_timeout(&address, patience).ok()?;
     socket.set_read_timeout(Some(patience)).ok()?;
-    write!(socket, "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n{headers}\r\n")
-        .ok()?;
+    write!(socket, "{what} HTTP/1.0\r\nHost: localhost\r\n{headers}\r\n{body}").ok()?;
     let mut answer = String::new();
     socket.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
@@ -36,7 +36,7 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Option<serde_json::Value> 
 
 /// The JSON that a GET answers within this time, from one packet to the next.
 pub(crate) fn get_within(patience: Duration, address: SocketAddr, path: &str) -> Option<serde_json::Value> {
-    let (status, body) = request_within(patience, address, "GET", path, "")?;
+    let (status, body) = request(patience, address, &format!("GET {path}"), "", "")?;
     if status != 200 {
         return None;
     }

@@ -68,6 +68,11 @@ impl Lone {
         SocketAddr::from(([127, 0, 0, 1], self.ports.base()))
     }
 
+    /// Its console.
+    pub(crate) fn console(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports.base() + 1))
+    }
+
     /// A figure of the process from /proc, in KiB.
     pub(crate) fn memory_kib(&self, field: &str) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

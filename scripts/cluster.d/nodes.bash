@@ -130,13 +130,13 @@ TEXT
     say "kill the master: scripts/cluster kill $(master_of 1 || echo N)      everything under load: scripts/cluster demo      end: scripts/cluster down"
 }
 
-# The first role, epoch and reason that a node tells; those of its last election come later.
+# What a node says that it does, its epoch, and why it does not serve.
 node_summary() {
-    local text key
-    text=$(http_get "$(client_address "$1")" "$(port console "$1")" /api/status | tr -d '\n')
-    for key in role epoch reason; do
-        grep -oE "\"$key\": *(\"[^\"]*\"|[0-9]+|null)" <<<"$text" | head -1 | tr -d '"' || true
-    done | grep -v null | paste -sd' ' -
+    local text reason
+    text=$(timeout 2 "$binary" status --console "$(client_address "$1"):$(port console "$1")" 2>/dev/null) || { echo 'does not answer'; return; }
+    field() { sed -n "s/^$1  *//p" <<<"$text"; }
+    reason=$(field reason)
+    echo "$(field role), epoch $(field epoch)${reason:+: $reason}"
 }
 
 cluster_status() {
@@ -150,8 +150,11 @@ cluster_status() {
         state=down answer=''
         if running "$dir"; then
             state="pid $(pid_of "$dir")"
-            grep -q '^State:.*T (stopped)' "/proc/$(pid_of "$dir")/status" 2>/dev/null && state+=' paused'
-            answer=$(node_summary "$node")
+            if grep -q '^State:.*T (stopped)' "/proc/$(pid_of "$dir")/status" 2>/dev/null; then
+                answer=paused # A process that is stopped never answers.
+            else
+                answer=$(node_summary "$node")
+            fi
         fi
         printf 'node%-2s group%s  stomp %s:%-5s console %-5s replication %s:%-5s %s %s\n' "$node" "$(group_of "$node")" \
             "$(client_address "$node")" "$(port stomp "$node")" "$(port console "$node")" \

@@ -9,20 +9,74 @@
 //! | `GET /api/connections` | list of [`ConnectionStatus`](crate::node::ConnectionStatus) |
 //! | `POST /api/group/step-down` | 202; 409 with `{"error": ..}` if refused |
 //! | `GET /api/group/recover` | [`RecoveryPlan`](crate::node::RecoveryPlan); 409 if there is nothing to recover |
-//! | `POST /api/group/recover` | the same with 202: it is being done |
+//! | `POST /api/group/recover` with that plan as JSON | the same with 202: it is being done; 409 with the new one as `plan` if it has changed |
 //!
-//! A request that changes something carries the header `X-Quorate: 1`: no form of a foreign web page can send it.
+//! Figures show all that the node had answered before it was asked. The port answers to names of its own only, and changes
+//! need the console's token (`Authorization: Bearer`); `guard` says which, and why.
 
+mod guard;
+mod listener;
 mod routes;
+mod token;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::config::{Config, Store};
 use crate::node::{Request, Snapshot};
+
+pub use token::{TOKEN_FILE, Token};
+
+/// What the console is and who may use it.
+#[derive(Debug)]
+pub struct AdminOptions {
+    /// Where it listens.
+    pub bind: SocketAddr,
+    /// Names that it answers to beside those of loopback and the address that a request has come in at.
+    pub hosts: Vec<String>,
+    /// What a change has to show; without one nothing can be changed.
+    pub token: Option<Token>,
+    /// Connections at once; the oldest idle one goes when there is another.
+    pub connections_max: usize,
+}
+
+impl AdminOptions {
+    /// The options of a node. Without a token of the operator's a new one is drawn and kept in the store's directory, which
+    /// is open and locked by now; a store in memory has none, and nothing that could be changed.
+    pub fn of(config: &Config, connections_max: usize) -> AdminOptions {
+        let console = &config.console;
+        let hostname = match &config.store {
+            Store::Replicated(replicated) => Some(&replicated.hostname),
+            _ => None,
+        };
+        let drawn = |directory: &Path| {
+            let drawn = Token::drawn_in(directory);
+            if let Err(error) = &drawn {
+                let path = directory.join(TOKEN_FILE);
+                tracing::warn!(
+                    "{} cannot be written: {error}; nothing can be changed over the console without console.token",
+                    path.display()
+                );
+            }
+            drawn.ok()
+        };
+        AdminOptions {
+            bind: console.bind,
+            hosts: console.hosts.iter().cloned().chain(hostname.cloned()).collect(),
+            token: match &console.token {
+                Some(token) => Some(Token::given(token.expose())),
+                None => config.store.directory().and_then(drawn),
+            },
+            connections_max,
+        }
+    }
+}
 
 /// The running admin interface. Dropping it without [`Admin::stop`] leaves it running.
 pub struct Admin {
@@ -32,30 +86,22 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Binds the console's port and serves `snapshots`.
+    /// Binds the console's port and serves what the node shows. `snapshots` has the last one for when the node does not
+    /// answer.
     ///
     /// # Errors
     /// The port cannot be bound: in use, or not ours to bind. The caller does not start.
     pub async fn start(
-        bind: SocketAddr,
+        options: AdminOptions,
         snapshots: watch::Receiver<Arc<Snapshot>>,
         requests: mpsc::Sender<Request>,
     ) -> std::io::Result<Admin> {
-        let listener = TcpListener::bind(bind).await?;
+        let listener = TcpListener::bind(options.bind).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let router = routes::router(snapshots, requests);
-        let task = tokio::spawn(async move {
-            let ended = axum::serve(listener, router).with_graceful_shutdown(async {
-                // An error means that the handle is gone, which ends nothing.
-                if stopped.await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            });
-            if let Err(error) = ended.await {
-                tracing::error!("The console stopped: {error}");
-            }
-        });
+        let guard = guard::Guard::new(&options.hosts, options.token);
+        let router = routes::router(guard, snapshots, requests);
+        let task = tokio::spawn(listener::accept(listener, options.connections_max, router, stopped));
         Ok(Admin { address, stop, task })
     }
 
@@ -73,7 +119,7 @@ impl Admin {
     }
 
     /// Bound of [`Admin::stop`]; a client that holds a connection open must not hold up the stop.
-    pub const STOP_WITHIN: std::time::Duration = std::time::Duration::from_millis(500);
+    pub const STOP_WITHIN: Duration = Duration::from_millis(500);
 }
 
 #[cfg(test)]

@@ -2,33 +2,54 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request as HttpRequest, State};
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
-use crate::node::{DestinationStatus, Request, RequestError, Snapshot};
+use super::guard::Guard;
+use super::listener::{ANSWER_TIME_MAX, BODY_BYTES_MAX};
+use crate::node::{DestinationStatus, RecoveryPlan, Request, RequestError, Snapshot};
 
-/// Must be `1` on every request that changes something.
-const GUARD_HEADER: &str = "x-quorate";
+/// How long the node may take to show itself. Operators look at sick nodes: then they get what it showed last.
+const LOOK_TIME_MAX: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
 struct Shared {
+    guard: Arc<Guard>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     requests: mpsc::Sender<Request>,
 }
 
 impl Shared {
-    fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshots.borrow().clone()
+    /// What the node looks like now, or looked like when it last said so.
+    async fn snapshot(&self) -> Arc<Snapshot> {
+        let (reply, answer) = oneshot::channel();
+        let look = async {
+            self.requests.send(Request::Look { reply }).await.ok()?;
+            answer.await.ok()
+        };
+        match timeout(LOOK_TIME_MAX, look).await {
+            Ok(Some(snapshot)) => snapshot,
+            _ => self.snapshots.borrow().clone(),
+        }
     }
 }
 
-pub(super) fn router(snapshots: watch::Receiver<Arc<Snapshot>>, requests: mpsc::Sender<Request>) -> Router {
+pub(super) fn router(
+    guard: Guard,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    requests: mpsc::Sender<Request>,
+) -> Router {
+    let shared = Shared { guard: Arc::new(guard), snapshots, requests };
     Router::new()
         .route("/", get(overview))
         .route("/api/status", get(status))
@@ -39,18 +60,36 @@ pub(super) fn router(snapshots: watch::Receiver<Arc<Snapshot>>, requests: mpsc::
         .route("/api/group/step-down", post(step_down))
         .route("/api/group/recover", get(recovery_plan).post(recover))
         .fallback(async || refused(StatusCode::NOT_FOUND, "no such page"))
-        .with_state(Shared { snapshots, requests })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(shared.clone(), admit))
+        .with_state(shared)
+}
+
+/// What every request has to pass, whatever its path, and how long it may take.
+async fn admit(State(shared): State<Shared>, request: HttpRequest, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    if let Err((code, error)) = shared.guard.admit(&head) {
+        return refused(code, &error);
+    }
+    match timeout(ANSWER_TIME_MAX, next.run(HttpRequest::from_parts(head, body))).await {
+        Ok(answer) => answer,
+        Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the node does not answer"),
+    }
 }
 
 fn refused(code: StatusCode, error: &str) -> Response {
-    (code, Json(json!({ "error": error }))).into_response()
+    let answer = (code, Json(json!({ "error": error })));
+    match code {
+        StatusCode::UNAUTHORIZED => ([(WWW_AUTHENTICATE, "Bearer")], answer).into_response(),
+        _ => answer.into_response(),
+    }
 }
 
 async fn overview(State(shared): State<Shared>) -> String {
-    let snapshot = shared.snapshot();
+    let snapshot = shared.snapshot().await;
     let status = &snapshot.status;
     let mut text =
-        format!("quorate {}\n{} on {}: {}", status.version, status.broker, status.node, status.role.name());
+        format!("quorate {}\n{} on {}: {}", status.version, status.broker, status.node, status.standing());
     // Writing to a String does not fail.
     let _ = writeln!(text, ", epoch {}", status.epoch);
     if let Some(reason) = &status.reason {
@@ -70,22 +109,22 @@ async fn overview(State(shared): State<Shared>) -> String {
 }
 
 async fn status(State(shared): State<Shared>) -> Response {
-    Json(&shared.snapshot().status).into_response()
+    Json(&shared.snapshot().await.status).into_response()
 }
 
 async fn group(State(shared): State<Shared>) -> Response {
-    match &shared.snapshot().group {
+    match &shared.snapshot().await.group {
         Some(group) => Json(group).into_response(),
         None => refused(StatusCode::NOT_FOUND, "this broker is in no group"),
     }
 }
 
 async fn queues(State(shared): State<Shared>) -> Response {
-    destinations(&shared.snapshot(), "queue")
+    destinations(shared.snapshot().await.as_ref(), "queue")
 }
 
 async fn topics(State(shared): State<Shared>) -> Response {
-    destinations(&shared.snapshot(), "topic")
+    destinations(shared.snapshot().await.as_ref(), "topic")
 }
 
 /// Destinations of a kind, temporary ones among them.
@@ -96,40 +135,44 @@ fn destinations(snapshot: &Snapshot, kind: &str) -> Response {
 }
 
 async fn connections(State(shared): State<Shared>) -> Response {
-    Json(&shared.snapshot().connections).into_response()
+    Json(&shared.snapshot().await.connections).into_response()
 }
 
+/// An order that cannot help is refused with the reason, whoever gives it; only then does it need the token.
 async fn step_down(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    if let Some(refusal) = unguarded(&headers) {
-        return refusal;
-    }
-    match ask(&shared, |reply| Request::StepDown { reply }).await {
-        Ok(()) => (StatusCode::ACCEPTED, Json(json!({ "accepted": true }))).into_response(),
-        Err(refusal) => refusal,
+    let authorized = shared.guard.authorize(&headers);
+    let dry = authorized.is_err();
+    match (ask(&shared, |reply| Request::StepDown { dry, reply }).await, authorized) {
+        (Err(refusal), _) => refusal,
+        (Ok(()), Err((code, error))) => refused(code, &error),
+        (Ok(()), Ok(())) => (StatusCode::ACCEPTED, Json(json!({ "accepted": true }))).into_response(),
     }
 }
 
 async fn recovery_plan(State(shared): State<Shared>) -> Response {
-    match ask(&shared, |reply| Request::Recover { dry: true, reply }).await {
+    match ask(&shared, |reply| Request::Recover { seen: None, reply }).await {
         Ok(plan) => Json(plan).into_response(),
         Err(refusal) => refusal,
     }
 }
 
-async fn recover(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    if let Some(refusal) = unguarded(&headers) {
-        return refusal;
+async fn recover(State(shared): State<Shared>, request: HttpRequest) -> Response {
+    if let Err((code, error)) = shared.guard.authorize(request.headers()) {
+        return refused(code, &error);
     }
-    match ask(&shared, |reply| Request::Recover { dry: false, reply }).await {
+    let seen = match Json::<RecoveryPlan>::from_request(request, &()).await {
+        Ok(Json(plan)) => Some(Box::new(plan)),
+        Err(error) => {
+            return refused(
+                error.status(),
+                &format!("expected the plan that GET has shown: {}", error.body_text()),
+            );
+        }
+    };
+    match ask(&shared, |reply| Request::Recover { seen, reply }).await {
         Ok(plan) => (StatusCode::ACCEPTED, Json(plan)).into_response(),
         Err(refusal) => refusal,
     }
-}
-
-/// The refusal of a request that may come from a foreign web page.
-fn unguarded(headers: &HeaderMap) -> Option<Response> {
-    let guarded = headers.get(GUARD_HEADER).is_some_and(|value| value == "1");
-    (!guarded).then(|| refused(StatusCode::FORBIDDEN, "the header X-Quorate: 1 is missing"))
 }
 
 /// Asks the node and waits for what it says.
@@ -142,7 +185,13 @@ async fn ask<T>(
     shared.requests.send(request(reply)).await.map_err(|_| stopping())?;
     match answer.await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(refused(StatusCode::CONFLICT, &error.to_string())),
+        Ok(Err(error)) => {
+            let mut body = json!({ "error": error.to_string() });
+            if let RequestError::PlanChanged(plan) = error {
+                body["plan"] = json!(plan);
+            }
+            Err((StatusCode::CONFLICT, Json(body)).into_response())
+        }
         Err(_) => Err(stopping()),
     }
 }

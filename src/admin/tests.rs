@@ -6,29 +6,52 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
-use super::Admin;
+use super::listener::BODY_BYTES_MAX;
+use super::{Admin, AdminOptions, Token};
 use crate::model::Epoch;
 use crate::node::{
     DestinationStatus, GroupStatus, RecoveryPlan, Request, RequestError, Role, Snapshot, Status,
 };
 
+const CONNECTIONS_MAX: usize = 64;
+const TOKEN: &str = "Authorization: Bearer sesame, open";
+
 struct Console {
     admin: Admin,
-    snapshots: watch::Sender<Arc<Snapshot>>,
+    /// What the node would show if it were asked.
+    now: watch::Sender<Arc<Snapshot>>,
+    /// What it has published by itself.
+    published: watch::Sender<Arc<Snapshot>>,
+    /// The other requests.
     requests: mpsc::Receiver<Request>,
 }
 
 async fn console() -> Console {
-    let (snapshots, seen) = watch::channel(Arc::new(Snapshot::default()));
-    let (ask, requests) = mpsc::channel(4);
-    let admin = Admin::start(([127, 0, 0, 1], 0).into(), seen, ask).await.unwrap();
-    Console { admin, snapshots, requests }
+    let (published, seen) = watch::channel(Arc::new(Snapshot::default()));
+    let (now, looks) = watch::channel(Arc::new(Snapshot::default()));
+    let (ask, mut asked) = mpsc::channel(4);
+    let (pass_on, requests) = mpsc::channel(4);
+    tokio::spawn(async move {
+        while let Some(request) = asked.recv().await {
+            match request {
+                Request::Look { reply } => drop(reply.send(looks.borrow().clone())),
+                other => drop(pass_on.send(other).await),
+            }
+        }
+    });
+    let options = AdminOptions {
+        bind: ([127, 0, 0, 1], 0).into(),
+        hosts: vec!["console.example".to_owned()],
+        token: Some(Token::given("sesame, open")),
+        connections_max: CONNECTIONS_MAX,
+    };
+    let admin = Admin::start(options, seen, ask).await.unwrap();
+    Console { admin, now, published, requests }
 }
 
-/// Code and body of the answer.
-async fn ask(console: &Console, head: &str) -> (u16, String) {
+/// Code and body of the answer to what is sent as it stands.
+async fn say(console: &Console, request: &str) -> (u16, String) {
     let mut socket = TcpStream::connect(console.admin.address()).await.unwrap();
-    let request = format!("{head}\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.unwrap();
@@ -36,8 +59,21 @@ async fn ask(console: &Console, head: &str) -> (u16, String) {
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
+/// Code and body of the answer.
+async fn ask(console: &Console, head: &str) -> (u16, String) {
+    say(console, &format!("{head}\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
+}
+
+/// Posts `body` with more headers.
+async fn post(console: &Console, path: &str, headers: &str, body: &str) -> (u16, String) {
+    let length = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}");
+    let more = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}");
+    say(console, &format!("{head}\r\n{more}")).await
+}
+
 #[tokio::test]
-async fn what_the_node_published_last_is_what_is_shown() {
+async fn what_the_node_looks_like_now_is_what_is_shown() {
     let console = console().await;
     let (code, body) = ask(&console, "GET /api/status HTTP/1.1").await;
     assert_eq!((code, serde_json::from_str::<Status>(&body).unwrap().role), (200, Role::Waiting));
@@ -46,8 +82,8 @@ async fn what_the_node_published_last_is_what_is_shown() {
         name: name.to_owned(),
         ..DestinationStatus::default()
     };
-    console.snapshots.send_replace(Arc::new(Snapshot {
-        status: Status { role: Role::Master, epoch: Epoch(7), ..Status::default() },
+    console.now.send_replace(Arc::new(Snapshot {
+        status: Status { role: Role::Master, serving: true, epoch: Epoch(7), ..Status::default() },
         group: Some(GroupStatus { replicas: 3, ..GroupStatus::default() }),
         destinations: vec![queue("queue", "A"), queue("topic", "B"), queue("temp-queue", "C")],
         connections: Vec::new(),
@@ -65,6 +101,23 @@ async fn what_the_node_published_last_is_what_is_shown() {
 }
 
 #[tokio::test]
+async fn a_node_that_answers_no_more_is_shown_as_it_was_last() {
+    let (published, seen) = watch::channel(Arc::new(Snapshot::default()));
+    let (ask_node, requests) = mpsc::channel(4);
+    drop(requests);
+    let bind = ([127, 0, 0, 1], 0).into();
+    let options = AdminOptions { bind, hosts: Vec::new(), token: None, connections_max: CONNECTIONS_MAX };
+    let admin = Admin::start(options, seen, ask_node).await.unwrap();
+    let (now, requests) = (watch::channel(Arc::default()).0, mpsc::channel(1).1);
+    let console = Console { admin, now, published, requests };
+    let status = Status { epoch: Epoch(9), ..Status::default() };
+    console.published.send_replace(Arc::new(Snapshot { status, ..Snapshot::default() }));
+    let (code, body) = ask(&console, "GET /api/status HTTP/1.1").await;
+    assert!(code == 200 && body.contains("\"epoch\":9"), "{body}");
+    console.admin.stop().await;
+}
+
+#[tokio::test]
 async fn a_lone_broker_has_no_group_and_unknown_pages_are_not_found() {
     let console = console().await;
     for path in ["/api/group", "/api/nothing"] {
@@ -74,47 +127,147 @@ async fn a_lone_broker_has_no_group_and_unknown_pages_are_not_found() {
 }
 
 #[tokio::test]
-async fn step_down_needs_the_header_and_tells_what_the_node_said() {
+async fn only_requests_that_name_this_console_are_answered_whatever_they_ask() {
     let mut console = console().await;
-    let (code, _) = ask(&console, "POST /api/group/step-down HTTP/1.1").await;
-    assert_eq!(code, 403);
-    assert!(console.requests.try_recv().is_err());
-    let answers = [Ok(()), Err(RequestError::NotMaster(Some("node2".to_owned())))];
-    let expected =
-        [(202, "{\"accepted\":true}"), (409, "{\"error\":\"not the master; the master is node2\"}")];
-    for (answer, (code, body)) in answers.into_iter().zip(expected) {
+    let port = console.admin.address().port();
+    let own =
+        format!("GET /api/status HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://localhost:{port}");
+    let proxied =
+        "GET http://console.example/ HTTP/1.1\r\nHost: console.example\r\nSec-Fetch-Site: same-origin";
+    for head in [&own, proxied, "GET / HTTP/1.0\r\nHost: localhost"] {
+        assert_eq!(say(&console, &format!("{head}\r\nConnection: close\r\n\r\n")).await.0, 200, "{head}");
+    }
+    for (code, head) in [
+        (421, "GET /api/connections HTTP/1.1\r\nHost: attacker.example:8161"),
+        (421, "GET /api/nothing HTTP/1.1\r\nHost: attacker.example"),
+        (421, &format!("POST /api/group/step-down HTTP/1.1\r\nHost: attacker.example\r\n{TOKEN}")),
+        (421, "GET http://attacker.example/ HTTP/1.1\r\nHost: localhost"),
+        (400, "GET / HTTP/1.0"),
+        (400, "GET / HTTP/1.1\r\nHost: localhost\r\nHost: attacker.example"),
+        (403, "GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://attacker.example"),
+        (403, "GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: null"),
+        (403, "GET / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site"),
+    ] {
+        assert_eq!(say(&console, &format!("{head}\r\nConnection: close\r\n\r\n")).await.0, code, "{head}");
+    }
+    assert!(console.requests.try_recv().is_err(), "the node was asked");
+    console.admin.stop().await;
+}
+
+#[tokio::test]
+async fn step_down_needs_the_token_unless_the_node_refuses_it_anyhow() {
+    const PATH: &str = "/api/group/step-down";
+    let mut console = console().await;
+    let alone = || Err(RequestError::Refused("there is no other voter".to_owned()));
+    for (headers, answer, dry, code) in [
+        ("X-Quorate: 1", Ok(()), true, 401),
+        ("X-Quorate: 1", alone(), true, 409),
+        ("Authorization: Bearer sesame", Ok(()), true, 401),
+        ("Authorization: Basic c2VzYW1l", Ok(()), true, 401),
+        (TOKEN, alone(), false, 409),
+        (TOKEN, Ok(()), false, 202),
+    ] {
         let (_, mut requests) = mpsc::channel(1);
         std::mem::swap(&mut requests, &mut console.requests);
         let node = async {
-            let Some(Request::StepDown { reply }) = requests.recv().await else { panic!("no request") };
+            let Some(Request::StepDown { dry, reply }) = requests.recv().await else { panic!("no request") };
             reply.send(answer).unwrap();
+            dry
         };
-        let head = "POST /api/group/step-down HTTP/1.1\r\nX-Quorate: 1\r\nContent-Length: 0";
-        let (told, ()) = tokio::join!(ask(&console, head), node);
-        assert_eq!(told, (code, body.to_owned()));
+        let ((told, body), asked) = tokio::join!(post(&console, PATH, headers, ""), node);
+        assert_eq!((told, asked), (code, dry), "{headers}: {body}");
+        assert_eq!(body.contains("there is no other voter"), code == 409, "{body}");
         console.requests = requests;
     }
     console.admin.stop().await;
 }
 
 #[tokio::test]
-async fn a_recovery_is_told_by_one_request_and_done_by_another_that_needs_the_header() {
+async fn a_recovery_is_done_as_it_was_shown_and_only_with_the_token() {
+    const PATH: &str = "/api/group/recover";
     let mut console = console().await;
-    assert_eq!(ask(&console, "POST /api/group/recover HTTP/1.1").await.0, 403);
-    assert!(console.requests.try_recv().is_err());
-    let guarded = "POST /api/group/recover HTTP/1.1\r\nX-Quorate: 1\r\nContent-Length: 0";
-    for (head, code, only_told) in [("GET /api/group/recover HTTP/1.1", 200, true), (guarded, 202, false)] {
+    let plan = RecoveryPlan { quorum: 2, epoch: Epoch(3), ..RecoveryPlan::default() };
+    let shown = serde_json::to_string(&plan).unwrap();
+    let large = format!("{shown}{}", " ".repeat(BODY_BYTES_MAX));
+    for (headers, body, code) in
+        [("X-Quorate: 1", &*shown, 401), (TOKEN, "{}", 422), (TOKEN, "no plan", 400), (TOKEN, &large, 413)]
+    {
+        assert_eq!(post(&console, PATH, headers, body).await.0, code, "{headers}");
+    }
+    assert!(console.requests.try_recv().is_err(), "the node was asked");
+    let now = RecoveryPlan { epoch: Epoch(4), ..plan.clone() };
+    let changed = Err(RequestError::PlanChanged(Box::new(now.clone())));
+    for (only_told, answer, code, told) in [
+        (true, Ok(plan.clone()), 200, &plan),
+        (false, Ok(plan.clone()), 202, &plan),
+        (false, changed, 409, &now),
+    ] {
         let (_, mut requests) = mpsc::channel(1);
         std::mem::swap(&mut requests, &mut console.requests);
         let node = async {
-            let Some(Request::Recover { dry, reply }) = requests.recv().await else { panic!("no request") };
-            reply.send(Ok(RecoveryPlan { quorum: 2, ..RecoveryPlan::default() })).unwrap();
-            dry
+            let Some(Request::Recover { seen, reply }) = requests.recv().await else { panic!("no request") };
+            reply.send(answer).unwrap();
+            seen
         };
-        let (told, dry) = tokio::join!(ask(&console, head), node);
-        assert_eq!((told.0, dry), (code, only_told));
-        assert_eq!(serde_json::from_str::<RecoveryPlan>(&told.1).unwrap().quorum, 2);
+        let asked = async {
+            match only_told {
+                true => ask(&console, &format!("GET {PATH} HTTP/1.1")).await,
+                false => post(&console, PATH, TOKEN, &shown).await,
+            }
+        };
+        let ((got, body), seen) = tokio::join!(asked, node);
+        assert_eq!((got, seen.as_deref()), (code, (!only_told).then_some(&plan)));
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let shown = if code == 409 { &body["plan"] } else { &body };
+        assert_eq!(&serde_json::from_value::<RecoveryPlan>(shown.clone()).unwrap(), told);
         console.requests = requests;
+    }
+    console.admin.stop().await;
+}
+
+#[tokio::test]
+async fn more_connections_than_there_may_be_end_the_oldest_idle_ones() {
+    let console = console().await;
+    let mut idle = Vec::new();
+    for _ in 0..CONNECTIONS_MAX + 8 {
+        let mut socket = TcpStream::connect(console.admin.address()).await.unwrap();
+        socket.write_all(b"GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let mut answer = [0; 12];
+        socket.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        idle.push(socket);
+    }
+    for (number, socket) in idle.iter_mut().enumerate() {
+        socket.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.ok();
+        let mut rest = Vec::new();
+        let _ = socket.read_to_end(&mut rest).await;
+        let answered = String::from_utf8_lossy(&rest).contains("HTTP/1.1 200");
+        assert_eq!(answered, number >= 8, "connection {number}");
+    }
+    console.admin.stop().await;
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_refused() {
+    let console = console().await;
+    let long = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(17 << 10));
+    assert_eq!(say(&console, &long).await.0, 431);
+    let many = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: x\r\n".repeat(100));
+    assert_eq!(say(&console, &many).await.0, 431);
+    console.admin.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_sends_no_whole_head_is_ended() {
+    let console = console().await;
+    let mut sockets = Vec::new();
+    for sent in ["", "GET / HTTP/1.1\r\nHost: loc", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
+        let mut socket = TcpStream::connect(console.admin.address()).await.unwrap();
+        socket.write_all(sent.as_bytes()).await.unwrap();
+        sockets.push(socket);
+    }
+    for mut socket in sockets {
+        let _ = socket.read_to_end(&mut Vec::new()).await;
     }
     console.admin.stop().await;
 }

@@ -16,17 +16,9 @@ pub(super) fn run(console: &ConsoleArgs, json: bool) -> Result<(), Failure> {
         .map(|c| {
             let (subscriptions, in_flight) = (c.subscriptions.to_string(), c.in_flight.to_string());
             let (id, user) = (or_none(&c.client_id), or_none(&c.user));
-            vec![
-                c.session.to_string(),
-                c.remote.clone(),
-                c.connector.clone(),
-                id,
-                user,
-                subscriptions,
-                in_flight,
-            ]
+            vec![c.session.to_string(), c.remote.clone(), id, user, subscriptions, in_flight]
         })
         .collect();
-    let header = ["session", "remote", "connector", "client id", "user", "subscriptions", "in flight"];
+    let header = ["session", "remote", "client id", "user", "subscriptions", "in flight"];
     table::print(&table::columns(&header, &rows))
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 
-use super::console::ConsoleArgs;
+use super::console::{ChangeArgs, ConsoleArgs};
 use super::exit::Failure;
 use super::{block_on, table};
 use crate::node::{GroupStatus, RecoveryPlan};
@@ -13,7 +13,7 @@ pub(super) enum GroupCommand {
     /// Members, voters and who leads, as the node sees it
     Status(ConsoleArgs),
     /// Make the master hand over to a slave that has everything
-    StepDown(ConsoleArgs),
+    StepDown(ChangeArgs),
     /// Go on with the voters that are left when a quorum of them is lost for good
     Recover(RecoverArgs),
 }
@@ -21,7 +21,7 @@ pub(super) enum GroupCommand {
 #[derive(Debug, Args)]
 pub(super) struct RecoverArgs {
     #[command(flatten)]
-    console: ConsoleArgs,
+    node: ChangeArgs,
     /// Do it; without, only what it would do is printed
     #[arg(long)]
     force: bool,
@@ -37,8 +37,8 @@ pub(super) fn run(command: &GroupCommand, json: bool) -> Result<(), Failure> {
             let group = group.ok_or_else(|| anyhow!("this broker is in no group"))?;
             if json { table::json(&group) } else { table::print(&text(&group)) }
         }
-        GroupCommand::StepDown(console) => {
-            block_on(console.post("/api/group/step-down"))?;
+        GroupCommand::StepDown(node) => {
+            block_on(node.post("/api/group/step-down", &serde_json::json!({})))?;
             if json {
                 table::json(&serde_json::json!({ "accepted": true }))
             } else {
@@ -51,7 +51,7 @@ pub(super) fn run(command: &GroupCommand, json: bool) -> Result<(), Failure> {
 
 fn recover(args: &RecoverArgs, json: bool) -> Result<(), Failure> {
     const PATH: &str = "/api/group/recover";
-    let plan: Option<RecoveryPlan> = block_on(args.console.get(PATH))?;
+    let plan: Option<RecoveryPlan> = block_on(args.node.console.get(PATH))?;
     let plan = plan.ok_or_else(|| anyhow!("this broker is in no group"))?;
     if json {
         table::json(&plan)?
@@ -64,7 +64,15 @@ fn recover(args: &RecoverArgs, json: bool) -> Result<(), Failure> {
     if !args.yes && !confirmed()? {
         return Err(anyhow!("nothing was done").into());
     }
-    block_on(args.console.post(PATH))?;
+    // What was shown is what is agreed to: the node refuses it if it would do something else by now.
+    if let Err(failure) = block_on(args.node.post(PATH, &plan)) {
+        if let Ok(Some(now)) = block_on(args.node.console.get::<RecoveryPlan>(PATH))
+            && !now.does_the_same(&plan)
+        {
+            if json { table::json(&now)? } else { table::print(&format!("\n{}", risk(&now)))? }
+        }
+        return Err(failure);
+    }
     if json { Ok(()) } else { table::print("accepted; `quorate group status` shows what comes of it\n") }
 }
 

@@ -19,7 +19,7 @@ fn text(status: &Status) -> String {
     let mut lines = vec![
         ("broker", status.broker.clone()),
         ("node", status.node.clone()),
-        ("role", status.role.name().to_owned()),
+        ("role", status.standing().to_owned()),
         ("serving", if status.serving { "yes" } else { "no" }.to_owned()),
         ("master", or_none(&status.master)),
         ("epoch", status.epoch.to_string()),

@@ -153,6 +153,7 @@ impl Core {
             identity.store,
             parts.store_path,
             parts.zk_path,
+            parts.open_to_all,
             parts.clock.wall_ms(),
         );
         let log_state = LogState::recovered(&recovered, log.origin());
@@ -335,6 +336,11 @@ impl Core {
             let Ok(event) = inputs.peers.try_recv() else { break };
             self.take_peer(event).await;
         }
+        // Operators look at busy nodes too: a node that never rests must hear them.
+        for _ in 0..super::REQUESTS_MAX {
+            let Ok(request) = self.outside.requests.try_recv() else { break };
+            self.take_request(request).await;
+        }
         if self.has_room() {
             for _ in 0..ROUND_SUBMISSIONS {
                 let Ok(inbound) = inputs.gate.try_recv() else { break };
@@ -477,21 +483,24 @@ impl Core {
 
     async fn take_request(&mut self, request: Request) {
         match request {
-            Request::StepDown { reply } => {
-                let result = if self.replica.serving() {
-                    Ok(())
-                } else {
-                    Err(super::RequestError::NotMaster(self.status.master().map(str::to_owned)))
-                };
-                if result.is_ok() {
+            Request::Look { reply } => self.status.look(reply),
+            Request::StepDown { dry, reply } => {
+                let result = self.may_step_down();
+                if result.is_ok() && !dry {
                     self.step(Event::StepDown("an operator asked for another master".into())).await;
                 }
                 // Whoever asked may have gone; the request stands all the same.
                 let _ = reply.send(result);
             }
-            Request::Recover { dry, reply } => {
+            Request::Recover { seen, reply } => {
                 let plan = self.recovery_plan();
-                if plan.is_ok() && !dry {
+                let plan = plan.and_then(|plan| match &seen {
+                    Some(seen) if !seen.does_the_same(&plan) => {
+                        Err(super::RequestError::PlanChanged(Box::new(plan)))
+                    }
+                    _ => Ok(plan),
+                });
+                if plan.is_ok() && seen.is_some() {
                     self.step(Event::Recover).await;
                 }
                 let _ = reply.send(plan);

@@ -75,6 +75,8 @@ pub struct NodeParts {
     pub store_path: String,
     /// The group's path in ZooKeeper, for status; `None` for a lone broker.
     pub zk_path: Option<String>,
+    /// What each listener risks that everybody reaches, for status; an alarm each.
+    pub open_to_all: Vec<String>,
     /// The store's identity and the file it is kept in.
     pub identity: (IdentityFile, Identity),
     /// The log, and what it held when it was opened.

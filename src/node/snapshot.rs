@@ -1,6 +1,8 @@
 //! What a node looks like from outside at one moment, and what may be asked of it. The node publishes a new snapshot
 //! when something changed; whoever shows it never touches the node itself.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -71,7 +73,7 @@ pub struct Status {
     pub promised: Promise,
     /// Identity of its store.
     pub store: StoreId,
-    /// Where the store is; empty for a store in memory.
+    /// Where the store is, from the root on; empty for a store in memory.
     pub store_path: String,
     /// First offset that the log still holds.
     pub base: Offset,
@@ -103,6 +105,19 @@ pub struct Status {
     pub time_ms: i64,
 }
 
+impl Status {
+    /// What it does, in words that tell a master that serves from one that does not.
+    pub fn standing(&self) -> &'static str {
+        let electing = self.election.as_ref().is_none_or(|election| election.took_ms.is_none());
+        match self.role {
+            Role::Master if self.serving => "master",
+            Role::Master if electing => "master, not serving yet",
+            Role::Master => "master, cut off",
+            role => role.name(),
+        }
+    }
+}
+
 /// An election that ended, or is under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ElectionStatus {
@@ -122,7 +137,7 @@ pub struct ElectionStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
     /// Fixed word to match on: `disk-full`, `producers-held`, `reduced-redundancy`, `no-quorum`,
-    /// `zookeeper-unreachable`, `store-damaged`, `node-is-there-twice`, `names`, ...
+    /// `zookeeper-unreachable`, `store-damaged`, `node-is-there-twice`, `names`, `open-to-all`, ...
     pub name: String,
     /// For people.
     pub message: String,
@@ -178,6 +193,20 @@ pub struct RecoveryPlan {
     pub lost: Vec<Voter>,
 }
 
+impl RecoveryPlan {
+    /// Whether another plan would do the same: it starts from the same epoch, keeps the same stores and gives up the same.
+    pub fn does_the_same(&self, other: &RecoveryPlan) -> bool {
+        let stores = |plan: &RecoveryPlan| {
+            let (mut kept, mut lost): (Vec<_>, Vec<_>) =
+                (plan.kept.iter().map(|m| m.store).collect(), plan.lost.iter().map(|v| v.store).collect());
+            kept.sort_unstable();
+            lost.sort_unstable();
+            (plan.epoch, kept, lost)
+        };
+        stores(self) == stores(other)
+    }
+}
+
 /// A member as this node sees it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MemberStatus {
@@ -191,9 +220,10 @@ pub struct MemberStatus {
     pub voter: bool,
     /// What it does.
     pub role: Role,
-    /// Where its log ends, as last heard.
+    /// Where its log ends: what is durable there by its last acknowledgement if it is attached, the log's own end for the
+    /// node that tells this, else what it said in the last election.
     pub position: Position,
-    /// How many bytes it is behind the master; `None` where that is unknown (on slaves).
+    /// How many bytes `position` is behind the master's log; `None` where that is unknown (on slaves).
     pub lag_bytes: Option<u64>,
     /// Whether its stream stands and what it has counts at once; on the master only, `false` elsewhere.
     pub attached: bool,
@@ -235,8 +265,6 @@ pub struct ConnectionStatus {
     pub user: Option<String>,
     /// Address of the client.
     pub remote: String,
-    /// Name of the transport connector.
-    pub connector: String,
     /// Subscriptions.
     pub subscriptions: u64,
     /// Deliveries not yet settled.
@@ -246,15 +274,22 @@ pub struct ConnectionStatus {
 /// What may be asked of a node.
 #[derive(Debug)]
 pub enum Request {
+    /// Tell what the node looks like now, with all that it has answered by now.
+    Look {
+        /// The answer. It may take some tens of milliseconds, because requests share a snapshot.
+        reply: oneshot::Sender<Arc<Snapshot>>,
+    },
     /// Give up the mastership in favour of a slave that has everything.
     StepDown {
+        /// Only tell whether it would be done.
+        dry: bool,
         /// The answer: accepted, or why not.
         reply: oneshot::Sender<Result<(), RequestError>>,
     },
     /// Give up the voters that are not in sight, for a group that has lost a quorum of them for good.
     Recover {
-        /// Only tell what would be done.
-        dry: bool,
+        /// The plan that the operator has seen, which is carried out if it still holds; `None`: only tell the plan.
+        seen: Option<Box<RecoveryPlan>>,
         /// The answer: what is done, or why it is not.
         reply: oneshot::Sender<Result<RecoveryPlan, RequestError>>,
     },
@@ -266,7 +301,7 @@ pub enum Request {
 }
 
 /// Why a request was refused. Nothing happened.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RequestError {
     /// Only the master can do it; the master's node, if known.
     #[error("not the master{}", .0.as_ref().map(|node| format!("; the master is {node}")).unwrap_or_default())]
@@ -274,4 +309,46 @@ pub enum RequestError {
     /// Not now.
     #[error("{0}")]
     Refused(String),
+    /// The recovery that was agreed to is not what would be done any more; this is.
+    #[error("the plan has changed since it was shown; look at the new one")]
+    PlanChanged(Box<RecoveryPlan>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_does_the_same_as_another_with_its_epoch_and_its_stores_in_any_order() {
+        let kept = |store| MemberStatus { store: StoreId(store), ..MemberStatus::default() };
+        let lost = |store| Voter { node: "node".to_owned(), store: StoreId(store) };
+        let plan =
+            RecoveryPlan { epoch: Epoch(3), quorum: 2, kept: vec![kept(1), kept(2)], lost: vec![lost(3)] };
+        let turned = RecoveryPlan { kept: vec![kept(2), kept(1)], ..plan.clone() };
+        assert!(plan.does_the_same(&turned));
+        for other in [
+            RecoveryPlan { epoch: Epoch(4), ..plan.clone() },
+            RecoveryPlan { kept: vec![kept(1)], ..plan.clone() },
+            RecoveryPlan { kept: vec![kept(1), kept(4)], ..plan.clone() },
+            RecoveryPlan { lost: vec![lost(4)], ..plan.clone() },
+        ] {
+            assert!(!plan.does_the_same(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_master_that_does_not_serve_is_not_told_like_one_that_does() {
+        let election = |took_ms| Some(ElectionStatus { took_ms, ..ElectionStatus::default() });
+        let master =
+            Status { role: Role::Master, serving: true, election: election(Some(7)), ..Status::default() };
+        let standings = [
+            (master.clone(), "master"),
+            (Status { serving: false, ..master.clone() }, "master, cut off"),
+            (Status { serving: false, election: election(None), ..master }, "master, not serving yet"),
+            (Status { role: Role::Slave, ..Status::default() }, "slave"),
+        ];
+        for (status, words) in standings {
+            assert_eq!(status.standing(), words);
+        }
+    }
 }

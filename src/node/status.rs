@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use crate::coordination::{GroupRecord, GroupState, Member};
 use crate::model::{Epoch, Offset, Position, StoreId, quorum};
 use crate::replication::{Recovery, ReplicaSettings};
@@ -13,8 +15,14 @@ use super::{
     RequestError, Role, Snapshot, Status,
 };
 
-/// A snapshot is made at most so often: it walks all destinations.
+/// A snapshot that nobody asked for is made so often, and so often the state is looked at for its digest.
 const EVERY: Duration = Duration::from_millis(200);
+/// A snapshot that somebody asked for is made at most so often: it walks all destinations.
+const EVERY_ASKED: Duration = Duration::from_millis(20);
+/// Snapshots take at most this part of the node's time, as long as they are younger than [`AGE_MAX`].
+const SHARE: u32 = 10;
+/// However long a snapshot took, the next one does not wait longer.
+const AGE_MAX: Duration = Duration::from_secs(1);
 /// Damages that are remembered for the alarms.
 const DAMAGES_MAX: usize = 16;
 
@@ -24,17 +32,66 @@ pub(super) struct StatusMaker {
     store: StoreId,
     store_path: String,
     zk_path: Option<String>,
+    open_to_all: Vec<String>,
     started_ms: i64,
-    made_at: Option<Duration>,
+    pace: Pace,
     master: Option<String>,
     election: Option<ElectionStatus>,
     /// When that was seen to begin, by the monotonic clock.
     election_began: Duration,
     damages: Vec<String>,
-    /// Where the state was digested last, and the digest.
-    digest: (Offset, u64),
-    /// What was applied when the snapshot before was made.
+    digest: Digest,
+}
+
+/// When snapshots are made.
+#[derive(Default)]
+struct Pace {
+    /// When the last one was begun.
+    made_at: Option<Duration>,
+    /// How long it took.
+    cost: Duration,
+    /// Those who wait for the next one.
+    waiting: Vec<oneshot::Sender<Arc<Snapshot>>>,
+}
+
+impl Pace {
+    /// Whether one is due.
+    fn is_due(&self, now: Duration) -> bool {
+        let every = if self.waiting.is_empty() { EVERY } else { EVERY_ASKED };
+        let every = every.max((self.cost * SHARE).min(AGE_MAX));
+        self.made_at.is_none_or(|at| now.saturating_sub(at) >= every)
+    }
+
+    fn made(&mut self, at: Duration, cost: Duration, snapshot: &Arc<Snapshot>) {
+        (self.made_at, self.cost) = (Some(at), cost);
+        for waiting in self.waiting.drain(..) {
+            // Whoever asked may have gone.
+            let _ = waiting.send(Arc::clone(snapshot));
+        }
+    }
+}
+
+/// The last digest of the state.
+#[derive(Default)]
+struct Digest {
+    /// How much was applied when it was made, and the digest; none yet.
+    made: Option<(Offset, u64)>,
+    /// When the state was looked at for it.
+    sought_at: Option<Duration>,
+    /// What was applied then.
     applied: Offset,
+}
+
+impl Digest {
+    /// The digest walks the whole state, so a new one is due only when nothing was applied for a while.
+    fn is_due(&mut self, now: Duration, applied: Offset) -> bool {
+        if self.sought_at.is_some_and(|at| now.saturating_sub(at) < EVERY) {
+            return false;
+        }
+        self.sought_at = Some(now);
+        let quiet = std::mem::replace(&mut self.applied, applied) == applied;
+        self.made.is_none_or(|(at, _)| quiet && at != applied)
+    }
 }
 
 impl StatusMaker {
@@ -43,6 +100,7 @@ impl StatusMaker {
         store: StoreId,
         store_path: String,
         zk_path: Option<String>,
+        open_to_all: Vec<String>,
         started_ms: i64,
     ) -> StatusMaker {
         StatusMaker {
@@ -50,15 +108,22 @@ impl StatusMaker {
             store,
             store_path,
             zk_path,
+            open_to_all,
             started_ms,
-            made_at: None,
+            pace: Pace::default(),
             master: None,
             election: None,
             election_began: Duration::ZERO,
             damages: Vec::new(),
-            digest: (Offset(u64::MAX), 0),
-            applied: Offset(0),
+            digest: Digest::default(),
         }
+    }
+
+    /// Somebody waits for a snapshot that begins after this. They are as many as the console lets in.
+    pub(super) fn look(&mut self, reply: oneshot::Sender<Arc<Snapshot>>) {
+        // Those whose patience is over are not told any more.
+        self.pace.waiting.retain(|waiting| !waiting.is_closed());
+        self.pace.waiting.push(reply);
     }
 
     pub(super) fn node(&self) -> &str {
@@ -100,34 +165,27 @@ impl StatusMaker {
 }
 
 impl Core {
-    /// Renews the snapshot when it is old enough.
+    /// Renews the snapshot when it is old enough, and answers those who wait for it.
     pub(super) fn show_status(&mut self) {
         let (now, wall) = self.time();
         let serving = *self.outside.serving.borrow();
         let shown = self.outside.snapshots.borrow().status.serving;
-        let fresh = self.status.made_at.is_some_and(|at| now.saturating_sub(at) < EVERY);
-        if fresh && serving == shown {
+        if !self.status.pace.is_due(now) && serving == shown {
             return;
         }
-        self.status.made_at = Some(now);
         let group = self.replica.view().and_then(|view| view.group.as_ref()).map(|(group, _)| group.clone());
         self.status.see(group.as_ref(), now, wall);
-        self.digest_when_quiet();
+        if self.status.digest.is_due(now, self.applied.offset) {
+            self.status.digest.made = Some((self.applied.offset, self.broker.state().digest()));
+        }
+        let begun = self.clock.now();
         let destinations: Vec<_> = self.broker.destinations().into_iter().map(destination).collect();
         let connections: Vec<_> = self.broker.sessions().into_iter().map(connection).collect();
         let group_status = self.status.zk_path.as_ref().map(|path| self.group_status(path, group.as_ref()));
         let status = self.node_status(group.as_ref(), serving, destinations.len(), connections.len());
-        let snapshot = Snapshot { status, group: group_status, destinations, connections };
-        self.outside.snapshots.send_replace(Arc::new(snapshot));
-    }
-
-    /// The digest walks the whole state, so it is made only while nothing is applied.
-    fn digest_when_quiet(&mut self) {
-        let applied = self.applied.offset;
-        let quiet = std::mem::replace(&mut self.status.applied, applied) == applied;
-        if quiet && self.status.digest.0 != applied || self.status.digest.0 == Offset(u64::MAX) {
-            self.status.digest = (applied, self.broker.state().digest());
-        }
+        let snapshot = Arc::new(Snapshot { status, group: group_status, destinations, connections });
+        self.status.pace.made(now, self.clock.now().saturating_sub(begun), &snapshot);
+        self.outside.snapshots.send_replace(snapshot);
     }
 
     fn role(&self) -> Role {
@@ -150,6 +208,7 @@ impl Core {
         clients: usize,
     ) -> Status {
         let (maker, log) = (&self.status, self.replica.log());
+        let (digest_at, digest) = maker.digest.made.unwrap_or_default();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             broker: maker.settings.broker.clone(),
@@ -169,8 +228,8 @@ impl Core {
             fsyncs: self.log.syncs(),
             committed: self.replica.committed(),
             applied: self.applied.offset,
-            digest: format!("{:016x}", maker.digest.1),
-            digest_at: maker.digest.0,
+            digest: format!("{digest:016x}"),
+            digest_at,
             election: maker.election.clone(),
             alarms: self.alarms(group),
             destination_count: destinations,
@@ -202,6 +261,7 @@ impl Core {
         }
         alarms.extend(self.twin.iter().map(|twin| alarm("node-is-there-twice", twin.clone())));
         alarms.extend(self.names.troubles().into_iter().map(|trouble| alarm("names", trouble)));
+        alarms.extend(self.status.open_to_all.iter().map(|risk| alarm("open-to-all", risk.clone())));
         let replicas = self.status.settings.replicas;
         if let Some(group) = group.filter(|_| self.replica.leads()) {
             let own = |store: StoreId| store == self.status.store;
@@ -247,6 +307,39 @@ impl Core {
         status
     }
 
+    /// Whether this node can hand over: it serves, and a voter that is attached and has all that is committed can be
+    /// chosen. Otherwise nobody would be served until this node is chosen again.
+    pub(super) fn may_step_down(&self) -> Result<(), RequestError> {
+        if !self.replica.serving() {
+            return Err(RequestError::NotMaster(self.status.master().map(str::to_owned)));
+        }
+        let view = self.replica.view();
+        let group = view.and_then(|view| view.group.as_ref()).map(|(group, _)| group);
+        let voters = group.map(|group| &group.voters[..]).unwrap_or_default();
+        let others: Vec<_> = voters.iter().filter(|voter| voter.store != self.status.store).collect();
+        let mut reasons = Vec::new();
+        for voter in &others {
+            let unfit = |member: &&Member| member.record.store == voter.store && member.record.unfit;
+            let unfit = view.and_then(|view| view.members.iter().find(unfit));
+            let durable = self.replica.slaves().find(|(_, store, _)| *store == voter.store).map(|it| it.2);
+            let behind = durable.map(|durable| self.replica.committed().0.saturating_sub(durable.0));
+            reasons.push(match (behind, unfit) {
+                (None, _) => format!("{} is not attached", voter.node),
+                (Some(bytes), _) if bytes > 0 => format!("{} is {bytes} bytes behind", voter.node),
+                (_, Some(member)) => {
+                    let why =
+                        member.record.reason.as_deref().unwrap_or("it has just given up the mastership");
+                    format!("{} cannot be chosen: {why}", voter.node)
+                }
+                _ => return Ok(()),
+            });
+        }
+        Err(RequestError::Refused(match reasons.is_empty() {
+            true => "there is no other voter to hand over to".to_owned(),
+            false => format!("nobody can take over: {}", reasons.join("; ")),
+        }))
+    }
+
     /// What an operator's recovery would do now.
     pub(super) fn recovery_plan(&self) -> Result<RecoveryPlan, RequestError> {
         let Recovery { from, voters } = self.replica.recovery().map_err(RequestError::Refused)?;
@@ -262,11 +355,16 @@ impl Core {
     }
 
     fn member_status(&self, member: &Member, group: Option<&GroupRecord>) -> MemberStatus {
-        let record = &member.record;
-        let end = self.replica.log().end;
+        let (record, log) = (&member.record, self.replica.log());
         let attached =
             self.replica.slaves().find(|(_, store, _)| *store == record.store).map(|(_, _, durable)| durable);
         let own = record.store == self.status.store;
+        // What is durable on an attached slave is a prefix of this log.
+        let epoch = |at: Offset| log.history.ends().iter().find(|(_, end)| *end >= at).map(|it| it.0);
+        let position = match attached.or(own.then_some(log.end)) {
+            Some(offset) => Position { epoch: epoch(offset).unwrap_or_default(), offset },
+            None => record.log_position(),
+        };
         MemberStatus {
             id: member.id.to_string(),
             node: record.node.clone(),
@@ -278,9 +376,9 @@ impl Core {
                 "candidate" => Role::Electing,
                 _ => Role::Waiting,
             },
-            position: record.log_position(),
+            position,
             lag_bytes: attached
-                .map(|durable| end.0.saturating_sub(durable.0))
+                .map(|durable| log.end.0.saturating_sub(durable.0))
                 .or((own && self.replica.leads()).then_some(0)),
             attached: attached.is_some(),
             address: record.address.clone(),
@@ -308,8 +406,49 @@ fn connection(view: crate::broker::SessionView) -> ConnectionStatus {
         client_id: Some(view.info.client_id).filter(|id| !id.is_empty()),
         user: Some(view.info.user).filter(|user| !user.is_empty()),
         remote: view.info.remote,
-        connector: String::new(),
         subscriptions: view.subscriptions as u64,
         in_flight: view.in_flight as u64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_snapshot_is_made_soon_for_who_asks_and_takes_a_small_part_of_the_time() {
+        let mut pace = Pace::default();
+        assert!(pace.is_due(at(0)));
+        pace.made(at(0), at(1), &Arc::default());
+        assert!(!pace.is_due(at(199)) && pace.is_due(at(200)));
+        let (reply, mut answer) = oneshot::channel();
+        pace.waiting.push(reply);
+        assert!(!pace.is_due(at(19)) && pace.is_due(at(20)));
+        pace.made(at(20), at(7), &Arc::default());
+        assert!(answer.try_recv().is_ok());
+        let (reply, _answer) = oneshot::channel();
+        pace.waiting.push(reply);
+        assert!(!pace.is_due(at(89)) && pace.is_due(at(90)));
+        pace.made(at(90), at(60_000), &Arc::default());
+        assert!(
+            !pace.is_due(at(1_000)) && pace.is_due(at(1_090)),
+            "a pause of the process stops no snapshot"
+        );
+    }
+
+    #[test]
+    fn the_state_is_digested_once_after_each_change_when_it_rests() {
+        let mut digest = Digest::default();
+        assert!(digest.is_due(at(0), Offset(5)));
+        digest.made = Some((Offset(5), 1));
+        assert!(!digest.is_due(at(200), Offset(9)), "it has just changed");
+        assert!(!digest.is_due(at(220), Offset(9)), "who asks often does not make it more often");
+        assert!(digest.is_due(at(400), Offset(9)));
+        digest.made = Some((Offset(9), 2));
+        assert!(!digest.is_due(at(600), Offset(9)));
     }
 }

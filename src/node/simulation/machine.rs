@@ -286,6 +286,7 @@ impl Machine {
             settings,
             store_path: String::new(),
             zk_path: None,
+            open_to_all: Vec::new(),
             identity: (store.file, store.identity),
             log: (store.log, store.recovered),
             segment_bytes: OPTIONS.segment_bytes,
