@@ -46,8 +46,8 @@ const TAIL_SHARE: u64 = 80;
 /// Sizes that follow the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Memory {
-    /// `system_usage.memory`, in bytes: non-persistent messages. Half as much again goes to what waits, large frames and
-    /// transactions.
+    /// `system_usage.memory`, in bytes: non-persistent messages. Three quarters as much again go to what waits, what is
+    /// delivered, large frames, transactions and the log's pipeline.
     pub(super) limit: u64,
     /// Messages read ahead from the disk.
     pub(super) windows: u64,
@@ -56,10 +56,10 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Of `asked` bytes what lets the process live within `total` with everything else that it holds: three fifths of what an
-    /// idle node leaves.
+    /// Of `asked` bytes what lets the process live within `total` with everything else that it holds: half of what an idle
+    /// node leaves.
     pub(super) fn of(asked: u64, total: u64) -> Memory {
-        let most = (total.saturating_sub(IDLE_BYTES) / 5 * 3).max(MEMORY_MIN);
+        let most = (total.saturating_sub(IDLE_BYTES) / 2).max(MEMORY_MIN);
         let limit = asked.min(most);
         let (windows, tail) = (total / WINDOWS_SHARE, total / TAIL_SHARE);
         Memory { limit, windows: WINDOWS_BYTES.min(windows), tail: TAIL_BYTES.min(tail) }
@@ -138,11 +138,11 @@ mod tests {
         for total in [256, 300, 400, 1024, 65_536].map(|mib| mib * MIB) {
             for asked in [1, 50, 1 << 30, u64::MAX] {
                 let memory = Memory::of(asked, total);
-                let all = memory.limit + memory.limit / 2 + memory.windows + memory.tail + IDLE_BYTES;
+                let all = memory.limit + memory.limit / 4 * 3 + memory.windows + memory.tail + IDLE_BYTES;
                 assert!(all <= total && memory.limit <= asked, "{total}: {memory:?}");
             }
         }
-        assert_eq!(Memory::of(200 * MIB, 400 * MIB).limit, 200 * MIB, "half of a container is what it says");
+        assert_eq!(Memory::of(168 * MIB, 400 * MIB).limit, 168 * MIB, "what fits is what is asked for");
         let usual = Memory::of(1 << 30, 16 << 30);
         assert_eq!(usual, Memory { limit: 1 << 30, windows: 64 * MIB, tail: 16 * MIB });
     }
