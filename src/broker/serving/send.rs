@@ -57,8 +57,9 @@ impl Serving {
         let disks_full = self.stores_held || self.clients.pending_bytes() >= options.pipeline_bytes_max;
         // What is shown with a commit that is under way stands before what is shown now.
         let memory_full = self.memory >= options.memory_limit || client.showing > 0;
-        !(disks_full && sends.iter().any(|message| self.enters_log(message)))
-            && !(memory_full && sends.iter().any(|message| self.enters_memory(message)))
+        let waits = disks_full && sends.iter().any(|message| self.enters_log(message))
+            || memory_full && sends.iter().any(|message| self.enters_memory(message));
+        !waits
     }
 
     /// Whether a message in a queue enters the log.

@@ -189,7 +189,10 @@ mod tests {
         }
     }
 
-    fn gated() -> (Outlet, Sender<Result<usize, ErrorKind>>, Arc<Mutex<Vec<u8>>>) {
+    /// Says how the next write ends.
+    type Turn = Sender<Result<usize, ErrorKind>>;
+
+    fn gated() -> (Outlet, Turn, Arc<Mutex<Vec<u8>>>) {
         let (turn, turns) = channel();
         let out = Arc::new(Mutex::default());
         let target = Gated { turns, out: Arc::clone(&out) };

@@ -10,12 +10,14 @@ use crate::env::{Disk, DiskFile};
 /// How many stay open when nobody reads them: the segments and sidecars of as many readers as there are.
 const OPEN_MAX: usize = 8;
 
+/// The last used one last.
+type Opened = VecDeque<(PathBuf, Arc<dyn DiskFile>)>;
+
 /// Opens files when they are read. Clones are the same.
 #[derive(Clone)]
 pub(in crate::storage) struct OpenFiles {
     pub(in crate::storage) disk: Arc<dyn Disk>,
-    /// The last used one last.
-    open: Arc<Mutex<VecDeque<(PathBuf, Arc<dyn DiskFile>)>>>,
+    open: Arc<Mutex<Opened>>,
 }
 
 impl OpenFiles {
@@ -23,7 +25,7 @@ impl OpenFiles {
         OpenFiles { disk, open: Arc::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(PathBuf, Arc<dyn DiskFile>)>> {
+    fn lock(&self) -> MutexGuard<'_, Opened> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
