@@ -47,7 +47,11 @@ fn arrow(
     // crate::storage::log names a file of another folder; crate::protocol::stomp names a folder.
     for depth in 2..=target.len() {
         let file = format!("src/{}.rs", target[..depth].join("/"));
-        if sources.contains_key(&file) {
+        let folder = sources.get(&format!("src/{}/mod.rs", target[..depth - 1].join("/")));
+        // A function may have its file's name.
+        let handed_on =
+            folder.is_some_and(|it| it.imports.iter().any(|it| it.public && it.name == target[depth - 1]));
+        if sources.contains_key(&file) && !(depth == target.len() && handed_on) {
             out.push(format!("{path}:{}: import the folder, not {file}", mention.line));
         }
     }
