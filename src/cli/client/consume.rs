@@ -50,13 +50,14 @@ pub(in crate::cli) fn run(args: &ConsumeArgs, json: bool) -> Result<(), Failure>
             failed.is_none()
         };
         let consumed = consume(&client, &options, interrupt.asked(), shown).await?;
+        // Its answer covers the acknowledgements, which are under way for a few milliseconds; nobody waits for it for long.
+        let _ = tokio::time::timeout(FAREWELL, client.disconnect()).await;
         if let Some(failure) = failed {
             return Err(failure);
         }
         if interrupt.was_asked() {
             return Err(Failure::interrupted(tally(consumed)));
         }
-        let _ = client.disconnect().await;
         Ok(consumed)
     }))?;
     if consumed.unconfirmed {
@@ -78,6 +79,8 @@ fn tally(consumed: Consumed) -> String {
     format!("{} consumed, {} of them redelivered", consumed.messages, consumed.redelivered)
 }
 
+/// How long the broker may take to answer DISCONNECT.
+const FAREWELL: Duration = Duration::from_secs(5);
 const PREFETCH_BOUNDED_MAX: u32 = 1000;
 /// Brokers send no more ahead.
 const PREFETCH_MAX: i64 = 65_535;
