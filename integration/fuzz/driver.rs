@@ -21,6 +21,8 @@ const CPU_MAX: Duration = Duration::from_secs(1);
 const KEPT_MAX: usize = 2000;
 /// How often a failing input is tried shorter.
 const SHORTER_TRIES: usize = 2000;
+/// How long.
+const SHORTER_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// A decoder under test.
 pub(crate) struct Target {
@@ -150,10 +152,11 @@ pub(crate) fn search(target: &Target, plant: bool, seed: u64, until: Instant, mo
 
 /// Leaves out of a failing input what it does not need to fail.
 fn shorter(target: &Target, plant: bool, mut input: Vec<u8>, mut reason: String) -> (Vec<u8>, String) {
-    let (mut piece, mut tries) = (input.len() / 2, 0);
-    while piece > 0 && tries < SHORTER_TRIES {
+    let (mut piece, mut tries, until) = (input.len() / 2, 0, Instant::now() + SHORTER_TIME_MAX);
+    let goes = |tries: usize| tries < SHORTER_TRIES && Instant::now() < until;
+    while piece > 0 && goes(tries) {
         let mut at = 0;
-        while at < input.len() && tries < SHORTER_TRIES {
+        while at < input.len() && goes(tries) {
             let mut less = input.clone();
             less.drain(at..(at + piece).min(input.len()));
             (target.mend)(&mut less);

@@ -1,7 +1,7 @@
 //! Fuzz targets for every decoder, on the stable toolchain: one binary, a module per kind of decoder.
 //!
-//! Each test replays the corpus, then tries new inputs for `QUORATE_FUZZ_SECONDS` (1) from `QUORATE_FUZZ_SEED` (the
-//! time). An input that fails is shortened and added to the corpus. `QUORATE_FUZZ_PLANT=<target>` plants a defect in a
+//! Each test replays the corpus, then tries new inputs for `QUORATE_FUZZ_SECONDS` (1, or as many inputs as the target asks
+//! for) from `QUORATE_FUZZ_SEED` (the time). An input that fails is shortened and added to the corpus. `QUORATE_FUZZ_PLANT=<target>` plants a defect in a
 //! target; `QUORATE_FUZZ_SEEDS=write` writes the seeds again, after a format has changed.
 
 #![expect(
@@ -12,6 +12,7 @@
 )]
 
 mod codec;
+mod connections;
 mod disk;
 mod driver;
 mod files;
@@ -24,21 +25,24 @@ use std::fs;
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use driver::{Target, corpus, folder, judge, number, search};
+use driver::{Search, Target, corpus, folder, judge, number, search};
 
 /// Executions within which a planted defect is to be found.
 const PLANT_EXECUTIONS_MAX: u64 = 200_000;
 /// How long that may take.
 const PLANT_SECONDS_MAX: u64 = 30;
 
-/// Every target with a test of its own.
+/// How long the executions may take that a target asks for, whatever the machine.
+const LEAST_SECONDS_MAX: u64 = 600;
+
+/// Every target with a test of its own, and how many executions it asks for.
 macro_rules! targets {
-    ($($test:ident: $target:expr;)*) => {
+    ($($test:ident: $target:expr $(, $least:literal)?;)*) => {
         const TARGETS: &[&Target] = &[$(&$target),*];
         $(
             #[test]
             fn $test() {
-                hold(&$target);
+                hold(&$target, 0 $(+ $least)?);
             }
         )*
     };
@@ -62,12 +66,13 @@ targets! {
     sizes_and_durations_of_any_text_read_or_are_refused: text::UNITS;
     a_group_record_of_any_bytes_reads_or_is_refused: text::GROUP;
     a_member_record_of_any_bytes_reads_or_is_refused: text::MEMBER;
+    whole_connections_end_in_refusals_at_worst: connections::CONNECTIONS, 100_000;
     frames_of_a_slave_read_or_are_refused: peers::SLAVE;
     frames_of_a_master_read_or_are_refused: peers::MASTER;
 }
 
-/// Replays the corpus and tries new inputs.
-fn hold(target: &Target) {
+/// Replays the corpus and tries new inputs: for a time, or as many as are asked for.
+fn hold(target: &'static Target, least: u64) {
     let plant = std::env::var("QUORATE_FUZZ_PLANT").is_ok_and(|name| name == target.name);
     if std::env::var("QUORATE_FUZZ_SEEDS").is_ok() {
         write_seeds(target);
@@ -79,17 +84,19 @@ fn hold(target: &Target) {
     }
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
     let seed = number("QUORATE_FUZZ_SEED", time);
-    let seconds = number("QUORATE_FUZZ_SECONDS", 1);
+    let seconds = number("QUORATE_FUZZ_SECONDS", 0);
     println!("{}: QUORATE_FUZZ_SEED={seed}", target.name);
     let began = Instant::now();
-    let found = search(target, plant, seed, began + Duration::from_secs(seconds), u64::MAX);
-    let rate = found.executions as f64 / began.elapsed().as_secs_f64();
-    println!(
-        "{}: {} executions, {rate:.0}/s, {} kinds of outcome",
-        target.name, found.executions, found.kinds
-    );
-    report(target, found.executions, rate, found.kinds);
-    if let Some((input, reason)) = found.failed {
+    let all = match seconds {
+        0 if least > 0 => search_together(target, plant, seed, least),
+        _ => vec![search(target, plant, seed, began + Duration::from_secs(seconds.max(1)), u64::MAX)],
+    };
+    let executions: u64 = all.iter().map(|found| found.executions).sum();
+    let kinds = all.iter().map(|found| found.kinds).max().unwrap_or_default();
+    let rate = executions as f64 / began.elapsed().as_secs_f64();
+    println!("{}: {executions} executions, {rate:.0}/s, {kinds} kinds of outcome", target.name);
+    report(target, executions, rate, kinds);
+    if let Some((input, reason)) = all.into_iter().find_map(|found| found.failed) {
         let path = folder(target).join(format!("found-{:016x}", driver::kind(&input)));
         if !plant {
             fs::write(&path, &input).unwrap();
@@ -97,6 +104,16 @@ fn hold(target: &Target) {
         let shown = input.escape_ascii().to_string();
         panic!("{}: {reason}\nseed {seed}, kept as {}: {shown:.400}", target.name, path.display());
     }
+    assert!(seconds > 0 || executions >= least, "{executions} executions in {LEAST_SECONDS_MAX} s");
+}
+
+/// Searches from two seeds side by side until `least` inputs have been tried or one fails.
+fn search_together(target: &'static Target, plant: bool, seed: u64, least: u64) -> Vec<Search> {
+    let until = Instant::now() + Duration::from_secs(LEAST_SECONDS_MAX);
+    let one = move |seed| move || search(target, plant, seed, until, least.div_ceil(2));
+    let beside = std::thread::spawn(one(seed.wrapping_add(1)));
+    let here = one(seed)();
+    vec![here, beside.join().unwrap()]
 }
 
 /// A line of the long test's table.

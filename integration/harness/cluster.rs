@@ -24,11 +24,19 @@ pub(crate) struct Options {
     pub(crate) log_size: &'static str,
     /// What the nodes log.
     pub(crate) log_filter: &'static str,
+    /// A program that runs the broker with its arguments, in surroundings of its own.
+    pub(crate) binary: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { zk_servers: 3, session_timeout: "10s", log_size: "100MiB", log_filter: "info" }
+        Options {
+            zk_servers: 3,
+            session_timeout: "10s",
+            log_size: "100MiB",
+            log_filter: "info",
+            binary: None,
+        }
     }
 }
 
@@ -37,6 +45,7 @@ impl Default for Options {
 pub(crate) struct Cluster {
     name: String,
     run: PathBuf,
+    binary: PathBuf,
     ports: Ports,
     _turn: Turn,
 }
@@ -48,7 +57,8 @@ impl Cluster {
         let ports = Ports::take();
         let run = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", ports.base()));
         std::fs::remove_dir_all(&run).ok();
-        let cluster = Cluster { name: name.to_owned(), run, ports, _turn: turn };
+        let binary = options.binary.unwrap_or_else(binary);
+        let cluster = Cluster { name: name.to_owned(), run, binary, ports, _turn: turn };
         let servers = options.zk_servers.to_string();
         let mut command = cluster.command(&["up", "--zk", &servers, "--no-nodes"]);
         command.env("QUORATE_ZK_SESSION_TIMEOUT", options.session_timeout);
@@ -73,7 +83,7 @@ impl Cluster {
             .args(arguments)
             .env("QUORATE_RUN", &self.run)
             .env("QUORATE_PORT_BASE", self.ports.base().to_string())
-            .env("QUORATE_BIN", binary());
+            .env("QUORATE_BIN", &self.binary);
         command
     }
 

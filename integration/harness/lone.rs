@@ -15,6 +15,7 @@ use super::wait::eventually;
 pub(crate) struct Lone {
     directory: TempDir,
     ports: Ports,
+    binary: PathBuf,
     child: Child,
 }
 
@@ -31,12 +32,17 @@ impl Lone {
 
     /// Starts it with these options of its connector and more lines of configuration.
     pub(crate) async fn configured(options: &str, more: &str) -> Lone {
+        Lone::run_by(binary(), options, more).await
+    }
+
+    /// The same by a program that runs the broker, with its arguments, in surroundings of its own.
+    pub(crate) async fn run_by(binary: PathBuf, options: &str, more: &str) -> Lone {
         let directory = TempDir::new().unwrap();
         let ports = Ports::take();
         let config = configuration(directory.path(), ports.base());
         let config = config.replace("\"\n[console]", &format!("{options}\"\n[console]")) + more;
-        let child = spawn(directory.path(), &config, &[]);
-        let lone = Lone { directory, ports, child };
+        let child = spawn(&binary, directory.path(), &config, &[]);
+        let lone = Lone { directory, ports, binary, child };
         lone.serves().await;
         lone
     }
@@ -46,7 +52,7 @@ impl Lone {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         let config = std::fs::read_to_string(self.directory.path().join("quorate.toml")).unwrap();
-        self.child = spawn(self.directory.path(), &config, &[]);
+        self.child = spawn(&self.binary, self.directory.path(), &config, &[]);
         self.serves().await;
     }
 
@@ -71,6 +77,12 @@ impl Lone {
     /// Its console.
     pub(crate) fn console(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.ports.base() + 1))
+    }
+
+    /// Whether the process has not ended.
+    pub(crate) fn lives(&self) -> bool {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        text.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
     }
 
     /// A figure of the process from /proc, in KiB.
@@ -106,11 +118,11 @@ pub(crate) fn configuration(directory: &Path, port: u16) -> String {
     )
 }
 
-fn spawn(directory: &Path, config: &str, arguments: &[&str]) -> Child {
+fn spawn(binary: &Path, directory: &Path, config: &str, arguments: &[&str]) -> Child {
     let path = directory.join("quorate.toml");
     std::fs::write(&path, config).unwrap();
     let log = std::fs::File::create(directory.join("log")).unwrap();
-    Command::new(binary())
+    Command::new(binary)
         .args(["run", "--config"])
         .arg(path)
         .args(arguments)
@@ -137,7 +149,7 @@ pub(crate) async fn ends(config: &str, limit: Duration) -> Ended {
 /// The same with more arguments of the command line.
 pub(crate) async fn ends_with(config: &str, arguments: &[&str], limit: Duration) -> Ended {
     let directory = TempDir::new().unwrap();
-    let mut child = spawn(directory.path(), config, arguments);
+    let mut child = spawn(&binary(), directory.path(), config, arguments);
     let deadline = Instant::now() + limit;
     let code = loop {
         if let Some(status) = child.try_wait().unwrap() {

@@ -15,18 +15,21 @@ declare -A bugs_of=(
     [coordination]="create_retried_blindly"
     [faults]="acknowledge_before_quorum dispatch_before_commit settle_in_memory_only transaction_split no_epoch_start
         emptied_zookeeper_starts_blank"
+    [connections]="large_head_uncut composite_unbounded"
     [disks]="slave_acks_before_fsync retry_after_failed_fsync torn_record_accepted"
 )
 
 # bugs_build ARGUMENT..: builds tests with the bugs in them, and prints the program.
 bugs_build() {
     env QUORATE_BUGS=1 CARGO_TARGET_DIR=target/bugs cargo test --release "$@" --no-run --message-format=json 2>/dev/null |
-        sed -n 's/.*"executable":"\([^"]*\/\(quorate\|integration\)-[^"]*\)".*/\1/p' | tail -1
+        sed -n 's/.*"executable":"\([^"]*\/\(quorate\|integration\|fuzz\)-[^"]*\)".*/\1/p' | tail -1
 }
 
 bugs_simulation() { "$binary" --nocapture node::simulation::whole; }
 bugs_crash_points() { "$binary" --nocapture node::simulation::crash_points storage::tests::crash; }
 bugs_coordination() { "$integration" --nocapture coordination::outages; }
+# Whole connections; new inputs each time, within a minute.
+bugs_connections() { QUORATE_FUZZ_SECONDS=60 "$fuzz" --nocapture whole_connections; }
 # Real processes: the nodes have the bug, the harness is the same.
 bugs_faults() { "$integration" --nocapture --test-threads 1 faults::mix::a_mixture; }
 # The same with the faults that show what a disk really holds, of which the mixture has few.
@@ -37,8 +40,8 @@ bugs_said() { grep -am1 -E '^seed [0-9]+: [^[]' <<<"$1" || grep -am1 -oE 'agains
 
 bugs_layers() {
     local layer bug began took said missed=0 chosen
-    binary=$(bugs_build --lib) integration=$(bugs_build --test integration)
-    [[ -x $binary && -x $integration ]] || { echo 'long: the build with planted bugs failed' >&2; return 1; }
+    binary=$(bugs_build --lib) integration=$(bugs_build --test integration) fuzz=$(bugs_build --test fuzz)
+    [[ -x $binary && -x $integration && -x $fuzz ]] || { echo 'long: the build with planted bugs failed' >&2; return 1; }
     for layer in "${!bugs_of[@]}"; do
         chosen=()
         for bug in ${bugs_of[$layer]}; do [[ " ${BUGS:-$bug} " != *" $bug "* ]] || chosen+=("$bug"); done

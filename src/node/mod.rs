@@ -34,7 +34,6 @@ use crate::storage::{Checkpoint, IdentityFile, IndexHandle, Log, LogEvent, Recov
 
 use scrub::Scrub;
 
-pub use crate::storage::push_group;
 pub use snapshot::{
     Alarm, ConnectionStatus, DestinationStatus, ElectionStatus, GroupStatus, MemberStatus, RecoveryPlan,
     Request, RequestError, Role, Snapshot, Status,
