@@ -17,12 +17,12 @@ use tonic::{Code, Status, Streaming};
 use crate::env::{DialError, Names, connect_any, resolve};
 use crate::model::Offset;
 
+use super::access::registry::Caller;
 use super::access::{Access, Duplex, Guarded, HANDSHAKE_TIME_MAX, Nonces, Side, Witness};
 use super::peers::{
     CONNECT_TIME_MAX, CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, HEADER_BYTES_MAX, LOOK_UP_TIME_MAX,
     PeerEvent, STREAM_WINDOW_BYTES,
 };
-use super::registry::Caller;
 use super::wire::{self, proto};
 use super::{Ack, Event, Hello, StreamId};
 

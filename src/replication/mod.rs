@@ -14,7 +14,6 @@ mod leading;
 mod messages;
 mod peers;
 mod quorum;
-mod registry;
 mod replica;
 mod serving;
 mod wire;

@@ -19,7 +19,7 @@ use crate::model::Offset;
 use crate::storage::Log;
 
 use super::access::Access;
-use super::registry::Caller;
+use super::access::registry::Caller;
 use super::{Ack, ConnectionId, Event, Heartbeat, Hello, StreamId, Welcome, dialling, serving};
 
 /// Events that wait for the node, over all streams. Full means that the streams wait, and with them their senders.

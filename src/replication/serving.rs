@@ -15,9 +15,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::model::Offset;
 
+use super::access::registry::{Entered, Registry};
 use super::access::{Access, Door, HANDSHAKE_TIME_MAX, Nonces, Side, admit};
 use super::peers::{CHUNK_BYTES, FRAME_BYTES_MAX, HEADER_BYTES_MAX, PeerEvent, Tail, ToSlave};
-use super::registry::{Entered, Registry};
 use super::wire::{self, proto};
 use super::{ConnectionId, Event, Hello};
 

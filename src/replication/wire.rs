@@ -3,7 +3,7 @@
 use crate::model::{Claim, Epoch, GroupId, Offset, Promise, StoreId, Voter};
 
 use super::access::Nonce;
-use super::registry::Caller;
+use super::access::registry::Caller;
 use super::{Ack, Heartbeat, Hello, History, Welcome};
 
 /// What `build.rs` makes of `proto/replication.proto`.

@@ -4,6 +4,7 @@
 mod door;
 mod guarded;
 mod proof;
+pub(super) mod registry;
 mod tls;
 #[cfg(test)]
 mod tests;

@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 
 use crate::model::StoreId;
 
-use super::{ConnectionId, Hello};
+use crate::replication::{ConnectionId, Hello};
 
 /// A slave that has answered no heartbeat for so long may be gone: whoever comes next takes its place.
 const ALIVE: Duration = Duration::from_secs(1);
 
 /// The process at the slave's end of a stream, as it says itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Caller {
+pub(in crate::replication) struct Caller {
     /// Random word of its run.
-    pub(super) run: u128,
+    pub(in crate::replication) run: u128,
     /// Where it is, for people.
-    pub(super) place: String,
+    pub(in crate::replication) place: String,
 }
 
 #[derive(Debug)]
@@ -31,11 +31,11 @@ struct Entry {
 
 /// All streams of one replication port; clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Registry(Arc<Mutex<HashMap<ConnectionId, Entry>>>);
+pub(in crate::replication) struct Registry(Arc<Mutex<HashMap<ConnectionId, Entry>>>);
 
 /// A stream's place in the registry, which goes with it.
 #[derive(Debug)]
-pub(super) struct Entered {
+pub(in crate::replication) struct Entered {
     registry: Registry,
     connection: ConnectionId,
 }
@@ -49,7 +49,7 @@ impl Registry {
     ///
     /// # Errors
     /// Another process has a living stream as this node or with this store; names both.
-    pub(super) fn enter(
+    pub(in crate::replication) fn enter(
         &self,
         connection: ConnectionId,
         hello: &Hello,
@@ -73,7 +73,7 @@ impl Registry {
 
 impl Entered {
     /// The slave has said something.
-    pub(super) fn heard(&self) {
+    pub(in crate::replication) fn heard(&self) {
         if let Some(entry) = self.registry.entries().get_mut(&self.connection) {
             entry.heard = Instant::now();
         }
