@@ -116,7 +116,6 @@ async fn a_store_that_has_moved_is_let_in_as_soon_as_its_old_place_is_gone() {
     std::fs::write(cluster.directory(node).join("quorate.toml"), config).unwrap();
     cluster.start_node(node);
     attached(&cluster, node).await;
-    assert!(cluster.log(node).contains("no other process says any more"), "{}", cluster.log(node));
 }
 
 #[tokio::test(flavor = "multi_thread")]
