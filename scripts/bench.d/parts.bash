@@ -9,6 +9,7 @@ need_all() {
             many) need_rabbitmq; need_artemis ;;
             one | large | topic | rate) need_rabbitmq ;;
             lone) need_activemq ;;
+            pair) [[ -x ${QUORATE_BEFORE:-} ]] || fail 'QUORATE_BEFORE is to name the binary of the build before' ;;
         esac
     done
     [[ $tls = plain ]] || command -v openssl >/dev/null || install_packages 'OpenSSL is missing' openssl
@@ -44,7 +45,7 @@ end() {
     done
 }
 
-stop_all() { quorate_stop; rabbitmq_stop; artemis_stop; activemq_stop; lone_stop; }
+stop_all() { quorate_stop; before_stop; rabbitmq_stop; artemis_stop; activemq_stop; lone_stop; }
 
 # Processes of everything that runs, ZooKeeper too.
 all_pids() {
