@@ -53,10 +53,10 @@ async fn a_log_that_cannot_be_written_costs_its_lines_only() {
     // The reader of the first one is gone from the start.
     drop(gone.0);
     let full = || File::options().write(true).open("/dev/full").unwrap().into();
-    let outputs: [(&str, Box<dyn Fn() -> Stdio>); 3] = [
-        ("its reader is gone", Box::new(|| gone_writer.try_clone().unwrap().into())),
-        ("its disk is full", Box::new(full)),
-        ("nobody reads it", Box::new(|| stuck.1.try_clone().unwrap().into())),
+    let outputs: [(&str, &dyn Fn() -> Stdio); 3] = [
+        ("its reader is gone", &|| gone_writer.try_clone().unwrap().into()),
+        ("its disk is full", &full),
+        ("nobody reads it", &|| stuck.1.try_clone().unwrap().into()),
     ];
     for (what, output) in outputs {
         let mut guest = Guest::new("?maximumConnections=2", "");
@@ -113,8 +113,8 @@ async fn with_128_descriptors_64_clients_are_served_and_storing_goes_on() {
     }
     assert!(clients.len() < 100, "{} clients", clients.len());
     let body = vec![b'x'; 256 << 10];
-    for round in 0..64 {
-        clients[round].request(send("/queue/a", &body), &format!("r{round}")).await.unwrap();
+    for (round, client) in clients.iter_mut().take(64).enumerate() {
+        client.request(send("/queue/a", &body), &format!("r{round}")).await.unwrap();
     }
     assert!(http::get(guest.console(), "/api/status").is_some());
     let log = guest.log();

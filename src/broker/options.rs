@@ -74,7 +74,7 @@ impl BrokerOptions {
     /// The defaults, where less than a gigabyte of memory is allowed scaled down with it.
     pub fn within(memory_limit: usize) -> BrokerOptions {
         let usual = BrokerOptions::default();
-        let part = |of: usize| (of as u128 * memory_limit as u128 >> 30).min(of as u128) as usize;
+        let part = |of: usize| ((of as u128 * memory_limit as u128) >> 30).min(of as u128) as usize;
         BrokerOptions {
             memory_limit,
             destinations_max: part(usual.destinations_max).max(DESTINATIONS_MIN),

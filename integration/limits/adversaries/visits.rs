@@ -20,7 +20,7 @@ const SMALL_BUFFER: u32 = 4096;
 pub(super) async fn visit(to: SocketAddr, chance: &mut Chance) -> Result<()> {
     let kind = chance.below(KINDS);
     let socket = TcpSocket::new_v4()?;
-    if kind % 3 == 0 {
+    if kind.is_multiple_of(3) {
         socket.set_recv_buffer_size(SMALL_BUFFER)?;
     }
     let mut stream = timeout(PATIENCE, socket.connect(to)).await??;
@@ -46,7 +46,10 @@ async fn behave(stream: &mut TcpStream, kind: u64, chance: &mut Chance) -> Resul
     match kind {
         0 => write(stream, &frames::garbage(chance)).await,
         1 => trickle(stream, chance).await,
-        2 => Ok(sleep(chance.ms(3000)).await),
+        2 => {
+            sleep(chance.ms(3000)).await;
+            Ok(())
+        }
         3 => write(stream, &frames::sends(chance, 1)).await,
         4 => flood(stream, chance).await,
         5 => write(stream, &frames::head(chance)).await,

@@ -65,10 +65,14 @@ fn names(count: usize) -> String {
 }
 
 async fn one_body_for_many_queues(to: SocketAddr) -> Held {
-    let mut connection = open(to).await;
-    pour(&mut connection, [send(&names(840), true, MIB, &[])]).await;
-    done(&mut connection).await;
-    vec![connection]
+    let mut all = Vec::new();
+    for (queues, times) in [(840, 1), (60, 8), (5, 8)] {
+        let mut connection = open(to).await;
+        pour(&mut connection, (0..times).map(|_| send(&names(queues), true, MIB, &[]))).await;
+        done(&mut connection).await;
+        all.push(connection);
+    }
+    all
 }
 
 async fn a_transaction_for_many_queues(to: SocketAddr) -> Held {

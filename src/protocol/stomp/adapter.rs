@@ -37,6 +37,9 @@ pub(super) struct Fault {
     pub(super) receipt: Option<String>,
 }
 
+/// Bytes of the message header of an ERROR, so that every client can read it.
+const MESSAGE_HEADER_BYTES_MAX: usize = 1024;
+
 impl Fault {
     pub(super) fn new(message: impl Into<String>) -> Fault {
         Fault { message: message.into(), receipt: None }
@@ -45,7 +48,9 @@ impl Fault {
     /// Writes the ERROR frame.
     pub(super) fn write(&self, output: &mut Output, version: Version) {
         let mut frame = output.frame(Verb::Error, version);
-        frame.header("message", &self.message).plain("content-type", "text/plain");
+        // A message may repeat what the client sent; the body has all of it.
+        let short = &self.message[..self.message.floor_char_boundary(MESSAGE_HEADER_BYTES_MAX)];
+        frame.header("message", short).plain("content-type", "text/plain");
         if let Some(receipt) = &self.receipt {
             frame.header("receipt-id", receipt);
         }
