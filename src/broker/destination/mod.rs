@@ -1,11 +1,13 @@
 //! Destinations as the serving master keeps them in memory: a queue's window and consumers, a topic's subscribers.
 
+mod census;
 mod expiry;
 mod pattern;
 mod queue;
 mod topic;
 mod transients;
 
+pub(super) use census::Census;
 pub(super) use expiry::Expiry;
 pub(super) use pattern::Pattern;
 pub(super) use queue::{Consumer, Dead, Next, Queue, Reading};

@@ -5,7 +5,6 @@
 mod acknowledge;
 mod applied;
 mod browse;
-mod census;
 #[cfg(test)]
 mod check;
 mod dead_letter;
@@ -26,7 +25,7 @@ use std::time::Duration;
 use crate::model::{DestinationId, DestinationKind, Record};
 use crate::state::State;
 
-use super::destination::{Pattern, Queue, Topic};
+use super::destination::{Census, Pattern, Queue, Topic};
 use super::output::{Output, ReadId, ReadRequest};
 use super::subscription::{SubscriberId, Subscription};
 use super::table::Table;
@@ -34,7 +33,6 @@ use super::{BrokerOptions, Command, Outbox, Refusal, SessionEvent, SessionId, Se
 
 use acknowledge::Acknowledgements;
 use applied::Pending;
-use census::Census;
 use expiry::Expirer;
 use reading::Purpose;
 pub(super) use sessions::Waiter;

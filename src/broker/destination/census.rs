@@ -8,7 +8,7 @@ use crate::model::{Destination, DestinationId};
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Census {
+pub(in crate::broker) struct Census {
     /// A destination as a message's field names it -> its number. Ahead of the state by what is in the log's pipeline.
     names: HashMap<Box<[u8]>, DestinationId>,
     /// Bytes of all names.
@@ -19,16 +19,16 @@ pub(super) struct Census {
 
 impl Census {
     /// The number of the destination that a message's field names.
-    pub(super) fn find(&self, field: &[u8]) -> Option<DestinationId> {
+    pub(in crate::broker) fn find(&self, field: &[u8]) -> Option<DestinationId> {
         self.names.get(field).copied()
     }
 
     /// The number of a destination.
-    pub(super) fn find_destination(&self, destination: &Destination) -> Option<DestinationId> {
+    pub(in crate::broker) fn find_destination(&self, destination: &Destination) -> Option<DestinationId> {
         self.find(&field_name(destination))
     }
 
-    pub(super) fn insert(&mut self, destination: &Destination, id: DestinationId) {
+    pub(in crate::broker) fn insert(&mut self, destination: &Destination, id: DestinationId) {
         let name = field_name(destination);
         self.name_bytes += name.len();
         if let Some(_other) = self.names.insert(name, id) {
@@ -36,24 +36,24 @@ impl Census {
         }
     }
 
-    pub(super) fn remove(&mut self, destination: &Destination) {
+    pub(in crate::broker) fn remove(&mut self, destination: &Destination) {
         if let Some((name, _)) = self.names.remove_entry(&field_name(destination)[..]) {
             self.name_bytes -= name.len();
         }
     }
 
     /// A subscription takes from one more destination.
-    pub(super) fn join(&mut self) {
+    pub(in crate::broker) fn join(&mut self) {
         self.joins += 1;
     }
 
     /// It takes from so many fewer.
-    pub(super) fn part(&mut self, count: usize) {
+    pub(in crate::broker) fn part(&mut self, count: usize) {
         self.joins -= count;
     }
 
     /// Whether there may be one more destination, which so many subscriptions mean by their wildcards.
-    pub(super) fn admit(
+    pub(in crate::broker) fn admit(
         &self,
         destination: &Destination,
         meant_by: usize,
@@ -70,7 +70,11 @@ impl Census {
     }
 
     /// Whether subscriptions may take from so many destinations more.
-    pub(super) fn admit_joins(&self, count: usize, options: &BrokerOptions) -> Result<(), Refusal> {
+    pub(in crate::broker) fn admit_joins(
+        &self,
+        count: usize,
+        options: &BrokerOptions,
+    ) -> Result<(), Refusal> {
         if self.joins + count > options.joins_max {
             let joins = self.joins;
             return Err(Refusal::Limit(format!("there are {joins} subscriptions on destinations already")));
@@ -80,7 +84,7 @@ impl Census {
 
     /// Panics when a count is wrong.
     #[cfg(test)]
-    pub(super) fn check(&self, joins: usize) {
+    pub(in crate::broker) fn check(&self, joins: usize) {
         assert_eq!(self.joins, joins, "subscriptions on destinations");
         assert_eq!(
             self.name_bytes,
