@@ -21,7 +21,7 @@ const GARBAGE: &[&[u8]] = &[
     b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n\0",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\0\n",
     b"\xff\xff\xff\xff\n\n\0",
-    b"CONNECT\naccept-version:1.2\ncontent-length:99999999999\n\n",
+    b"SEND\ndestination:/queue/a\ncontent-length:99999999999\n\n",
     b"SEND\ndestination:/queue/a\n\nbefore CONNECT\0",
 ];
 

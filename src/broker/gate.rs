@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -325,9 +326,9 @@ impl Session {
         Ok(())
     }
 
-    /// Whether what this session has been told and its client does not read takes room that others are refused.
-    pub fn is_in_the_way(&self) -> bool {
-        self.outbox.is_in_the_way()
+    /// Whether what this session has been told and its client has not read for so long takes room that others lack.
+    pub fn is_in_the_way(&self, unread_for: Duration) -> bool {
+        self.outbox.is_in_the_way(unread_for)
     }
 
     /// The next events, at least one; `None` when the broker is gone. Cancel-safe.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -14,6 +15,8 @@ pub(in crate::broker) const OUTBOX_BYTES_MAX: usize = 8 << 20;
 /// tables that name it.
 const DELIVERY_BYTES: usize = 256;
 
+/// A client has to read within this time while what it does not read takes room that others lack.
+const READ_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// One session takes at most this part of what is left of the room for all.
 const SHARES: usize = 8;
 /// It may take so much in any case.
@@ -132,10 +135,13 @@ impl Outbox {
         self.0.as_ref().is_some_and(|counts| counts.all.contended.swap(false, Ordering::Relaxed))
     }
 
-    /// Whether the session takes room that others lack: what its client does not read has to go.
-    pub(in crate::broker) fn is_in_the_way(&self) -> bool {
+    /// Whether what the client has not read for so long has to go, because others lack the room: at once when nobody can be
+    /// served any more, after [`READ_PAUSE_MAX`] when it is short.
+    pub(in crate::broker) fn is_in_the_way(&self, unread_for: Duration) -> bool {
         let Some(counts) = &self.0 else { return false };
-        counts.unread.load(Ordering::Relaxed) > 0 && counts.all.used() >= counts.all.limit
+        let (used, limit) = (counts.all.used(), counts.all.limit);
+        counts.unread.load(Ordering::Relaxed) > 0
+            && (used >= limit.saturating_mul(2) || used >= limit && unread_for >= READ_PAUSE_MAX)
     }
 }
 
@@ -220,11 +226,13 @@ mod tests {
         let newcomer = Outbox::counted(&all);
         assert!(!newcomer.is_full());
         newcomer.put(1 << 20);
+        let [soon, late] = [Duration::ZERO, READ_PAUSE_MAX];
         assert!(newcomer.is_full() && Outbox::counted(&all).is_full(), "twice the limit is the end");
-        assert!(sessions[0].is_in_the_way() && !Outbox::counted(&all).is_in_the_way());
+        assert!(sessions[0].is_in_the_way(soon) && !Outbox::counted(&all).is_in_the_way(late));
         newcomer.take(1 << 20);
         newcomer.settled(1);
         assert!(!newcomer.is_full());
+        assert!(!sessions[0].is_in_the_way(soon) && sessions[0].is_in_the_way(late));
         drop(sessions);
         drop(newcomer);
         assert_eq!(all.used(), 0, "what ends gives all back");

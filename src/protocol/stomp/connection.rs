@@ -32,8 +32,8 @@ const LINGER: Duration = Duration::from_secs(1);
 const SLICES_MAX: usize = 64;
 /// A frame up to this size is read whenever it comes; a larger one when there is memory for all of it.
 const FRAME_BYTES_FREE: usize = 64 * 1024;
-/// A client has to read within this time while what it does not read takes memory that others lack.
-const READ_PAUSE_MAX: Duration = Duration::from_secs(10);
+/// How often a client that does not read is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A large frame has to go on within this time while others wait for its memory.
 const FRAME_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Far enough away to mean never.
@@ -143,6 +143,7 @@ async fn run(stream: &mut TcpStream, remote: &str, shared: Shared) -> (End, Outp
         intake,
         spoke: Instant::now(),
         wrote: Instant::now(),
+        look_at: Instant::now(),
         left: true,
     };
     let mut end = connection.run().await;
@@ -264,6 +265,8 @@ struct Connection<'a> {
     spoke: Instant,
     /// When a part of the output left, or there was none.
     wrote: Instant,
+    /// When to see whether a client that does not read is in the way of others.
+    look_at: Instant,
     /// Frames may wait in the input that were not looked at: what came with the CONNECT, and what came after too much
     /// was unanswered.
     left: bool,
@@ -283,23 +286,34 @@ impl Connection<'_> {
         let timer = sleep_until(self.deadline());
         tokio::pin!(timer);
         loop {
-            let Connection { reader, writer, input, output, adapter, session, intake, wrote, left, .. } =
-                self;
+            let Connection {
+                reader,
+                writer,
+                input,
+                output,
+                adapter,
+                session,
+                intake,
+                wrote,
+                look_at,
+                left,
+                ..
+            } = self;
             let idle = output.is_empty();
             let ready = session.ready();
             let holds = session.holds();
             let place = holds.then(|| session.place());
             tokio::select! {
-                written = timeout_at(*wrote + READ_PAUSE_MAX, write(writer, output)), if !idle => match written {
+                written = timeout_at(*look_at, write(writer, output)), if !idle => match written {
                     Ok(written) => {
                         written?;
                         self.written().await?;
                     }
-                    Err(_) if session.is_in_the_way() => {
+                    Err(_) if session.is_in_the_way(wrote.elapsed()) => {
                         debug!("what the client does not read takes memory that others lack");
                         return Err(End::Gone);
                     }
-                    Err(_) => *wrote = Instant::now(),
+                    Err(_) => *look_at = Instant::now() + LOOK_EVERY,
                 },
                 events = session.events(), if idle => self.tell(events)?,
                 arrived = intake.arrival(ready, input, reader, *left), if adapter.may_read() && !holds => {
@@ -341,7 +355,7 @@ impl Connection<'_> {
 
     fn tell(&mut self, events: Option<Vec<SessionEvent>>) -> Result<(), End> {
         let Some(events) = events else { return Err(Closed.into()) };
-        self.wrote = Instant::now();
+        self.progress(Instant::now());
         for event in events {
             match self.adapter.tell(event, &mut self.output) {
                 Told::Open => {}
@@ -360,10 +374,15 @@ impl Connection<'_> {
         Err(End::Goodbye)
     }
 
+    /// The client reads, or has nothing to read.
+    fn progress(&mut self, now: Instant) {
+        (self.wrote, self.look_at) = (now, now + LOOK_EVERY);
+    }
+
     /// A part of the output has left.
     async fn written(&mut self) -> Result<(), End> {
         self.spoke = Instant::now();
-        self.wrote = self.spoke;
+        self.progress(self.spoke);
         if self.output.is_empty() {
             self.session.sent()?;
         }
