@@ -1,6 +1,6 @@
 # Two builds of quorate, three nodes each, in turns on one machine: what a change costs or saves.
 
-before_port=$((bench_port + 40))
+before_port=$((bench_port + 100))
 
 before_cluster() {
     QUORATE_RUN=$run/before QUORATE_PORT_BASE=$before_port QUORATE_BIN=$QUORATE_BEFORE "$root/scripts/cluster" "$@"

@@ -2,7 +2,7 @@
 //! Both count bytes and are shared between a connection's task and the core.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -26,18 +26,24 @@ const SHARE_BYTES_MIN: usize = 4 * 1024;
 #[derive(Debug)]
 pub(super) struct Outboxes {
     limit: usize,
-    used: AtomicUsize,
+    /// Below zero for a moment when what is taken is counted after what is given back.
+    used: AtomicIsize,
     /// Somebody was refused for want of what others take.
     contended: AtomicBool,
 }
 
 impl Outboxes {
     pub(in crate::broker) fn new(limit: usize) -> Arc<Outboxes> {
-        Arc::new(Outboxes { limit, used: AtomicUsize::new(0), contended: AtomicBool::new(false) })
+        Arc::new(Outboxes { limit, used: AtomicIsize::new(0), contended: AtomicBool::new(false) })
     }
 
     fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
+        self.used.load(Ordering::Relaxed).max(0) as usize
+    }
+
+    /// Sessions are counted in steps of so many bytes, so that not each delivery of each session writes to one place.
+    fn step(&self) -> usize {
+        (self.limit >> 10).clamp(1024, 64 * 1024)
     }
 
     /// What one session may take now: a part of what is left, and a little when nothing is, so that those who came late are
@@ -60,8 +66,10 @@ struct Counts {
     all: Arc<Outboxes>,
     /// Bytes of deliveries that have not reached the socket.
     unread: AtomicUsize,
-    /// Deliveries that are not settled.
+    /// Deliveries that are not settled; only the core's task changes it.
     unsettled: AtomicUsize,
+    /// What of both stands in the sum over all sessions.
+    summed: AtomicUsize,
     /// The session was refused for want of room of its own.
     refused: AtomicBool,
 }
@@ -70,11 +78,22 @@ impl Counts {
     fn taken(&self) -> usize {
         self.unread.load(Ordering::Relaxed) + self.unsettled.load(Ordering::Relaxed) * DELIVERY_BYTES
     }
+
+    /// Brings the sum over all sessions up to date, as far as steps go.
+    fn sum_up(&self) {
+        let (taken, summed, step) = (self.taken(), self.summed.load(Ordering::Relaxed), self.all.step());
+        if taken <= summed && summed <= taken + 2 * step {
+            return;
+        }
+        let now = taken.div_ceil(step) * step;
+        let before = self.summed.swap(now, Ordering::Relaxed);
+        self.all.used.fetch_add(now as isize - before as isize, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Counts {
     fn drop(&mut self) {
-        self.all.used.fetch_sub(self.taken(), Ordering::Relaxed);
+        self.all.used.fetch_sub(*self.summed.get_mut() as isize, Ordering::Relaxed);
     }
 }
 
@@ -85,6 +104,7 @@ impl Outbox {
             all: Arc::clone(all),
             unread: AtomicUsize::new(0),
             unsettled: AtomicUsize::new(0),
+            summed: AtomicUsize::new(0),
             refused: AtomicBool::new(false),
         })))
     }
@@ -107,16 +127,16 @@ impl Outbox {
     pub(super) fn put(&self, bytes: usize) {
         if let Some(counts) = &self.0 {
             counts.unread.fetch_add(bytes, Ordering::Relaxed);
-            counts.unsettled.fetch_add(1, Ordering::Relaxed);
-            counts.all.used.fetch_add(bytes + DELIVERY_BYTES, Ordering::Relaxed);
+            counts.unsettled.store(counts.unsettled.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            counts.sum_up();
         }
     }
 
     /// So many deliveries are settled, or over.
     pub(super) fn settled(&self, count: usize) {
         if let Some(counts) = &self.0 {
-            counts.unsettled.fetch_sub(count, Ordering::Relaxed);
-            counts.all.used.fetch_sub(count * DELIVERY_BYTES, Ordering::Relaxed);
+            counts.unsettled.store(counts.unsettled.load(Ordering::Relaxed) - count, Ordering::Relaxed);
+            counts.sum_up();
         }
     }
 
@@ -126,7 +146,7 @@ impl Outbox {
         // Only here they become fewer; what was never counted cannot be taken.
         let bytes = bytes.min(counts.unread.load(Ordering::Relaxed));
         let before = counts.unread.fetch_sub(bytes, Ordering::Relaxed);
-        counts.all.used.fetch_sub(bytes, Ordering::Relaxed);
+        counts.sum_up();
         before - bytes < OUTBOX_BYTES_MAX && counts.refused.swap(false, Ordering::Relaxed)
     }
 

@@ -211,7 +211,7 @@ pub enum SessionEvent {
         /// Name it when settling.
         delivery: DeliveryId,
         /// Where it comes from, if the message names several destinations; otherwise the message says so itself.
-        destination: Option<Destination>,
+        destination: Option<Box<Destination>>,
         /// The message.
         message: Message,
         /// Whether a consumer may have seen it before.

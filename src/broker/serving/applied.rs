@@ -86,10 +86,7 @@ impl Serving {
             let Ok(whole) = builder.build() else { return };
             whole
         };
-        let bytes = whole.encoded().len();
-        if let Some(queue) = self.queues.get_mut(&id) {
-            queue.expiry.expect(whole.expiry());
-        }
+        let (bytes, expiry) = (whole.encoded().len(), whole.expiry());
         let Some(queue) = self.queues.get(&id) else { return };
         if !queue.consumers.is_empty() && !self.fits(queue, bytes) {
             self.dispatch_queue(state, id);
@@ -98,6 +95,7 @@ impl Serving {
         let entries_max = self.options.window_entries_max;
         let bytes_max = self.options.window_bytes_max;
         if let Some(queue) = self.queues.get_mut(&id) {
+            queue.expiry.expect(expiry);
             let room = room.min(bytes_max.saturating_sub(queue.window_bytes));
             self.window_bytes += queue.offer(sequence, whole, entries_max, room);
         }

@@ -190,7 +190,7 @@ impl Clients {
         let subscription = subscription.key;
         // They come first, as tags ascend.
         let is_composite = message.fields().nth(1).is_some_and(|(tag, _)| tag == Field::Destination as u8);
-        let destination = from.filter(|_| is_composite).cloned();
+        let destination = from.filter(|_| is_composite).map(|from| Box::new(from.clone()));
         let event =
             SessionEvent::Delivery { subscription, delivery, destination, message, redelivered, failures };
         client.events.push(event);

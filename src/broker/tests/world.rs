@@ -381,7 +381,7 @@ impl World {
                 out.push(Got {
                     subscription: subscription.0,
                     delivery: *delivery,
-                    destination: destination.clone(),
+                    destination: destination.as_deref().cloned(),
                     message: message.clone(),
                     redelivered: *redelivered,
                     failures: *failures,

@@ -158,7 +158,7 @@ impl Adapter {
         match event {
             SessionEvent::Done { correlation, result } => return self.answer(correlation, result, output),
             SessionEvent::Delivery { subscription, delivery, destination, message, redelivered, .. } => {
-                self.deliver((subscription, delivery), destination.as_ref(), &message, redelivered, output);
+                self.deliver((subscription, delivery), destination.as_deref(), &message, redelivered, output);
             }
             SessionEvent::BrowseEnd { subscription } => self.browse_end(subscription, output),
             SessionEvent::Closed { reason } => return Told::Closed(reason),

@@ -142,8 +142,8 @@ async fn run(stream: &mut TcpStream, remote: &str, shared: Shared) -> (End, Outp
         greeting,
         intake,
         spoke: Instant::now(),
-        wrote: Instant::now(),
         look_at: Instant::now(),
+        stuck_since: None,
         left: true,
     };
     let mut end = connection.run().await;
@@ -263,10 +263,9 @@ struct Connection<'a> {
     intake: Intake,
     /// When the output was last written.
     spoke: Instant,
-    /// When a part of the output left, or there was none.
-    wrote: Instant,
-    /// When to see whether a client that does not read is in the way of others.
+    /// When to see whether the client reads what is written, and since when it was seen not to.
     look_at: Instant,
+    stuck_since: Option<Instant>,
     /// Frames may wait in the input that were not looked at: what came with the CONNECT, and what came after too much
     /// was unanswered.
     left: bool,
@@ -294,8 +293,8 @@ impl Connection<'_> {
                 adapter,
                 session,
                 intake,
-                wrote,
                 look_at,
+                stuck_since,
                 left,
                 ..
             } = self;
@@ -309,11 +308,15 @@ impl Connection<'_> {
                         written?;
                         self.written().await?;
                     }
-                    Err(_) if session.is_in_the_way(wrote.elapsed()) => {
-                        debug!("what the client does not read takes memory that others lack");
-                        return Err(End::Gone);
+                    Err(_) => {
+                        let now = Instant::now();
+                        let since = *stuck_since.get_or_insert(now);
+                        if now > since && session.is_in_the_way(now - since) {
+                            debug!("what the client does not read takes memory that others lack");
+                            return Err(End::Gone);
+                        }
+                        *look_at = now + LOOK_EVERY;
                     }
-                    Err(_) => *look_at = Instant::now() + LOOK_EVERY,
                 },
                 events = session.events(), if idle => self.tell(events)?,
                 arrived = intake.arrival(ready, input, reader, *left), if adapter.may_read() && !holds => {
@@ -355,7 +358,6 @@ impl Connection<'_> {
 
     fn tell(&mut self, events: Option<Vec<SessionEvent>>) -> Result<(), End> {
         let Some(events) = events else { return Err(Closed.into()) };
-        self.progress(Instant::now());
         for event in events {
             match self.adapter.tell(event, &mut self.output) {
                 Told::Open => {}
@@ -374,15 +376,10 @@ impl Connection<'_> {
         Err(End::Goodbye)
     }
 
-    /// The client reads, or has nothing to read.
-    fn progress(&mut self, now: Instant) {
-        (self.wrote, self.look_at) = (now, now + LOOK_EVERY);
-    }
-
     /// A part of the output has left.
     async fn written(&mut self) -> Result<(), End> {
         self.spoke = Instant::now();
-        self.progress(self.spoke);
+        (self.look_at, self.stuck_since) = (self.spoke + LOOK_EVERY, None);
         if self.output.is_empty() {
             self.session.sent()?;
         }

@@ -165,7 +165,7 @@ impl Core {
                 *deliveries += 1;
                 let delivery = DeliveryId(*deliveries);
                 let several = message.destinations(Field::Destination).count() > 1;
-                let destination = several.then(|| consumer.destination.clone());
+                let destination = several.then(|| Box::new(consumer.destination.clone()));
                 batch.push(SessionEvent::Delivery {
                     subscription: consumer.key,
                     delivery,
