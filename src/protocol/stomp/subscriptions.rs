@@ -1,6 +1,6 @@
 //! The subscriptions of a connection, by the broker's keys and by the client's names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::broker::{DeliveryId, SubscriptionKey, TransactionKey};
 
@@ -23,7 +23,8 @@ impl Name {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
-    by_key: HashMap<SubscriptionKey, Subscription>,
+    /// Looked up for each delivery; most connections have one.
+    by_key: BTreeMap<SubscriptionKey, Subscription>,
     by_name: HashMap<Name, SubscriptionKey>,
     messages: Messages,
 }
