@@ -220,6 +220,10 @@ impl<'a> Header<'a> {
 /// A header's name without what stands around it and is trimmed by somebody: by 1.0 blanks, by some clients everything
 /// that is not printed. A header that would pass there for one of the broker's is treated as that one everywhere.
 pub(in crate::protocol::stomp) fn bare(name: &str) -> &str {
+    let is_printed = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    if is_printed(name.as_bytes().first()) && is_printed(name.as_bytes().last()) {
+        return name;
+    }
     name.trim_matches(|character: char| character.is_whitespace() || character.is_control())
 }
 
