@@ -13,7 +13,7 @@ use crate::harness::stomp::{Connection, Frame};
 
 /// What the broker may take.
 const GROUP_BYTES: u64 = 200 << 20;
-/// What its configuration lets messages take; half as much again for what is on its way in.
+/// What its configuration lets messages take; three quarters as much again for all else that clients make wait.
 const USAGE: &str = "[system_usage]\nmemory = \"48 MiB\"\ntemp = \"1 GiB\"\n";
 const DESCRIPTORS: u64 = 1024;
 /// How long a write may make no headway before it is taken for held.

@@ -23,10 +23,7 @@ impl Serving {
         destination: Destination,
         state: Option<&DestinationState>,
     ) {
-        let meant = |(kind, pattern, _): &&(DestinationKind, Pattern, _)| {
-            *kind == destination.kind && pattern.matches(&destination.name)
-        };
-        let subscribers: Vec<_> = self.wildcards.iter().filter(meant).map(|(_, _, it)| *it).collect();
+        let subscribers: Vec<_> = self.meaning(&destination).collect();
         self.census.insert(&destination, id);
         if destination.kind.is_queue() {
             self.queues.insert(id, Queue::new(destination, state));
@@ -60,10 +57,15 @@ impl Serving {
 
     /// Whether there may be this destination beside all others.
     fn admit(&self, destination: &Destination) -> Result<(), Refusal> {
-        let meant = |(kind, pattern, _): &&(DestinationKind, Pattern, _)| {
+        self.census.admit(destination, self.meaning(destination).count(), &self.options)
+    }
+
+    /// The subscriptions that mean a destination by their wildcards.
+    fn meaning(&self, destination: &Destination) -> impl Iterator<Item = SubscriberId> {
+        let is_meant = |(kind, pattern, _): &&(DestinationKind, Pattern, _)| {
             *kind == destination.kind && pattern.matches(&destination.name)
         };
-        self.census.admit(destination, self.wildcards.iter().filter(meant).count(), &self.options)
+        self.wildcards.iter().filter(is_meant).map(|(_, _, subscriber)| *subscriber)
     }
 
     /// Whether one more destination is allowed, and this one can be made on first use.
@@ -112,16 +114,14 @@ impl Serving {
             (None, true) if Pattern::parse(&destination.name).is_some() => {
                 Err(Refusal::Invalid(format!("{destination} has wildcards")))
             }
-            (None, true) if self.admit(&destination).is_err() => self.admit(&destination),
-            (None, true) => {
+            (None, true) => self.admit(&destination).map(|()| {
                 let id = DestinationId(self.next_temporary);
                 self.next_temporary += 1;
                 self.install(id, destination, None);
                 if let Some(client) = self.clients.get_mut(waiter.session) {
                     client.temporary.push(id);
                 }
-                Ok(())
-            }
+            }),
             (None, false) => match self.may_create(&destination) {
                 Ok(()) => {
                     self.clients.begin_pending(waiter, 0);
