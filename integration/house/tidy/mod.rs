@@ -3,11 +3,14 @@
 mod arrows;
 mod definitions;
 mod modules;
+mod parts;
 mod planted;
 mod ratchet;
+mod surface;
 mod syntax;
 mod texts;
 mod tree;
+mod words;
 
 use std::path::Path;
 
@@ -18,9 +21,13 @@ use tree::Tree;
 fn breaches(tree: &Tree, ratchets: &Ratchets) -> Vec<String> {
     let mut out = Vec::new();
     texts::judge(tree, ratchets, &mut out);
-    let sources = syntax::parse(tree, &mut out);
+    words::judge(tree, ratchets, &mut out);
+    let files = syntax::parse(tree, &mut out);
+    let sources = syntax::sources(&files);
     definitions::judge(&sources, ratchets, &mut out);
     arrows::judge(&sources, ratchets, &mut out);
+    parts::judge(&files, &sources, ratchets, &mut out);
+    surface::judge(tree, &files, &sources, ratchets, &mut out);
     out
 }
 

@@ -2,9 +2,10 @@
 
 use super::breaches;
 use super::definitions::{FUNCTION_LINES_MAX, STRUCT_FIELDS_MAX};
-use super::ratchet::{Ratchet, Ratchets};
+use super::parts::PARTS_MAX;
+use super::ratchet::{Count, Ratchet, Ratchets};
 use super::texts::{FILE_LINES_LONG, FILE_LINES_MAX, FOLDER_ENTRIES_MAX, SURFACE_LINES_MAX};
-use super::tree::Tree;
+use super::tree::{MAP, Tree};
 
 fn tree(files: &[(&str, &str)]) -> Tree {
     let lib = "//! Lib.\npub mod model;\npub mod storage;\npub mod coordination;\npub mod broker;\npub mod client;\n";
@@ -148,7 +149,8 @@ fn files_that_import_each_other_are_a_circle() {
     assert_found(&[declares, gate, log, seat], &format!("src/broker/gate.rs: stands in a circle: {way}"));
     let seat_of_tests =
         ("src/broker/seat.rs", "//! S.\npub fn take() {}\n#[cfg(test)]\nmod t { use super::super::Gate; }\n");
-    assert_eq!(planted(&[declares, gate, log, seat_of_tests]), [""; 0]);
+    let outside = ("integration/main.rs", "//! I.\nuse quorate::broker::{Gate, Log, take};\n");
+    assert_eq!(planted(&[declares, gate, log, seat_of_tests, outside]), [""; 0]);
 }
 
 #[test]
@@ -157,7 +159,8 @@ fn two_public_types_of_one_name_are_found() {
     let two = ("src/client/log.rs", "//! L.\npub(crate) enum Log {}\n");
     assert_found(&[one, two], "src/broker/log.rs:2, src/client/log.rs:2: Log is the name of 2 types");
     let in_the_folder = ("src/client/log.rs", "//! L.\npub(super) enum Log {}\n");
-    assert_eq!(planted(&[one, in_the_folder]), [""; 0]);
+    let outside = ("integration/main.rs", "//! I.\nuse quorate::broker::Log;\n");
+    assert_eq!(planted(&[one, in_the_folder, outside]), [""; 0]);
 }
 
 #[test]
@@ -168,6 +171,69 @@ fn a_struct_of_many_fields_is_found() {
 }
 
 #[test]
+fn fields_of_what_somebody_changes_are_seen_in_its_file_only() {
+    let breach = "src/broker/log.rs:2: 1 fields of Log can be changed from outside of the file";
+    for changes in ["impl Log { fn f(&mut self) {} }", "fn f(_: &mut Log) {}", "fn f(_: Vec<&mut Log>) {}"] {
+        let text = format!("//! L.\nstruct Log {{ a: u8, pub(super) b: u8 }}\n{changes}\n");
+        assert_found(&[("src/broker/log.rs", &text)], breach);
+    }
+    let plain = "//! L.\nstruct Log { a: u8, pub(super) b: u8 }\nimpl Log { fn f(&self) {} }\n";
+    assert_eq!(planted(&[("src/broker/log.rs", plain)]), [""; 0]);
+}
+
+#[test]
+fn functions_of_a_struct_stand_in_its_file() {
+    let declares = ("src/broker/mod.rs", "//! M.\nmod log;\nmod seat;\nstruct Desk { a: u8 }\n");
+    let seat = ("src/broker/seat.rs", "//! S.\nuse super::Desk;\nimpl Desk { fn f(&self) {} }\n");
+    let breach = "src/broker/seat.rs:3: functions of Desk, which src/broker/mod.rs defines";
+    assert_found(&[declares, seat], breach);
+}
+
+#[test]
+fn a_function_that_changes_many_parts_is_found() {
+    let text = |parts: usize| {
+        let structs: String = (0..parts).map(|n| format!("struct P{n}; ")).collect();
+        let taken: String = (1..parts).map(|n| format!(", p{n}: &mut P{n}")).collect();
+        format!("//! L.\n{structs}\nimpl P0 {{\n fn f(&mut self, a: &mut u8, b: &P1{taken}) {{}} }}\n")
+    };
+    let breach = "src/broker/log.rs:4: a function changes 4 parts, at most 3: P0, P1, P2, P3";
+    assert_found(&[("src/broker/log.rs", &text(PARTS_MAX + 1))], breach);
+    assert_eq!(planted(&[("src/broker/log.rs", &text(PARTS_MAX))]), [""; 0]);
+}
+
+#[test]
+fn what_is_offered_and_taken_by_nobody_is_found() {
+    let taker = ("integration/main.rs", "//! I.\nfn f() { quorate::broker::g(); }\n");
+    let offers = [
+        ("pub fn h() {}", "h is pub, and no other layer has this name"),
+        ("pub const H: u8 = 1;", "H is pub, and no other layer has this name"),
+        ("struct S; impl S { pub fn h() {} }", "h is pub, and no other layer has this name"),
+        ("pub(super) struct H;", "H is for other files, of which none has this name"),
+        (
+            "struct S; impl S { pub(crate) const fn h() {} }",
+            "h is for other files, of which none has this name",
+        ),
+    ];
+    for (offer, breach) in offers {
+        let text = format!("//! L.\n{offer}\n");
+        assert_found(&[("src/broker/log.rs", &text), taker], &format!("src/broker/log.rs:2: {breach}"));
+    }
+    // Who calls a function need not name its types; tests may look in.
+    for taken in ["pub fn g() -> H {}\npub struct H;", "#[cfg(test)]\nmod t { pub(super) fn h() {} }"] {
+        let text = format!("//! L.\n{taken}\n");
+        assert_eq!(planted(&[("src/broker/log.rs", &text), taker]), [""; 0]);
+    }
+}
+
+#[test]
+fn a_word_more_in_the_glossary_is_found() {
+    let map = "# A.\n\n## Glossary\n\n| word | meaning |\n|---|---|\n| log, base | x, y |\n\n## Next\n\n| a | b |\n";
+    let ratchets = Ratchets { words: Count { rule: "words", known: 1 }, ..Ratchets::NONE };
+    let breaches = breaches(&tree(&[(MAP, map)]), &ratchets);
+    assert_eq!(breaches, ["ARCHITECTURE.md: log", "ARCHITECTURE.md: base", "2 of words, at most 1"]);
+}
+
+#[test]
 fn a_ratchet_lets_through_what_it_names_and_wants_it_out_when_it_is_mended() {
     let long = format!("//! L.\n{}", "// x\n".repeat(FILE_LINES_LONG));
     let known = Ratchet { rule: "a long file", known: &["src/broker/log.rs"] };
@@ -175,4 +241,15 @@ fn a_ratchet_lets_through_what_it_names_and_wants_it_out_when_it_is_mended() {
     assert_eq!(breaches(&tree(&[("src/broker/log.rs", &long)]), &ratchets), [""; 0]);
     let mended = "src/broker/log.rs: is mended (a long file); take it out of the ratchet";
     assert_eq!(breaches(&tree(&[]), &ratchets), [mended]);
+}
+
+#[test]
+fn a_count_lets_through_as_many_as_it_knows_and_wants_to_be_lowered() {
+    let map = "# A.\n\n## Glossary\n\n| word | meaning |\n|---|---|\n| log, base | x |\n";
+    let judged = |known| {
+        let ratchets = Ratchets { words: Count { rule: "words", known }, ..Ratchets::NONE };
+        breaches(&tree(&[(MAP, map)]), &ratchets)
+    };
+    assert_eq!(judged(2), [""; 0]);
+    assert_eq!(judged(3), ["2 of words, and not 3 any more; lower the ratchet"]);
 }

@@ -59,19 +59,27 @@ pub(super) struct Source {
 }
 
 /// All files that can be read; the others are breaches.
-pub(super) fn parse(tree: &Tree, out: &mut Vec<String>) -> BTreeMap<String, Source> {
-    let mut sources = BTreeMap::new();
+pub(super) fn parse(tree: &Tree, out: &mut Vec<String>) -> BTreeMap<String, syn::File> {
+    let mut files = BTreeMap::new();
     for (path, text) in tree.rust() {
         match syn::parse_file(text) {
             Ok(file) => {
-                let mut source = Source::default();
-                source.visit_file(&file);
-                sources.insert(path.to_owned(), source);
+                files.insert(path.to_owned(), file);
             }
             Err(error) => out.push(format!("{path}:{}: {error}", error.span().start().line)),
         }
     }
-    sources
+    files
+}
+
+/// What each file defines, names and imports.
+pub(super) fn sources(files: &BTreeMap<String, syn::File>) -> BTreeMap<String, Source> {
+    let read = |file: &syn::File| {
+        let mut source = Source::default();
+        source.visit_file(file);
+        source
+    };
+    files.iter().map(|(path, file)| (path.clone(), read(file))).collect()
 }
 
 impl Source {
@@ -151,7 +159,7 @@ impl Source {
 }
 
 /// `#[cfg(test)]`, alone or in an `all`.
-fn only_tests(attributes: &[syn::Attribute]) -> bool {
+pub(super) fn only_tests(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).any(|attribute| {
         let Ok(list) = attribute.meta.require_list() else { return false };
         let text = list.tokens.to_string();
@@ -159,7 +167,7 @@ fn only_tests(attributes: &[syn::Attribute]) -> bool {
     })
 }
 
-fn attributes(item: &Item) -> &[syn::Attribute] {
+pub(super) fn attributes(item: &Item) -> &[syn::Attribute] {
     match item {
         Item::Const(item) => &item.attrs,
         Item::Enum(item) => &item.attrs,

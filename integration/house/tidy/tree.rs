@@ -7,10 +7,13 @@ use std::path::Path;
 /// Folders of the root whose files are judged.
 pub(super) const ROOTS: [&str; 6] = ["src", "integration", "proto", "scripts", "config", "zk"];
 
+/// The map, which has the glossary.
+pub(super) const MAP: &str = "ARCHITECTURE.md";
+
 /// What is judged.
 #[derive(Default)]
 pub(super) struct Tree {
-    /// Path -> text of every file below [`ROOTS`].
+    /// Path -> text of every file below [`ROOTS`], and of the [`MAP`].
     pub(super) files: BTreeMap<String, String>,
     /// What else stands in the root: files and folders.
     pub(super) root: BTreeSet<String>,
@@ -23,6 +26,7 @@ impl Tree {
         for entry in fs::read_dir(root).unwrap() {
             tree.root.insert(entry.unwrap().file_name().into_string().unwrap());
         }
+        tree.files.insert(MAP.to_owned(), fs::read_to_string(root.join(MAP)).unwrap());
         for folder in ROOTS {
             collect(root, &root.join(folder), &mut tree.files);
         }
