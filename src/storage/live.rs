@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::format::RecordView;
 use super::segment::Origin;
-use super::sidecar::Held;
-use super::window::Seeker;
 use crate::model::{DestinationId, Epoch, Offset, RecordKind};
 
 /// `(epoch, end of its last record)`, ascending.
@@ -47,6 +45,36 @@ impl Entry {
     pub(super) fn end(&self) -> Offset {
         Offset(self.start.0 + self.span)
     }
+}
+
+/// Who looks for entries of one destination.
+pub(super) trait Seeker<'a> {
+    /// Wanted sequences: ascending and disjoint inclusive ranges.
+    fn ranges(&self) -> &'a [(u64, u64)];
+
+    /// Takes a wanted entry; entries of one source come in ascending order. False: no further one of this source can
+    /// be of use.
+    fn offer(&mut self, entry: Entry) -> bool;
+
+    /// Whether nothing from `sequence` on can be of use any more.
+    fn is_full_below(&self, _sequence: u64) -> bool {
+        false
+    }
+}
+
+/// What a stretch of the log holds of one destination, settled or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The destination.
+    pub destination: DestinationId,
+    /// Lowest sequence.
+    pub first: u64,
+    /// Highest sequence.
+    pub last: u64,
+    /// How many messages.
+    pub count: u64,
+    /// Bytes of their records.
+    pub bytes: u64,
 }
 
 const MOVED: u8 = 1;

@@ -13,7 +13,6 @@ mod segment;
 mod sidecar;
 mod store;
 mod window;
-mod writer;
 
 #[cfg(test)]
 mod tests;
@@ -26,10 +25,10 @@ pub use format::{
 };
 pub use identity::IdentityFile;
 pub use index::{Checkpoint, Index, IndexError, IndexHandle, SledIndex};
-pub use log::{Log, LogEvent, LogOptions, Recovered};
+pub use live::Held;
+pub use log::{Finished, Log, LogEvent, LogOptions, Recovered};
 pub use recovery::Damage;
 pub use segment::{Shortage, SpaceOptions};
-pub use sidecar::{Finished, Held};
 pub use store::Store;
 #[cfg(test)]
 pub(crate) use tests::by_hand;

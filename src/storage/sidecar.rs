@@ -7,16 +7,13 @@
 
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bytes::{Buf, BufMut};
 use crc_fast::{CrcAlgorithm, checksum};
 
 use super::StorageError;
-use super::live::{Entries, Entry, History, Summary};
-use super::log::Log;
+use super::live::{Entries, Entry, Held, History, Seeker, Summary};
 use super::segment::{OpenFiles, Origin};
-use super::window::Seeker;
 use crate::model::{DestinationId, Epoch, Offset};
 
 const MAGIC: [u8; 8] = *b"QUORSID\n";
@@ -27,39 +24,6 @@ const ENTRY_BYTES: usize = 32;
 const BLOCK_ENTRIES: u64 = 1024;
 /// More is damage: tables hold 36 bytes for each destination of one segment, and 16 for each block.
 const TABLES_BYTES_MAX: u64 = 1 << 30;
-
-/// A stretch of finished segments that may be dropped together: no group of records crosses its ends. Shares the log's
-/// tables.
-#[derive(Clone)]
-pub struct Finished {
-    /// Its first offset.
-    pub base: Offset,
-    /// Its end, the first offset of the next one.
-    pub end: Offset,
-    segments: Vec<Arc<Sealed>>,
-}
-
-impl Finished {
-    /// What it holds: an entry for each destination of each segment.
-    pub fn held(&self) -> impl Iterator<Item = Held> + '_ {
-        self.segments.iter().flat_map(|segment| segment.held())
-    }
-}
-
-/// What a stretch of the log holds of one destination, settled or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The destination.
-    pub destination: DestinationId,
-    /// Lowest sequence.
-    pub first: u64,
-    /// Highest sequence.
-    pub last: u64,
-    /// How many messages.
-    pub count: u64,
-    /// Bytes of their records.
-    pub bytes: u64,
-}
 
 /// A finished segment: what its messages are, and where.
 pub(super) struct Sealed {
@@ -134,7 +98,7 @@ impl Sealed {
     }
 
     /// How much this segment holds of each destination.
-    fn held(&self) -> impl Iterator<Item = Held> + '_ {
+    pub(super) fn held(&self) -> impl Iterator<Item = Held> + '_ {
         let (entries, sidecar) = match &self.places {
             Places::Memory(entries) => (Some(entries), None),
             Places::File(sidecar) => (None, Some(sidecar)),
@@ -407,34 +371,4 @@ fn get_entry(mut at: &[u8]) -> Entry {
     let (expiry, due, priority, flags) = (at.get_u32_le(), at.get_u32_le(), at.get_u8(), at.get_u8());
     let span = u64::from(low) | u64::from(at.get_u16_le()) << 32;
     Entry { sequence, start, span, expiry, due, priority, flags }
-}
-
-impl Log {
-    /// The finished stretches, oldest first.
-    pub fn finished(&self) -> Vec<Finished> {
-        let sealed = self.inner.shared.sealed();
-        let live = self.live_origin();
-        let mut finished: Vec<Finished> = Vec::new();
-        let mut whole = true;
-        let mut following = sealed.values().skip(1);
-        for segment in sealed.values() {
-            match finished.last_mut() {
-                Some(last) if !whole && last.end == segment.origin.base => {
-                    last.end = segment.end;
-                    last.segments.push(segment.clone());
-                }
-                _ => {
-                    let (base, end) = (segment.origin.base, segment.end);
-                    finished.push(Finished { base, end, segments: vec![segment.clone()] });
-                }
-            }
-            let next = following.next().map_or(live, |next| next.origin);
-            whole = next.group == next.base;
-        }
-        // A group that the live segment has not ended yet still needs the stretch before it.
-        if !whole {
-            finished.pop();
-        }
-        finished
-    }
 }

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::StorageError;
 use super::format::{check, join_body, records};
-use super::live::Entry;
+use super::live::{Entry, Seeker};
 use super::log::Log;
 use super::segment::READ_BYTES;
 use super::sidecar::Sealed;
@@ -39,21 +39,6 @@ pub struct Loaded {
     pub sequence: Sequence,
     /// The message with its whole body, in memory of its own.
     pub message: Message,
-}
-
-/// Who looks for entries of one destination.
-pub(super) trait Seeker<'a> {
-    /// Wanted sequences: ascending and disjoint inclusive ranges.
-    fn ranges(&self) -> &'a [(u64, u64)];
-
-    /// Takes a wanted entry; entries of one source come in ascending order. False: no further one of this source can
-    /// be of use.
-    fn offer(&mut self, entry: Entry) -> bool;
-
-    /// Whether nothing from `sequence` on can be of use any more.
-    fn is_full_below(&self, _sequence: u64) -> bool {
-        false
-    }
 }
 
 /// The lowest wanted entries found so far.

@@ -109,8 +109,6 @@ const LONG_FILES: &[&str] = &[
     "src/replication/access/tests.rs",
     "src/replication/leading.rs",
     "src/replication/tests.rs",
-    "src/storage/index.rs",
-    "src/storage/log.rs",
 ];
 const SURFACES: &[&str] = &[
     "integration/faults/disk/mod.rs",
@@ -173,13 +171,6 @@ const CIRCLES: &[&str] = &[
     "src/replication/serving.rs",
     "src/state/destination.rs",
     "src/state/mod.rs",
-    "src/storage/live.rs",
-    "src/storage/log.rs",
-    "src/storage/recovery.rs",
-    "src/storage/segment/space.rs",
-    "src/storage/sidecar.rs",
-    "src/storage/window.rs",
-    "src/storage/writer.rs",
 ];
 const DOUBLES: &[&str] = &["Batch", "Broker", "Event", "Frame", "Loaded", "Log", "Output", "Store"];
 /// With the number of their fields.

@@ -1,6 +1,6 @@
 //! Room on the disk. A log keeps segments in reserve, allocated and empty: when the disk is full, what makes room
-//! (acknowledgements, the cleaner's records) can still be written, and a segment that is begun always has its bytes. A
-//! thread looks after the reserve and says when the log should take nothing else.
+//! (acknowledgements, the cleaner's records) can still be written, and a segment that is begun always has its bytes. Whoever
+//! looks after the reserve is told when the log should take nothing else.
 //!
 //! A disk without room is a state and no failure: nothing of the next segment is written yet when it shows, and the
 //! writer waits. A failed write or sync still ends the log.
@@ -9,14 +9,11 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
-use super::{OpenFiles, Origin, SEGMENT_HEADER_BYTES, Segment, file_bytes};
+use super::{OpenFiles, Origin, Segment, file_bytes};
 use crate::env::Disk;
-use crate::storage::live::ROOM_PART;
-use crate::storage::writer::Shared;
-use crate::storage::{Log, StorageError};
+use crate::storage::StorageError;
 
 /// How often the disk is looked at, when nothing else asks for it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -67,7 +64,13 @@ struct State {
 }
 
 impl Space {
-    fn open(disk: Arc<dyn Disk>, dir: &Path, segment_bytes: u64, options: SpaceOptions) -> Space {
+    /// The reserve in `dir`, with what an earlier run has left of it.
+    pub(in crate::storage) fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        segment_bytes: u64,
+        options: SpaceOptions,
+    ) -> Space {
         let (state, changed) = (Mutex::default(), Condvar::new());
         let space = Space { disk, dir: dir.to_owned(), segment_bytes, options, state, changed };
         if let Err(error) = space.adopt_spares() {
@@ -154,13 +157,24 @@ impl Space {
         self.lock().owed += segments as u64;
     }
 
+    /// Segments that the log can still be told to begin; none when the writer owes more than there are.
+    pub(in crate::storage) fn left(&self) -> Option<u64> {
+        let state = self.lock();
+        (state.spares.len() as u64).checked_sub(state.owed)
+    }
+
+    /// Whether the writer waits for a segment.
+    pub(in crate::storage) fn is_waiting(&self) -> bool {
+        self.lock().waiting
+    }
+
     pub(in crate::storage) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
 
     /// Gives the blocks of the small reserve back to the disk, if that has hardly any; says whether it has.
-    fn make_way(&self) -> bool {
+    pub(in crate::storage) fn make_way(&self) -> bool {
         let scarce = self.disk.free_bytes(&self.dir).is_ok_and(|free| free < LAST_BYTES);
         let mut state = self.lock();
         if !(scarce && state.last) {
@@ -207,7 +221,7 @@ impl Space {
 
     /// Why the log should take nothing but what makes room. `used` are the bytes of its segments; `short`: it has been
     /// so, and a little more than just enough is asked for, so that it does not change with every segment.
-    fn shortage(&self, used: u64, short: bool) -> Shortage {
+    pub(in crate::storage) fn shortage(&self, used: u64, short: bool) -> Shortage {
         let mib = |bytes: u64| bytes >> 20;
         if let Err(error) = self.refill() {
             let (have, wanted) = (self.lock().spares.len() as u64, self.wanted() as u64);
@@ -236,7 +250,7 @@ impl Space {
     }
 
     /// Waits until the disk is to be looked at again; false when the log closes.
-    fn wait(&self) -> bool {
+    pub(in crate::storage) fn wait(&self) -> bool {
         let idle = |state: &mut State| !state.asked && !state.closed;
         let waited = self.changed.wait_timeout_while(self.lock(), LOOK_EVERY, idle);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -248,92 +262,5 @@ impl Space {
 impl fmt::Debug for Space {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Space({})", self.dir.display())
-    }
-}
-
-/// Looks after the reserve until the log closes.
-fn watch(shared: &Shared, space: &Space, notify: &dyn Fn(Shortage)) {
-    let mut told: Shortage = None;
-    loop {
-        let found = space.shortage(shared.used_bytes(), told.is_some());
-        // The figures in the text change all the time; whoever is told wants to know that it began and that it is over.
-        if found.is_some() != told.is_some() {
-            told.clone_from(&found);
-            notify(found);
-        }
-        if !space.wait() {
-            return;
-        }
-    }
-}
-
-impl Shared {
-    /// Bytes that the segments take on the disk.
-    fn used_bytes(&self) -> u64 {
-        let segments = self.segments();
-        let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return 0 };
-        let headers = segments.len() as u64 * SEGMENT_HEADER_BYTES;
-        last.origin.base.0 - first.origin.base.0 + self.options.segment_bytes + headers
-    }
-}
-
-impl Log {
-    /// From now on keeps segments in reserve and waits for room instead of failing for want of it. `notify` is called
-    /// on a thread of the log, once at each change; it must not own a clone of the log.
-    ///
-    /// # Errors
-    /// [`StorageError::Io`]: the system gives no thread.
-    pub fn watch_space(
-        &self,
-        options: SpaceOptions,
-        notify: Box<dyn Fn(Shortage) + Send>,
-    ) -> Result<(), StorageError> {
-        let shared = Arc::clone(&self.inner.shared);
-        let segment_bytes = shared.options.segment_bytes;
-        let space = Arc::new(Space::open(Arc::clone(&shared.disk), &shared.dir, segment_bytes, options));
-        if shared.space.set(Arc::clone(&space)).is_err() {
-            return Ok(());
-        }
-        let dir = shared.dir.clone();
-        let run = move || watch(&shared, &space, &*notify);
-        let thread = thread::Builder::new().name("log-space".into()).spawn(run);
-        self.keep(thread.map_err(StorageError::io("start the threads of", &dir))?);
-        Ok(())
-    }
-
-    /// Bytes that can be appended whatever happens on the disk: the rest of the segment that is written, and the
-    /// reserve. No bound at all for a log that keeps none.
-    pub fn guaranteed(&self) -> u64 {
-        let Some(space) = self.inner.shared.space.get() else { return u64::MAX };
-        // Behind this a segment may end wherever a group does.
-        let filled = space.segment_bytes - space.segment_bytes / ROOM_PART;
-        let rest = {
-            let front = self.front();
-            let (origin, end) = (front.live.summary.origin, front.live.end());
-            filled.saturating_sub(end.0 - origin.base.0)
-        };
-        let state = space.lock();
-        let spares = state.spares.len() as u64;
-        match spares.checked_sub(state.owed) {
-            Some(left) => rest.saturating_add(left.saturating_mul(filled)),
-            None => 0,
-        }
-    }
-
-    /// Bytes that the log's segments take on the disk, the reserve apart.
-    pub fn used_bytes(&self) -> u64 {
-        self.inner.shared.used_bytes()
-    }
-
-    /// Whether appended records wait for room on the disk.
-    pub fn waits_for_room(&self) -> bool {
-        self.inner.shared.space.get().is_some_and(|space| space.lock().waiting)
-    }
-
-    /// Before a small file of the store is written: makes room for it on a disk that has none.
-    pub fn make_way(&self) {
-        if let Some(space) = self.inner.shared.space.get() {
-            space.make_way();
-        }
     }
 }

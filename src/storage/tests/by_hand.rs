@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::model::Offset;
 use crate::storage::Log;
-use crate::storage::writer::{Command, turn, write_sidecars};
+use crate::storage::log::{Command, turn, write_sidecars};
 
 thread_local! {
     static WANTED: Cell<bool> = const { Cell::new(false) };

@@ -1,17 +1,15 @@
-//! The index: the state at some position, so that a start need not fold the whole log. A cache that takes no part in
-//! anything: it is believed only when all of it is as it was written, and wiped on any doubt.
-//!
-//! sled 0.34 is used by its safe part only: single inserts and removes (batches leak), a marker last, one flush.
+//! The index in a folder of sled's. sled 0.34 is used by its safe part only: single inserts and removes (batches leak), a
+//! marker last, one flush.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
 use crc_fast::{CrcAlgorithm, Digest, checksum};
 
+use super::{Checkpoint, Index, IndexError};
 use crate::model::{Epoch, Offset, Position};
 
 const VERSION: u8 = 1;
@@ -21,38 +19,6 @@ const LOCK_PERIOD: Duration = Duration::from_millis(10);
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// How long is waited for sled to close its files. After some errors it never does.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(2);
-/// How long the last checkpoint may take when the handle goes. One that is cut off does not count at the next start.
-const LAST_TIME_MAX: Duration = Duration::from_secs(10);
-
-/// The state at a position.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// Everything below is in it.
-    pub applied: Position,
-    /// Digest of the state.
-    pub digest: u64,
-    /// The state as keys and values; read back in ascending order of the keys.
-    pub entries: Vec<(Vec<u8>, Vec<u8>)>,
-}
-
-/// Why a checkpoint was not kept. The index has been wiped, or will be.
-#[derive(Debug, thiserror::Error)]
-#[error("the index cannot be used: {0}")]
-pub struct IndexError(String);
-
-/// Keeps the last checkpoint. All calls block.
-pub trait Index: Send {
-    /// The checkpoint that was stored last; none, and an empty index, on any doubt. A damaged disk may bring back an
-    /// earlier one, whole: the caller checks that the log reaches back to its position and has its epoch.
-    fn load(&mut self) -> Option<Checkpoint>;
-    /// Durably takes a checkpoint in place of the one before.
-    ///
-    /// # Errors
-    /// [`IndexError`]: it is not kept, and neither is the one before.
-    fn store(&mut self, checkpoint: &Checkpoint) -> Result<(), IndexError>;
-    /// Forgets everything.
-    fn wipe(&mut self);
-}
 
 /// The index in a folder of sled's.
 pub struct SledIndex {
@@ -267,113 +233,12 @@ impl Marker {
     }
 }
 
-/// Stores checkpoints on a thread of its own. Dropping it waits until the last one is stored, within reason.
-pub struct IndexHandle {
-    desk: Arc<Desk>,
-    /// Closed when the thread ends.
-    end: Option<Receiver<()>>,
-}
-
-#[derive(Default)]
-struct Desk {
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Waiting {
-    checkpoint: Option<Checkpoint>,
-    closed: bool,
-}
-
-impl IndexHandle {
-    /// Opens the index in the folder `path` and loads what it holds. Blocks for that long.
-    pub fn open(path: &Path) -> (IndexHandle, Option<Checkpoint>) {
-        let path = path.to_owned();
-        IndexHandle::start(move || Box::new(SledIndex::open(&path)))
-    }
-
-    /// Starts the thread with the index that `open` makes on it.
-    pub fn start(
-        open: impl FnOnce() -> Box<dyn Index> + Send + 'static,
-    ) -> (IndexHandle, Option<Checkpoint>) {
-        let desk = Arc::new(Desk::default());
-        let (loaded, answer) = sync_channel(1);
-        let (over, end) = channel();
-        let work = desk.clone();
-        let run = move || {
-            let mut index = open();
-            let _ = loaded.send(index.load());
-            while let Some(checkpoint) = work.next() {
-                if let Err(e) = index.store(&checkpoint) {
-                    tracing::warn!("{e}");
-                }
-            }
-            drop(index);
-            drop::<Sender<()>>(over);
-        };
-        let thread = thread::Builder::new().name("index".into()).spawn(run);
-        if let Err(e) = &thread {
-            tracing::warn!("there is no index: {e}");
-        }
-        let found = answer.recv().unwrap_or_default();
-        (IndexHandle { desk, end: thread.ok().map(|_| end) }, found)
-    }
-
-    /// No index, for a store that does not outlive its process.
-    pub fn none() -> IndexHandle {
-        IndexHandle { desk: Arc::default(), end: None }
-    }
-
-    /// Takes the checkpoint that waits, where there is no thread for it.
-    #[cfg(test)]
-    pub(crate) fn take(&self) -> Option<Checkpoint> {
-        self.desk.lock().checkpoint.take()
-    }
-
-    /// Has a checkpoint stored soon. At most one waits: a newer one takes its place.
-    pub fn store(&self, checkpoint: Checkpoint) {
-        self.desk.lock().checkpoint = Some(checkpoint);
-        self.desk.changed.notify_one();
-    }
-}
-
-impl Desk {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The checkpoint that waits; none once the handle is gone and nothing waits.
-    fn next(&self) -> Option<Checkpoint> {
-        let idle = |waiting: &mut Waiting| waiting.checkpoint.is_none() && !waiting.closed;
-        let waiting = self.changed.wait_while(self.lock(), idle);
-        waiting.unwrap_or_else(PoisonError::into_inner).checkpoint.take()
-    }
-}
-
-impl Drop for IndexHandle {
-    fn drop(&mut self) {
-        self.desk.lock().closed = true;
-        self.desk.changed.notify_one();
-        let end = self.end.take().map(|end| end.recv_timeout(LAST_TIME_MAX));
-        if matches!(end, Some(Err(RecvTimeoutError::Timeout))) {
-            tracing::warn!("the index takes too long; the next start makes it anew from the log");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
+    use super::super::checkpoint;
     use super::*;
-
-    fn checkpoint(n: u64, entries: usize) -> Checkpoint {
-        let applied = Position { epoch: Epoch(n), offset: Offset(n * 1000) };
-        let entry =
-            |e: usize| (format!("key {e:05}").into_bytes(), vec![(n as usize + e) as u8; 50 + e % 100]);
-        Checkpoint { applied, digest: n * 77, entries: (0..entries).map(entry).collect() }
-    }
 
     /// What every index must do.
     fn contract(open: impl Fn(&Path) -> Box<dyn Index>) {
@@ -489,15 +354,5 @@ mod tests {
             bad[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(Marker::decode(&bad), None, "bit {bit}");
         }
-    }
-
-    #[test]
-    fn the_last_of_many_checkpoints_is_stored_before_the_handle_is_gone() {
-        let dir = tempfile::tempdir().unwrap();
-        let (handle, found) = IndexHandle::open(dir.path());
-        assert!(found.is_none());
-        (1..=50).for_each(|n| handle.store(checkpoint(n, 20)));
-        drop(handle);
-        assert_eq!(IndexHandle::open(dir.path()).1, Some(checkpoint(50, 20)));
     }
 }

@@ -3,25 +3,23 @@
 //! written on the thread that has it, which saves two wake-ups. After the first failure nothing more is written: what
 //! a failed sync left behind is unknown, and a second one may report success for lost pages.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::StorageError;
-use super::format::Batch;
-use super::hint::Hint;
-use super::log::{LogEvent, LogOptions};
-use super::segment::{Blocks, OpenFiles, Origin, Segment, Space};
-use super::sidecar::{Sealed, Sidecar};
+use super::LogEvent;
+use super::shared::Shared;
 use crate::bugs;
-use crate::env::Disk;
 use crate::model::Offset;
+use crate::storage::StorageError;
+#[cfg(test)]
+use crate::storage::by_hand;
+use crate::storage::format::Batch;
+use crate::storage::hint::Hint;
+use crate::storage::segment::{Blocks, Origin, Segment};
 
 /// Most bytes of one round, so that no confirmation waits for a long write.
 const ROUND_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -36,57 +34,8 @@ const QUICK_TIME_MAX: Duration = Duration::from_millis(1);
 /// many this way.
 const CLEARED_BYTES: usize = 128 * 1024;
 
-/// What is in each finished segment, by base.
-pub(super) type Table = BTreeMap<Offset, Arc<Sealed>>;
-
-/// What the writer and the readers of a log have in common.
-pub(super) struct Shared {
-    pub(super) disk: Arc<dyn Disk>,
-    /// Those of finished segments that are read.
-    pub(super) files: OpenFiles,
-    pub(super) dir: PathBuf,
-    pub(super) options: LogOptions,
-    /// Ascending; never empty. The writer changes it.
-    pub(super) segments: RwLock<Vec<Arc<Segment>>>,
-    /// What is in each finished segment, by base. Changed under the lock of the log's front, but for a sidecar that
-    /// takes the place of entries in memory.
-    pub(super) sealed: Mutex<Arc<Table>>,
-    /// Everything below is written and synced.
-    pub(super) durable: AtomicU64,
-    /// How often records were synced.
-    pub(super) syncs: AtomicU64,
-    /// Commands that the thread has not done yet. Grows under the lock of the log's front only.
-    pub(super) waiting: AtomicUsize,
-    /// The reserve; none for a log that keeps none.
-    pub(super) space: OnceLock<Arc<Space>>,
-    /// Why the log has failed; set once.
-    pub(super) failure: OnceLock<String>,
-}
-
-impl Shared {
-    /// The open segments, ascending.
-    pub(super) fn segments(&self) -> Vec<Arc<Segment>> {
-        self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// What is in each finished segment, at this moment.
-    pub(super) fn sealed(&self) -> Arc<Table> {
-        self.sealed.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Changes the table, or a copy of it if somebody is reading.
-    pub(super) fn change_sealed(&self, change: impl FnOnce(&mut Table)) {
-        change(Arc::make_mut(&mut self.sealed.lock().unwrap_or_else(PoisonError::into_inner)));
-    }
-
-    /// Fails when the log has.
-    pub(super) fn check(&self) -> Result<(), StorageError> {
-        self.failure.get().map_or(Ok(()), |reason| Err(StorageError::Failed(reason.clone())))
-    }
-}
-
 /// What the writer is told, in order.
-pub(super) enum Command {
+pub(in crate::storage) enum Command {
     /// Append; a segment begins at each of `rolls`.
     Write { batch: Batch, rolls: Vec<Origin> },
     /// Answer when everything before is durable.
@@ -101,21 +50,21 @@ pub(super) enum Command {
 
 pub(super) type Notify = Box<dyn Fn(LogEvent) + Send + Sync>;
 
-pub(super) struct Writer {
-    pub(super) shared: Arc<Shared>,
-    pub(super) notify: Notify,
-    pub(super) hint: Hint,
+pub(in crate::storage) struct Writer {
+    shared: Arc<Shared>,
+    notify: Notify,
+    hint: Hint,
     /// The segment that is written, the last one.
-    pub(super) active: Arc<Segment>,
+    active: Arc<Segment>,
     /// Its end as it is written; none before the first write to it.
-    pub(super) blocks: Option<Blocks>,
+    blocks: Option<Blocks>,
     /// End of what is written.
-    pub(super) written: Offset,
-    pub(super) hint_synced: Instant,
+    written: Offset,
+    hint_synced: Instant,
     /// How long the last write and sync took.
-    pub(super) took: Duration,
+    took: Duration,
     /// Small writes find zeros up to here.
-    pub(super) cleared: Offset,
+    cleared: Offset,
 }
 
 /// The writer's thread: runs until every handle of the log is gone and all it was told is done.
@@ -134,7 +83,7 @@ pub(super) fn run(shared: &Shared, writer: &Mutex<Writer>, receiver: &Receiver<C
 }
 
 /// Has the writer do a command, with the writes that it takes in; returns the command that ended the round.
-pub(super) fn turn(
+pub(in crate::storage) fn turn(
     shared: &Shared,
     writer: &Mutex<Writer>,
     command: Command,
@@ -172,10 +121,31 @@ impl Drop for Watch<'_> {
 const BROKEN: &str = "the writer met a broken invariant";
 
 impl Writer {
+    /// Goes on at the end of `active`, up to which all is written.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        notify: Notify,
+        hint: Hint,
+        active: Arc<Segment>,
+        written: Offset,
+    ) -> Writer {
+        Writer {
+            shared,
+            notify,
+            hint,
+            active,
+            blocks: None,
+            written,
+            hint_synced: Instant::now(),
+            took: Duration::ZERO,
+            cleared: written,
+        }
+    }
+
     /// Whether this is likely to be done before it is worth to wake the writer's thread.
     pub(super) fn is_quick(&self, command: &Command) -> bool {
         #[cfg(test)]
-        if super::by_hand::wanted() {
+        if by_hand::wanted() {
             // Not how quick this machine is, but the seed decides.
             return crate::env::seeded::next().is_some_and(|word| word.is_multiple_of(4));
         }
@@ -250,7 +220,7 @@ impl Writer {
 
     fn hint_is_due(&self) -> bool {
         #[cfg(test)]
-        if super::by_hand::wanted() {
+        if by_hand::wanted() {
             return self.shared.syncs.load(Ordering::Relaxed).is_multiple_of(16);
         }
         self.hint_synced.elapsed() >= HINT_SYNC_PERIOD
@@ -395,7 +365,7 @@ impl Writer {
 
 /// Writes the sidecars of finished segments, on a thread of its own: sorting and writing one takes longer than a
 /// confirmation may.
-pub(super) fn write_sidecars(shared: &Shared, bases: &Receiver<Offset>) {
+pub(in crate::storage) fn write_sidecars(shared: &Shared, bases: &Receiver<Offset>) {
     for base in bases {
         let Some(sealed) = shared.sealed().get(&base).cloned() else { continue };
         match sealed.written(&shared.files, &shared.dir) {
@@ -408,22 +378,5 @@ pub(super) fn write_sidecars(shared: &Shared, bases: &Receiver<Offset>) {
             Ok(None) => {}
             Err(e) => tracing::warn!("a sidecar stays in memory: {e}"),
         }
-    }
-}
-
-impl Shared {
-    /// Durably removes one segment. Each removal is made durable before the next, so that no crash leaves a gap.
-    fn remove_segment(&self, base: Offset) -> Result<(), StorageError> {
-        let path = self.dir.join(Segment::name(base));
-        self.disk.remove(&path).map_err(StorageError::io("remove", &path))?;
-        let sidecar = self.dir.join(Sidecar::name(base));
-        [&path, &sidecar].into_iter().for_each(|path| self.files.forget(path));
-        match self.disk.remove(&sidecar) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!("cannot remove {}: {e}", sidecar.display())
-            }
-            _ => {}
-        }
-        self.disk.sync_dir(&self.dir).map_err(StorageError::io("sync", &self.dir))
     }
 }

@@ -1,52 +1,25 @@
-//! The handle of a log: what is appended goes to the writer thread; what is read comes from the bytes still in memory or
-//! from the files.
+//! The handle of a log: opens it, appends, cuts it.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
-use super::StorageError;
-use super::format::{Batch, Header, RECORD_HEADER_BYTES, check, records};
-use super::live::{History, Live, extend_history};
-use super::recovery::{self, Damage, Opened};
-use super::segment::{FIRST_BASE_MAX, OpenFiles, Origin, Segment};
-use super::sidecar::Sealed;
-use super::writer::{self, Command, Notify, Shared, Writer, write_sidecars};
+use super::LogOptions;
+use super::front::Front;
+use super::shared::Shared;
+use super::writer::{self, Command, Notify, Writer, write_sidecars};
 use crate::env::{Disk, DiskLock};
 use crate::model::{Epoch, Offset, Position};
-
-/// Sizes of a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogOptions {
-    /// Bytes of records in one segment file; a longer record gets a segment of its own.
-    pub segment_bytes: u64,
-    /// Bytes at the end of the log that stay in memory for readers that keep up.
-    pub tail_bytes: usize,
-}
-
-impl Default for LogOptions {
-    fn default() -> LogOptions {
-        LogOptions { segment_bytes: 100 * 1024 * 1024, tail_bytes: 16 * 1024 * 1024 }
-    }
-}
-
-/// What a log tells, from its writer's thread.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogEvent {
-    /// Everything below is on the disk. Ascending between two cuts of the log.
-    Durable(Offset),
-    /// A write or a sync failed, for this reason: nothing more is written in this process. Told once.
-    Failed(String),
-    /// Why the log should take nothing but what makes room on the disk; none when it may take anything again.
-    Space(super::Shortage),
-}
+use crate::storage::StorageError;
+#[cfg(test)]
+use crate::storage::by_hand;
+use crate::storage::format::Batch;
+use crate::storage::live::{History, Live, extend_history};
+use crate::storage::recovery::{self, Damage, Opened};
+use crate::storage::segment::{FIRST_BASE_MAX, OpenFiles, Origin};
 
 /// What a log holds after it has been opened or cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,34 +45,18 @@ pub struct Recovered {
 /// A log. Clones are the same log; the files close with the last one, after all that was appended is written.
 #[derive(Clone)]
 pub struct Log {
-    pub(super) inner: Arc<Inner>,
+    pub(in crate::storage) inner: Arc<Inner>,
 }
 
-pub(super) struct Inner {
-    pub(super) shared: Arc<Shared>,
+pub(in crate::storage) struct Inner {
+    pub(in crate::storage) shared: Arc<Shared>,
     front: Mutex<Front>,
-    pub(super) writer: Arc<Mutex<Writer>>,
+    pub(in crate::storage) writer: Arc<Mutex<Writer>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// In the place of the threads.
     #[cfg(test)]
-    pub(super) hand: Option<super::by_hand::Hand>,
+    pub(in crate::storage) hand: Option<by_hand::Hand>,
     _lock: DiskLock,
-}
-
-/// What an append changes at once, before anything is written.
-pub(super) struct Front {
-    /// None once the log closes.
-    sender: Option<Sender<Command>>,
-    /// Bases of finished segments, for the thread that writes sidecars.
-    sealer: Option<Sender<Offset>>,
-    pub(super) live: Live,
-    /// The last batches: all that is not durable, and before it what fits into `tail_bytes`.
-    tail: VecDeque<Batch>,
-    tail_bytes: usize,
-    /// A batch that whoever appended it is about to write.
-    deferred: Option<Command>,
-    /// Whether the log ends before damaged bytes.
-    damaged: bool,
 }
 
 impl fmt::Debug for Log {
@@ -125,7 +82,7 @@ impl Log {
     }
 
     /// As [`Log::open`]; `expected`: there has been a log, so that an empty directory is damage.
-    pub(super) fn open_known(
+    pub(in crate::storage) fn open_known(
         disk: Arc<dyn Disk>,
         dir: &Path,
         options: LogOptions,
@@ -157,30 +114,12 @@ impl Log {
         });
         let (sender, receiver) = channel();
         let (sealer, finished) = channel();
-        let front = Front {
-            sender: Some(sender),
-            sealer: Some(sealer),
-            live,
-            tail: VecDeque::new(),
-            tail_bytes: 0,
-            deferred: None,
-            damaged: damage.is_some(),
-        };
-        let writer = Writer {
-            shared: shared.clone(),
-            notify,
-            hint,
-            active,
-            blocks: None,
-            written,
-            hint_synced: Instant::now(),
-            took: Duration::ZERO,
-            cleared: written,
-        };
+        let front = Front::new(sender, sealer, live, damage.is_some());
+        let writer = Writer::new(shared.clone(), notify, hint, active, written);
         let (front, writer) = (Mutex::new(front), Arc::new(Mutex::new(writer)));
         #[cfg(test)]
-        if super::by_hand::wanted() {
-            let (hand, threads) = (Some(super::by_hand::Hand::new(receiver, finished)), Mutex::default());
+        if by_hand::wanted() {
+            let (hand, threads) = (Some(by_hand::Hand::new(receiver, finished)), Mutex::default());
             let inner = Inner { shared, front, writer, threads, hand, _lock: lock };
             return Ok(Log::opened(inner, cut, created, damage));
         }
@@ -203,7 +142,7 @@ impl Log {
         (log, Recovered { cut, created, damage, ..recovered })
     }
 
-    pub(super) fn front(&self) -> MutexGuard<'_, Front> {
+    pub(in crate::storage) fn front(&self) -> MutexGuard<'_, Front> {
         self.inner.front.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -255,9 +194,9 @@ impl Log {
     pub fn append_deferred(&self, batch: Batch) {
         let mut front = self.front();
         let Some(write) = front.take(&self.inner.shared, batch) else { return };
-        let idle = front.deferred.is_none() && self.inner.shared.waiting.load(Ordering::Acquire) == 0;
+        let idle = !front.has_deferred() && self.inner.shared.waiting.load(Ordering::Acquire) == 0;
         if idle && self.inner.writer.try_lock().is_ok_and(|writer| writer.is_quick(&write)) {
-            front.deferred = Some(write);
+            front.defer(write);
         } else {
             front.tell(&self.inner.shared, write);
         }
@@ -266,7 +205,7 @@ impl Log {
     /// Writes what [`Log::append_deferred`] has left, on this thread. Blocking I/O.
     pub fn write_deferred(&self) {
         let mut front = self.front();
-        let Some(write) = front.deferred.take() else { return };
+        let Some(write) = front.take_deferred() else { return };
         // Nothing waits, so that the writer's thread is at rest, or about to be.
         let mut writer = writer::lock(&self.inner.writer);
         // What is appended meanwhile waits for the writer.
@@ -367,10 +306,7 @@ impl Log {
         let first = self.inner.shared.segments()[0].origin.base;
         let kept = first..live.summary.origin.base;
         self.inner.shared.change_sealed(|sealed| sealed.retain(|base, _| kept.contains(base)));
-        front.live = live;
-        front.tail.clear();
-        front.tail_bytes = 0;
-        front.damaged = false;
+        front.end_with(live);
         Ok(self.recovered(front))
     }
 
@@ -394,11 +330,6 @@ impl Log {
         (Position { epoch, offset: base }, previous)
     }
 
-    /// Where the segment that is written begins.
-    pub(super) fn live_origin(&self) -> Origin {
-        self.front().live.summary.origin
-    }
-
     /// End of all that has been appended.
     pub fn end(&self) -> Offset {
         self.front().live.end()
@@ -409,98 +340,9 @@ impl Log {
         Offset(self.inner.shared.durable.load(Ordering::Acquire))
     }
 
-    /// The same as [`Log::read`] if what is asked for is still in memory. Never blocks on a disk.
-    pub fn read_recent(&self, from: Offset, bytes_max: usize) -> Option<Bytes> {
-        let slices = self.front().tail_slices(from, bytes_max);
-        match &slices[..] {
-            [] => None,
-            [slice] => whole_records(from, slice.clone(), bytes_max).ok(),
-            slices => whole_records(from, slices.concat().into(), bytes_max).ok(),
-        }
-    }
-
     /// How often records were synced to the disk since the log was opened.
     pub fn syncs(&self) -> u64 {
         self.inner.shared.syncs.load(Ordering::Relaxed)
-    }
-
-    /// Whole records from `from` on, at most `bytes_max` bytes of them, but at least one unless `from` is the end. Finds
-    /// what has not been written yet too. Blocking I/O, from any thread.
-    ///
-    /// # Errors
-    /// [`StorageError::Range`]: `from` is not in the log. [`StorageError::Corrupt`]: no valid record stands there.
-    pub fn read(&self, from: Offset, bytes_max: usize) -> Result<Bytes, StorageError> {
-        let (tail, until) = {
-            let mut front = self.front();
-            front.trim(&self.inner.shared);
-            let (base, end) = (self.base(), front.live.end());
-            if from < base || from > end {
-                return Err(StorageError::Range { at: from, base, end });
-            }
-            let until = front.tail_at();
-            (front.tail_slices(from, bytes_max), until)
-        };
-        match &tail[..] {
-            [] if from >= until => Ok(Bytes::new()),
-            [] => self.read_file(from, until, bytes_max),
-            [slice] => whole_records(from, slice.clone(), bytes_max),
-            slices => whole_records(from, slices.concat().into(), bytes_max),
-        }
-    }
-
-    fn read_file(&self, from: Offset, until: Offset, bytes_max: usize) -> Result<Bytes, StorageError> {
-        let (segment, end) = self.segment_of(from)?;
-        let until = until.min(end);
-        let to = Offset(until.0.min(from.0.saturating_add(bytes_max.max(RECORD_HEADER_BYTES) as u64)));
-        let bytes = segment.bytes(from, to)?.freeze();
-        match Header::parse(&bytes) {
-            Some(header) if header.bytes() > bytes.len() && from.plus(header.bytes()) <= until => {
-                whole_records(from, segment.bytes(from, from.plus(header.bytes()))?.freeze(), bytes_max)
-            }
-            _ => whole_records(from, bytes, bytes_max),
-        }
-    }
-
-    /// The segment that holds `at`, and where the next one begins (the end of numbers for the last).
-    pub(super) fn segment_of(&self, at: Offset) -> Result<(Arc<Segment>, Offset), StorageError> {
-        let segments = self.inner.shared.segments();
-        let next = segments.partition_point(|segment| segment.origin.base <= at);
-        let Some(segment) = next.checked_sub(1).and_then(|index| segments.get(index)) else {
-            let (base, end) = (segments[0].origin.base, self.end());
-            return Err(StorageError::Range { at, base, end });
-        };
-        let end = segments.get(next).map_or(Offset(u64::MAX), |next| next.origin.base);
-        Ok((segment.clone(), end))
-    }
-}
-
-impl Log {
-    /// Reads a finished segment again whose sidecar is damaged, and has another one written.
-    pub(super) fn rebuild_sidecar(&self, damaged: &Sealed) -> Result<Arc<Sealed>, StorageError> {
-        let base = damaged.origin.base;
-        tracing::warn!("the sidecar of segment {base} is damaged and is rebuilt");
-        let segments = self.inner.shared.segments();
-        let at = segments.iter().position(|segment| segment.origin.base == base);
-        let at = at.filter(|at| at + 1 < segments.len()).ok_or_else(|| StorageError::Range {
-            at: base,
-            base: self.base(),
-            end: self.end(),
-        })?;
-        let sealed = recovery::read_sealed(&segments, at)?;
-        let sealed =
-            sealed.map_err(|damage| StorageError::Corrupt { at: damage.at, reason: damage.reason })?;
-        let (front, sealed) = (self.front(), Arc::new(sealed));
-        // The log may have been cut meanwhile; then this answer is the last use of what was read.
-        if self
-            .inner
-            .shared
-            .sealed()
-            .get(&base)
-            .is_some_and(|now| (now.end, now.last) == (sealed.end, sealed.last))
-        {
-            front.seal(&self.inner.shared, sealed.clone());
-        }
-        Ok(sealed)
     }
 }
 
@@ -525,113 +367,10 @@ fn start(
     ])
 }
 
-/// Cuts `bytes` behind the last whole record within `bytes_max`, or behind the first, after checking each.
-fn whole_records(from: Offset, mut bytes: Bytes, bytes_max: usize) -> Result<Bytes, StorageError> {
-    let (mut at, mut done) = (from, 0);
-    while done < bytes.len() {
-        let rest = &bytes[done..];
-        if done > 0
-            && Header::parse(rest).is_none_or(|header| done + header.bytes() > bytes_max.min(bytes.len()))
-        {
-            break;
-        }
-        let header = check(at, rest).map_err(|e| StorageError::Corrupt { at, reason: e.to_string() })?;
-        done += header.bytes();
-        at = at.plus(header.bytes());
-    }
-    bytes.truncate(done);
-    Ok(bytes)
-}
-
-impl Front {
-    /// Keeps what is known of a finished segment, and has its sidecar written.
-    fn seal(&self, shared: &Shared, sealed: Arc<Sealed>) {
-        let base = sealed.origin.base;
-        shared.change_sealed(|all| drop(all.insert(base, sealed)));
-        if let Some(sealer) = &self.sealer {
-            // Without that thread the entries stay in memory.
-            let _ = sealer.send(base);
-        }
-    }
-
-    /// Lets the log end behind `batch` at once. Returns what is left to do, unless nothing is to be written.
-    fn take(&mut self, shared: &Shared, batch: Batch) -> Option<Command> {
-        if batch.bytes.is_empty() || shared.failure.get().is_some() {
-            return None;
-        }
-        assert!(!self.damaged, "nothing is appended to a damaged log");
-        assert_eq!(batch.at, self.live.end(), "a batch begins where the log ends");
-        let previous = Header::parse(&batch.bytes).map(|header| header.previous);
-        assert_eq!(previous, Some(self.live.summary.last), "a batch continues the log's last record");
-        let mut rolls = Vec::new();
-        for record in records(batch.at, &batch.bytes) {
-            if self.live.is_full(&record, shared.options.segment_bytes) {
-                let sealed = Arc::new(Sealed::new(self.live.roll()));
-                rolls.push(self.live.summary.origin);
-                self.seal(shared, sealed);
-            }
-            self.live.push(&record);
-        }
-        assert_eq!(self.live.end(), batch.end(), "a batch is whole records");
-        if let (false, Some(space)) = (rolls.is_empty(), shared.space.get()) {
-            space.owe(rolls.len());
-        }
-        self.tail_bytes += batch.bytes.len();
-        self.tail.push_back(batch.clone());
-        self.trim(shared);
-        Some(Command::Write { batch, rolls })
-    }
-
-    fn tell(&mut self, shared: &Shared, command: Command) {
-        for command in self.deferred.take().into_iter().chain([command]) {
-            if let Some(sender) = &self.sender {
-                shared.waiting.fetch_add(1, Ordering::AcqRel);
-                // Without a writer nothing is confirmed; whoever waits for an answer sees the channel close.
-                let _ = sender.send(command);
-            }
-        }
-    }
-
-    /// Forgets the oldest durable batches that are more than the tail's share of memory.
-    fn trim(&mut self, shared: &Shared) {
-        let durable = shared.durable.load(Ordering::Acquire);
-        while self.tail_bytes > shared.options.tail_bytes
-            && let Some(first) = self.tail.front()
-            && first.end().0 <= durable
-        {
-            self.tail_bytes -= first.bytes.len();
-            self.tail.pop_front();
-        }
-    }
-
-    /// Where the tail begins; everything below is in the files.
-    pub(super) fn tail_at(&self) -> Offset {
-        self.tail.front().map_or(self.live.end(), |batch| batch.at)
-    }
-
-    /// The tail's bytes from `from` on, no more batches than fill `bytes_max`; none when they are in the files.
-    pub(super) fn tail_slices(&self, from: Offset, bytes_max: usize) -> Vec<Bytes> {
-        let first = self.tail.partition_point(|batch| batch.end() <= from);
-        let (mut slices, mut bytes) = (Vec::new(), 0);
-        for batch in self.tail.range(first..) {
-            let skip = from.0.saturating_sub(batch.at.0) as usize;
-            if batch.at > from && slices.is_empty() || bytes >= bytes_max && bytes > 0 {
-                break;
-            }
-            slices.push(batch.bytes.slice(skip..));
-            bytes += batch.bytes.len() - skip;
-        }
-        slices
-    }
-}
-
 impl Drop for Inner {
     fn drop(&mut self) {
         let front = self.front.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(write) = front.deferred.take() {
-            front.tell(&self.shared, write);
-        }
-        (front.sender, front.sealer) = (None, None);
+        front.close(&self.shared);
         if let Some(space) = self.shared.space.get() {
             space.close();
         }
