@@ -107,7 +107,6 @@ const LONG_FILES: &[&str] = &[
     "src/model/message.rs",
     "src/node/core.rs",
     "src/replication/access/tests.rs",
-    "src/replication/leading.rs",
     "src/replication/tests.rs",
 ];
 const SURFACES: &[&str] = &[
@@ -118,7 +117,6 @@ const SURFACES: &[&str] = &[
     "src/config/mod.rs",
     "src/config/tests/mod.rs",
     "src/node/simulation/mod.rs",
-    "src/replication/replica/mod.rs",
     "src/state/mod.rs",
     "src/storage/segment/mod.rs",
 ];
@@ -160,15 +158,6 @@ const CIRCLES: &[&str] = &[
     "src/protocol/mod.rs",
     "src/protocol/stomp/connection.rs",
     "src/protocol/stomp/mod.rs",
-    "src/replication/access/door.rs",
-    "src/replication/access/guarded.rs",
-    "src/replication/campaign.rs",
-    "src/replication/dialling.rs",
-    "src/replication/following.rs",
-    "src/replication/leading.rs",
-    "src/replication/peers.rs",
-    "src/replication/replica/mod.rs",
-    "src/replication/serving.rs",
     "src/state/destination.rs",
     "src/state/mod.rs",
 ];

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tonic::transport::server::Connected;
 
 use crate::env::SocketOptions;
 
@@ -49,7 +50,7 @@ impl Door {
 
 /// Watches a connection until its door is open.
 pub(in super::super) struct Entrance {
-    pub(super) door: Arc<Door>,
+    door: Arc<Door>,
     /// While the door is not open: ends when the connection has to.
     time_is_up: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
@@ -141,6 +142,14 @@ async fn handshake(stream: TcpStream, access: &Access) -> Result<Option<Box<dyn 
     let ends = tokio::task::spawn_blocking(move || tls.ends()).await.map_err(|e| e.to_string())?;
     let stream = TlsAcceptor::from(ends.server).accept(stream).await.map_err(|e| e.to_string())?;
     Ok(Some(Box::new(stream)))
+}
+
+impl Connected for Guarded<Entrance> {
+    type ConnectInfo = Arc<Door>;
+
+    fn connect_info(&self) -> Arc<Door> {
+        Arc::clone(&self.guard.door)
+    }
 }
 
 impl Guard for Entrance {

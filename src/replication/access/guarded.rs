@@ -6,10 +6,6 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tonic::transport::server::Connected;
-
-use super::Door;
-use super::door::Entrance;
 
 /// Bytes both ways.
 pub(in super::super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -46,14 +42,6 @@ impl Guard for Witness {
     fn failed(&mut self, error: &io::Error) {
         // The first counts.
         let _ = self.0.set(error.to_string());
-    }
-}
-
-impl Connected for Guarded<Entrance> {
-    type ConnectInfo = Arc<Door>;
-
-    fn connect_info(&self) -> Arc<Door> {
-        Arc::clone(&self.guard.door)
     }
 }
 

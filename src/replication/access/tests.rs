@@ -20,7 +20,7 @@ use super::{Access, Nonce, Nonces, Side, TlsFiles};
 use crate::coordination::Process;
 use crate::env::{Names, SimDisk};
 use crate::model::{Epoch, GroupId, Offset, Promise, Record, StoreId};
-use crate::replication::wire::{self, proto};
+use crate::replication::peers::wire::{self, proto};
 use crate::replication::{Event, Hello, History, PeerEvent, PeerOptions, Peers, StreamId, Streams, Welcome};
 use crate::storage::{BatchBuilder, Log, LogOptions};
 

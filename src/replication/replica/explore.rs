@@ -7,11 +7,10 @@
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use super::machine::{Replica, Role};
 use crate::coordination::View;
 use crate::model::{Epoch, Position};
-
-use super::super::{Ack, ConnectionId, StreamId};
-use super::{Replica, Role};
+use crate::replication::{Ack, ConnectionId, StreamId};
 
 /// A timer of a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

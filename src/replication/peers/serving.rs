@@ -8,19 +8,22 @@ use std::time::Duration;
 use futures::future::ready as ready_now;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::model::Offset;
-
-use super::access::registry::{Entered, Registry};
-use super::access::{Access, Door, HANDSHAKE_TIME_MAX, Nonces, Side, admit};
-use super::peers::{CHUNK_BYTES, FRAME_BYTES_MAX, HEADER_BYTES_MAX, PeerEvent, Tail, ToSlave};
+use super::streams::{PeerEvent, ToSlave};
 use super::wire::{self, proto};
-use super::{ConnectionId, Event, Hello};
+use super::{FRAME_BYTES_MAX, HEADER_BYTES_MAX};
+use crate::model::Offset;
+use crate::replication::access::registry::{Entered, Registry};
+use crate::replication::access::{Access, Door, HANDSHAKE_TIME_MAX, Nonces, Side, admit};
+use crate::replication::{ConnectionId, Event, Hello};
+use crate::storage::Log;
 
+/// How much of the log goes into one frame.
+const CHUNK_BYTES: usize = 512 << 10;
 /// Challenge and proof.
 const FIRST_FRAMES: usize = 2;
 /// Words for a slave's sender that wait: a welcome and some heartbeats.
@@ -53,6 +56,14 @@ pub(super) fn listen(bind: SocketAddr) -> std::io::Result<(TcpListener, u16)> {
     let listener = socket.listen(BACKLOG)?;
     let port = listener.local_addr()?.port();
     Ok((listener, port))
+}
+
+/// How far the master's log goes, for its senders.
+#[derive(Clone, Debug)]
+pub(super) struct Tail {
+    pub(super) log: Log,
+    pub(super) end: watch::Receiver<Offset>,
+    pub(super) committed: Arc<AtomicU64>,
 }
 
 /// The gRPC service.

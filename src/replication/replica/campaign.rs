@@ -3,26 +3,18 @@
 
 use std::time::Duration;
 
+use super::FORMAT;
+use super::following::Following;
+use super::machine::{Intent, Replica, Role};
 use crate::bugs;
 use crate::coordination::{Due, GroupRecord, GroupState, Master, View};
 use crate::model::{Epoch, GroupId, Known, Voter, quorum};
-
-use super::replica::{FORMAT, Replica, Role};
-use super::{Action, following::Following};
+use crate::replication::Action;
 
 /// How long an elector waits for a better candidate once a quorum has promised.
 const SETTLE: Duration = Duration::from_millis(30);
 /// How much later each next member acts, so that they do not all write at once and no single one can stall.
 const RANK_DELAY: Duration = Duration::from_millis(60);
-
-/// What a node would write into the group record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Intent {
-    Found,
-    Recreate,
-    Bump(Epoch, Due),
-    Choose(Epoch),
-}
 
 /// A group of which fewer than a quorum is left.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::wire::{self, proto};
-use super::{Ack, Heartbeat, Hello, Welcome};
 use crate::model::Offset;
+use crate::replication::{Ack, Heartbeat, Hello, Welcome};
 
 /// What one frame says.
 #[derive(Clone, Debug, PartialEq, Eq)]

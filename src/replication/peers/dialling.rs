@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use hyper_util::rt::TokioIo;
@@ -14,18 +15,19 @@ use tokio_stream::wrappers::{ReceiverStream, WatchStream};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status, Streaming};
 
+use super::streams::PeerEvent;
+use super::wire::{self, proto};
+use super::{CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, HEADER_BYTES_MAX, STREAM_WINDOW_BYTES};
 use crate::env::{DialError, Names, connect_any, resolve};
 use crate::model::Offset;
+use crate::replication::access::registry::Caller;
+use crate::replication::access::{Access, Duplex, Guarded, HANDSHAKE_TIME_MAX, Nonces, Side, Witness};
+use crate::replication::{Ack, Event, Hello, StreamId};
 
-use super::access::registry::Caller;
-use super::access::{Access, Duplex, Guarded, HANDSHAKE_TIME_MAX, Nonces, Side, Witness};
-use super::peers::{
-    CONNECT_TIME_MAX, CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, HEADER_BYTES_MAX, LOOK_UP_TIME_MAX,
-    PeerEvent, STREAM_WINDOW_BYTES,
-};
-use super::wire::{self, proto};
-use super::{Ack, Event, Hello, StreamId};
-
+/// How long each address of the master may take to accept.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long the master's name is waited for in one attempt; the next one joins a look-up that goes on.
+const LOOK_UP_TIME_MAX: Duration = Duration::from_secs(30);
 /// Opening and hello.
 const FIRST_FRAMES: usize = 2;
 

@@ -1,14 +1,13 @@
 //! Frames of `proto/replication.proto` and our own types, one to the other. A frame that does not fit is no frame.
 
 use crate::model::{Claim, Epoch, GroupId, Offset, Promise, StoreId, Voter};
-
-use super::access::Nonce;
-use super::access::registry::Caller;
-use super::{Ack, Heartbeat, Hello, History, Welcome};
+use crate::replication::access::Nonce;
+use crate::replication::access::registry::Caller;
+use crate::replication::{Ack, Heartbeat, Hello, History, Welcome};
 
 /// What `build.rs` makes of `proto/replication.proto`.
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
-pub(super) mod proto {
+pub(in crate::replication) mod proto {
     tonic::include_proto!("quorate.replication.v1");
 }
 
@@ -37,13 +36,13 @@ fn voters_from(voters: Vec<proto::Voter>) -> Option<Vec<Voter>> {
 }
 
 /// A slave's first frame; and the master's answer below.
-pub(super) fn opening_to(nonce: Option<Nonce>, caller: Option<&Caller>) -> proto::SlaveFrame {
+pub(in crate::replication) fn opening_to(nonce: Option<Nonce>, caller: Option<&Caller>) -> proto::SlaveFrame {
     let process = caller.map(|it| proto::Process { run: id_bytes(it.run), place: it.place.clone() });
     let opening = proto::Opening { nonce: nonce.map(Nonce::to_wire).unwrap_or_default(), process };
     proto::SlaveFrame { frame: Some(proto::slave_frame::Frame::Opening(opening)) }
 }
 
-pub(super) fn challenge_to(nonce: Option<Nonce>) -> proto::MasterFrame {
+pub(in crate::replication) fn challenge_to(nonce: Option<Nonce>) -> proto::MasterFrame {
     let challenge = proto::Challenge { nonce: nonce.map(Nonce::to_wire).unwrap_or_default() };
     proto::MasterFrame { frame: Some(proto::master_frame::Frame::Challenge(challenge)) }
 }
@@ -59,12 +58,12 @@ pub(super) fn nonce_from(bytes: &[u8]) -> Option<Option<Nonce>> {
     if bytes.is_empty() { Some(None) } else { Nonce::from_wire(bytes).map(Some) }
 }
 
-pub(super) fn proof_to(proof: Vec<u8>) -> proto::MasterFrame {
+pub(in crate::replication) fn proof_to(proof: Vec<u8>) -> proto::MasterFrame {
     let proof = proto::Proof { proof: proof.into() };
     proto::MasterFrame { frame: Some(proto::master_frame::Frame::Proof(proof)) }
 }
 
-pub(super) fn hello_to(hello: &Hello, proof: Vec<u8>) -> proto::SlaveFrame {
+pub(in crate::replication) fn hello_to(hello: &Hello, proof: Vec<u8>) -> proto::SlaveFrame {
     let end = |(epoch, end): &(Epoch, Offset)| proto::EpochEnd { epoch: epoch.0, end: end.0 };
     let frame = proto::Hello {
         group_id: hello.group_id.map(|id| id_bytes(id.0)).unwrap_or_default(),

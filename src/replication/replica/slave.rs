@@ -1,53 +1,17 @@
-//! Following a master: dial it, cut what it says, append what it sends, acknowledge what is durable.
+//! The replica as a slave: dial it, cut what it says, append what it sends, acknowledge what is durable.
 
 use std::time::Duration;
 
+use super::FORMAT;
+use super::following::Following;
+use super::machine::{Replica, Role};
 use crate::bugs;
-use crate::coordination::Master;
 use crate::model::{Epoch, Known, Offset, Position};
-
-use super::replica::{FORMAT, Replica, Role};
-use super::{Ack, Action, Batch, Heartbeat, Hello, History, StreamId, Welcome};
+use crate::replication::{Ack, Action, Batch, Heartbeat, Hello, History, StreamId, Welcome};
 
 /// How long a slave waits before it dials again, and how long an answer to its hello may take.
 const DIAL_PAUSE: Duration = Duration::from_millis(50);
 const WELCOME_TIME_MAX: Duration = Duration::from_secs(2);
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Following {
-    pub(super) master: Master,
-    pub(super) address: Option<String>,
-    /// The stream that was dialled last, until it ends.
-    pub(super) stream: Option<StreamId>,
-    /// Whether the master has welcomed it.
-    pub(super) standing: bool,
-    /// Whether all that was committed when the stream began is here.
-    caught_up: bool,
-    /// When the master was last heard, or dialled.
-    pub(super) heard_at: Duration,
-    /// When it may be dialled next.
-    pub(super) dial_at: Duration,
-    pub(super) ack: Ack,
-}
-
-impl Following {
-    pub(super) fn new(master: Master, address: Option<String>) -> Following {
-        Following {
-            master,
-            address,
-            stream: None,
-            standing: false,
-            caught_up: false,
-            heard_at: Duration::ZERO,
-            dial_at: Duration::ZERO,
-            ack: Ack::default(),
-        }
-    }
-
-    pub(super) fn role(&self) -> &'static str {
-        if self.standing && self.caught_up { "slave" } else { "attaching" }
-    }
-}
 
 impl Replica {
     fn following(&mut self, stream: StreamId) -> Option<&mut Following> {
