@@ -3,6 +3,7 @@
 //! A coordinator keeps this node's member in the group's tree and shows the tree. Nothing rests on the outcome of a
 //! write until it has been read back: every answer is a new [`View`].
 
+mod claimant;
 mod election;
 mod ensemble;
 mod fixed;

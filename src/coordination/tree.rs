@@ -11,8 +11,7 @@ use futures::stream::FuturesUnordered;
 use tokio::time::timeout;
 use zookeeper_client::{Acl, Acls, Client, CreateMode, CreateOptions, Error, EventType, Stat, WatchedEvent};
 
-use super::process::{Claimant, Joining};
-use super::zookeeper::Wanted;
+use super::claimant::{Claimant, Joining};
 use super::{GroupRecord, Member, MemberId, MemberRecord, Process, View, new_guid};
 use crate::bugs;
 use crate::model::StoreId;
@@ -48,6 +47,27 @@ impl Seen {
             Seen::Member(record) => Some(record),
             _ => None,
         }
+    }
+}
+
+/// What the node wants of the tree.
+pub(super) struct Wanted {
+    /// The member record that the tree should show.
+    pub(super) member: Option<Box<MemberRecord>>,
+    /// A group write that has not been sent yet.
+    pub(super) write: Option<(i32, Box<GroupRecord>)>,
+    /// How many group writes were answered.
+    pub(super) answered: u64,
+    /// Whether this process has been a member before.
+    pub(super) known: bool,
+}
+
+impl Wanted {
+    /// Takes the waiting group write, which counts as answered from now on: the next view shows what came of it.
+    pub(super) fn take_write(&mut self) -> Option<(i32, Box<GroupRecord>)> {
+        let write = self.write.take()?;
+        self.answered += 1;
+        Some(write)
     }
 }
 

@@ -8,11 +8,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use zookeeper_client::{Acl, AuthId, Client, Error, Permission, SessionState, StateWatcher};
 
 use super::ensemble::locate;
-use super::tree::{Tree, Watches};
-use super::{
-    Coordinator, CoordinatorEvent, CoordinatorEvents, CoordinatorRequest, GroupRecord, MemberRecord, Process,
-    View,
-};
+use super::tree::{Tree, Wanted, Watches};
+use super::{Coordinator, CoordinatorEvent, CoordinatorEvents, CoordinatorRequest, Process, View};
 use crate::env::Names;
 
 /// Pause before a lost session is replaced or a failed call repeated, so that a refusing server is not hammered. It
@@ -93,27 +90,6 @@ impl ZooKeeperCoordinator {
         let run = Run { options, inbox, events, wanted, leaving: false, told: None, twin: None };
         tokio::spawn(run.run());
         Coordinator { requests }
-    }
-}
-
-/// What the node wants of the tree.
-pub(super) struct Wanted {
-    /// The member record that the tree should show.
-    pub(super) member: Option<Box<MemberRecord>>,
-    /// A group write that has not been sent yet.
-    pub(super) write: Option<(i32, Box<GroupRecord>)>,
-    /// How many group writes were answered.
-    pub(super) answered: u64,
-    /// Whether this process has been a member before.
-    pub(super) known: bool,
-}
-
-impl Wanted {
-    /// Takes the waiting group write, which counts as answered from now on: the next view shows what came of it.
-    pub(super) fn take_write(&mut self) -> Option<(i32, Box<GroupRecord>)> {
-        let write = self.write.take()?;
-        self.answered += 1;
-        Some(write)
     }
 }
 
