@@ -2,11 +2,30 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
-use super::exit::Failure;
-use super::{ConfigArgs, table};
-use crate::config::{Loaded, Place};
+use super::exit::{Exit, Failure};
+use super::table;
+use crate::config::{Config, Loaded, Place};
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    /// The configuration; without it a lone broker runs on loopback
+    #[arg(short, long, value_name = "FILE", env = "QUORATE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Override a key, as in --set store.kind=memory; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl ConfigArgs {
+    /// Reads it all.
+    pub(super) fn load(&self) -> Result<Loaded, Failure> {
+        Config::load(self.config.as_deref(), &self.set)
+            .map_err(|error| Failure::new(Exit::Configuration, error))
+    }
+}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {

@@ -4,22 +4,18 @@ mod address;
 mod client;
 mod completions;
 mod config;
-mod connections;
 mod console;
-mod destinations;
 mod exit;
-mod group;
 mod log;
 mod man;
 mod run;
-mod status;
+mod runtime;
 mod store;
 mod table;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use exit::Exit;
 
@@ -57,7 +53,7 @@ enum Command {
     Connections(ConsoleArgs),
     /// The group that a node is in
     #[command(subcommand)]
-    Group(group::GroupCommand),
+    Group(console::GroupCommand),
     /// Send messages, and wait until they are stored
     Produce(client::ProduceArgs),
     /// Take messages, and print one in each line
@@ -73,25 +69,6 @@ enum Command {
     Completions(completions::CompletionsArgs),
     /// Write the man pages
     Man(man::ManArgs),
-}
-
-/// Where the configuration comes from.
-#[derive(Debug, Args)]
-pub(crate) struct ConfigArgs {
-    /// The configuration; without it a lone broker runs on loopback
-    #[arg(short, long, value_name = "FILE", env = "QUORATE_CONFIG")]
-    config: Option<PathBuf>,
-    /// Override a key, as in --set store.kind=memory; may be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-}
-
-impl ConfigArgs {
-    /// Reads it all.
-    fn load(&self) -> Result<crate::config::Loaded, Failure> {
-        crate::config::Config::load(self.config.as_deref(), &self.set)
-            .map_err(|error| Failure::new(Exit::Configuration, error))
-    }
 }
 
 fn exit_codes() -> String {
@@ -149,11 +126,11 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Config(command) => config::run(&command, json),
-        Command::Status(console) => status::run(&console, json),
-        Command::Queues(console) => destinations::run(&console, "/api/queues", json),
-        Command::Topics(console) => destinations::run(&console, "/api/topics", json),
-        Command::Connections(console) => connections::run(&console, json),
-        Command::Group(command) => group::run(&command, json),
+        Command::Status(console) => console::status(&console, json),
+        Command::Queues(console) => console::destinations(&console, "/api/queues", json),
+        Command::Topics(console) => console::destinations(&console, "/api/topics", json),
+        Command::Connections(console) => console::connections(&console, json),
+        Command::Group(command) => console::group(&command, json),
         Command::Produce(args) => client::produce(&args, json),
         Command::Consume(args) => client::consume(&args, json),
         Command::Browse(args) => client::browse(&args, json),
@@ -162,11 +139,6 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Man(args) => man::run(&args, Cli::command()),
     }
-}
-
-/// A runtime for one short command.
-fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
 }
 
 #[cfg(test)]

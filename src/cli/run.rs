@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use tokio::runtime::{Builder, Runtime};
 
+use super::config::ConfigArgs;
 use super::exit::Failure;
-use super::{ConfigArgs, log};
+use super::log;
 use crate::config::parse_duration;
 use crate::env::probe_threads;
 

@@ -3,7 +3,8 @@
 use clap::Args;
 
 use super::super::exit::Failure;
-use super::super::{block_on, table};
+use super::super::runtime::block_on;
+use super::super::table;
 use super::{BrokerArgs, interruptible, line, queue};
 use crate::client::{BrowseOptions, browse};
 

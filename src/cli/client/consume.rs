@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::super::exit::Failure;
-use super::super::{block_on, table};
+use super::super::runtime::block_on;
+use super::super::table;
 use super::{BrokerArgs, destination, header, interruptible, line, some_time};
 use crate::client::{ConsumeOptions, Consumed, consume};
 

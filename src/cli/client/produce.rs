@@ -9,7 +9,8 @@ use clap::Args;
 use clap::builder::StyledStr;
 
 use super::super::exit::Failure;
-use super::super::{block_on, table};
+use super::super::runtime::block_on;
+use super::super::table;
 use super::{BODY_BYTES_MAX, BrokerArgs, Progress, body_size, destination, header, interruptible};
 use crate::client::{ProduceOptions, Produced, produce};
 

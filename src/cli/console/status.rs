@@ -2,12 +2,13 @@
 
 use anyhow::anyhow;
 
-use super::console::ConsoleArgs;
-use super::exit::Failure;
-use super::{block_on, table};
+use super::ConsoleArgs;
+use crate::cli::exit::Failure;
+use crate::cli::runtime::block_on;
+use crate::cli::table;
 use crate::node::{ElectionStatus, Status};
 
-pub(super) fn run(console: &ConsoleArgs, json: bool) -> Result<(), Failure> {
+pub(in crate::cli) fn run(console: &ConsoleArgs, json: bool) -> Result<(), Failure> {
     let status: Option<Status> = block_on(console.get("/api/status"))?;
     let status = status.ok_or_else(|| anyhow!("the node tells no status"))?;
     if json { table::json(&status) } else { table::print(&text(&status)) }

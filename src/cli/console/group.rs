@@ -3,13 +3,14 @@
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 
-use super::console::{ChangeArgs, ConsoleArgs};
-use super::exit::Failure;
-use super::{block_on, table};
+use super::{ChangeArgs, ConsoleArgs};
+use crate::cli::exit::Failure;
+use crate::cli::runtime::block_on;
+use crate::cli::table;
 use crate::node::{GroupStatus, RecoveryPlan};
 
 #[derive(Debug, Subcommand)]
-pub(super) enum GroupCommand {
+pub(in crate::cli) enum GroupCommand {
     /// Members, voters and who leads, as the node sees it
     Status(ConsoleArgs),
     /// Make the master hand over to a slave that has everything
@@ -19,7 +20,7 @@ pub(super) enum GroupCommand {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct RecoverArgs {
+pub(in crate::cli) struct RecoverArgs {
     #[command(flatten)]
     node: ChangeArgs,
     /// Do it; without, only what it would do is printed
@@ -30,7 +31,7 @@ pub(super) struct RecoverArgs {
     yes: bool,
 }
 
-pub(super) fn run(command: &GroupCommand, json: bool) -> Result<(), Failure> {
+pub(in crate::cli) fn run(command: &GroupCommand, json: bool) -> Result<(), Failure> {
     match command {
         GroupCommand::Status(console) => {
             let group: Option<GroupStatus> = block_on(console.get("/api/group"))?;

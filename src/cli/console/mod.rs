@@ -1,4 +1,9 @@
-//! The client of a node's admin interface.
+//! Commands that ask a node's console, and how it is asked.
+
+mod connections;
+mod destinations;
+mod group;
+mod status;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -14,6 +19,11 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
+
+pub(super) use connections::run as connections;
+pub(super) use destinations::run as destinations;
+pub(super) use group::{GroupCommand, run as group};
+pub(super) use status::run as status;
 
 use super::address;
 use super::exit::{Exit, Failure};

@@ -1,11 +1,12 @@
 //! `quorate queues` and `quorate topics`.
 
-use super::console::ConsoleArgs;
-use super::exit::Failure;
-use super::{block_on, table};
+use super::ConsoleArgs;
+use crate::cli::exit::Failure;
+use crate::cli::runtime::block_on;
+use crate::cli::table;
 use crate::node::DestinationStatus;
 
-pub(super) fn run(console: &ConsoleArgs, path: &str, json: bool) -> Result<(), Failure> {
+pub(in crate::cli) fn run(console: &ConsoleArgs, path: &str, json: bool) -> Result<(), Failure> {
     let list: Vec<DestinationStatus> = block_on(console.get(path))?.unwrap_or_default();
     if json {
         return table::json(&list);
