@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Admin, AdminOptions};
 use crate::broker::{BrokerOptions, Gate};
-use crate::config::{Config, Replicated, Store, Tls, TransportConnector, ZkAcl};
+use crate::config::{Config, Replicated, StoreConfig, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, Process, ZooKeeperCoordinator, ZooKeeperOptions,
 };
@@ -22,8 +22,7 @@ use crate::model::{Epoch, GroupId, Known, Voter};
 use crate::node::{Node, NodeError, NodeParts, Request, Snapshot};
 use crate::protocol::{Listener, ListenerError};
 use crate::replication::{Access, PeerOptions, ReplicaSettings, TlsError, TlsFiles};
-use crate::storage::Store as Disks;
-use crate::storage::{IndexHandle, Log, LogEvent, LogOptions, SpaceOptions, StorageError};
+use crate::storage::{IndexHandle, Log, LogEvent, LogOptions, SpaceOptions, StorageError, Store};
 use plan::{Memory, Volume};
 use resources::{Resources, bytes, shrunk, temporary};
 
@@ -202,7 +201,7 @@ impl Doors<'_> {
                 Err(error) => {
                     tracing::error!("{error}");
                     self.close().await;
-                    if !matches!(self.config.store, Store::Replicated(_)) {
+                    if !matches!(self.config.store, StoreConfig::Replicated(_)) {
                         return Err(ServerError::Port(error.to_string()));
                     }
                     // A node that is ending takes no requests, and serves no more either.
@@ -241,7 +240,7 @@ async fn zookeeper_answers(
     config: &Config,
     limit: Option<Duration>,
 ) -> Result<(), ServerError> {
-    let (Store::Replicated(replicated), Some(limit)) = (&config.store, limit) else { return Ok(()) };
+    let (StoreConfig::Replicated(replicated), Some(limit)) = (&config.store, limit) else { return Ok(()) };
     let heard = snapshots.wait_for(|s| s.group.as_ref().is_some_and(|g| g.zk_connected));
     // A node that has ended tells why by itself.
     if tokio::time::timeout(limit, heard).await.is_ok() {
@@ -266,9 +265,9 @@ struct Kind<'a> {
 
 fn kind<'a>(config: &'a Config, resources: &Resources) -> Kind<'a> {
     let (directory, replicated) = match &config.store {
-        Store::Replicated(it) => (it.directory.clone(), Some(&**it)),
-        Store::Local(it) => (it.directory.clone(), None),
-        Store::Memory => (PathBuf::from("memory"), None),
+        StoreConfig::Replicated(it) => (it.directory.clone(), Some(&**it)),
+        StoreConfig::Local(it) => (it.directory.clone(), None),
+        StoreConfig::Memory => (PathBuf::from("memory"), None),
     };
     match resources.volume {
         Some(volume) => {
@@ -294,13 +293,13 @@ fn parts(
         watch_space(config, &kind, volume, &store.log, notify)?;
     }
     let (index, checkpoint) = match config.store {
-        Store::Memory => (IndexHandle::none(), None),
-        _ => Disks::open_index(&kind.directory),
+        StoreConfig::Memory => (IndexHandle::none(), None),
+        _ => Store::open_index(&kind.directory),
     };
     let (events, coordinator_events) = mpsc::unbounded_channel();
     let (names, process) = (Names::default(), Process::here(&kind.directory));
     let coordinator = coordinator(kind.replicated, names.clone(), process.clone(), events);
-    let volatile = matches!(config.store, Store::Memory);
+    let volatile = matches!(config.store, StoreConfig::Memory);
     let (temporary, temp_limit) = temporary(config, resources)?;
     let memory = resources.memory;
     let broker = BrokerOptions {
@@ -366,7 +365,7 @@ fn open_store(
     node: &str,
     memory: Memory,
     notify: mpsc::UnboundedSender<LogEvent>,
-) -> Result<Disks, ServerError> {
+) -> Result<Store, ServerError> {
     let unusable = |source| ServerError::Directory { path: kind.directory.clone(), source };
     let options = LogOptions { segment_bytes: kind.log_size, tail_bytes: bytes(memory.tail) };
     let tell = Box::new(move |event| {
@@ -374,7 +373,7 @@ fn open_store(
         let _ = notify.send(event);
     });
     let store =
-        Disks::open(Arc::clone(&kind.disk), &kind.directory, node, options, tell).map_err(unusable)?;
+        Store::open(Arc::clone(&kind.disk), &kind.directory, node, options, tell).map_err(unusable)?;
     if store.recovered.cut > 0 {
         let bytes = store.recovered.cut;
         tracing::warn!(bytes, "a torn tail of the log was cut; nobody had been told that it was durable");
@@ -387,8 +386,8 @@ fn open_store(
 }
 
 /// A lone broker's log is its own, also when it has lost the identity that says so.
-fn own(store: &mut Disks) {
-    let Disks { recovered, identity, .. } = store;
+fn own(store: &mut Store) {
+    let Store { recovered, identity, .. } = store;
     if identity.known.is_none() && recovered.end.epoch > Epoch(0) {
         let voters = vec![Voter { node: identity.node.clone(), store: identity.store }];
         let (group_id, epoch) = (GroupId(random_u128()), recovered.end.epoch);
@@ -398,7 +397,7 @@ fn own(store: &mut Disks) {
 
 /// A damaged log takes back its vote, cuts what cannot be trusted, and the master sends it again. A lone broker has no
 /// such master.
-fn repair(kind: &Kind<'_>, mut store: Disks) -> Result<Disks, ServerError> {
+fn repair(kind: &Kind<'_>, mut store: Store) -> Result<Store, ServerError> {
     let Some(damage) = store.recovered.damage.clone() else { return Ok(store) };
     let (at, reason) = (damage.at, damage.reason);
     if kind.replicated.is_none() {

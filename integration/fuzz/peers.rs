@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use quorate::model::{Claim, Epoch, GroupId, Offset, Promise, StoreId, Voter};
-use quorate::replication::{Ack, Frame, Heartbeat, Hello, History, Welcome, decode_master, decode_slave};
+use quorate::replication::{
+    Ack, Heartbeat, Hello, History, StreamFrame, Welcome, decode_master, decode_slave,
+};
 
 use crate::driver::{Target, as_it_is, kind};
 
@@ -14,7 +16,7 @@ pub(crate) const SLAVE: Target = Target {
     words: &[],
     planted: |input| {
         let read = decode_slave(Bytes::copy_from_slice(input));
-        matches!(read, Some(Frame::Hello(hello, _)) if hello.replicas > 100 && hello.history.ends().len() > 1)
+        matches!(read, Some(StreamFrame::Hello(hello, _)) if hello.replicas > 100 && hello.history.ends().len() > 1)
     },
     memory: (64, 16 * 1024),
     bytes_max: 8 * 1024,
@@ -28,13 +30,13 @@ pub(crate) const MASTER: Target = Target {
     words: &[],
     planted: |input| {
         let read = decode_master(Bytes::copy_from_slice(input));
-        matches!(read, Some(Frame::Welcome(welcome)) if welcome.reset.is_some() && welcome.voters.len() == 2)
+        matches!(read, Some(StreamFrame::Welcome(welcome)) if welcome.reset.is_some() && welcome.voters.len() == 2)
     },
     memory: (64, 16 * 1024),
     bytes_max: 8 * 1024,
 };
 
-fn again(input: &[u8], decode: fn(Bytes) -> Option<Frame>) -> u64 {
+fn again(input: &[u8], decode: fn(Bytes) -> Option<StreamFrame>) -> u64 {
     let Some(frame) = decode(Bytes::copy_from_slice(input)) else { return 0 };
     let written = frame.encode();
     assert_eq!(decode(written.clone()).as_ref(), Some(&frame), "written and read");
@@ -65,10 +67,10 @@ fn slave_seeds() -> Vec<Vec<u8>> {
     let blank = Hello { group_id: None, history: History::default(), base: Offset(0), ..hello() };
     let ack = Ack { durable: Offset(1 << 33), heard: 12_345_678, config: 3, short: false };
     [
-        Frame::Hello(hello(), Bytes::new()),
-        Frame::Hello(blank, Bytes::from(vec![7; 32])),
-        Frame::Ack(ack),
-        Frame::Opening(Bytes::from(vec![9; 32])),
+        StreamFrame::Hello(hello(), Bytes::new()),
+        StreamFrame::Hello(blank, Bytes::from(vec![7; 32])),
+        StreamFrame::Ack(ack),
+        StreamFrame::Opening(Bytes::from(vec![9; 32])),
     ]
     .map(|frame| frame.encode().to_vec())
     .to_vec()
@@ -86,18 +88,18 @@ fn master_seeds() -> Vec<Vec<u8>> {
     };
     let anew = Welcome { reset: Some((Epoch(3), 0xdead_beef)), ..welcome.clone() };
     let heartbeat = Heartbeat { sent: 1 << 50, commit: Offset(900), config: 3, voters: voters() };
-    let records = Frame::Records {
+    let records = StreamFrame::Records {
         at: Offset(900),
         records: Bytes::from_static(b"whole records"),
         commit: Offset(800),
     };
     [
-        Frame::Welcome(welcome),
-        Frame::Welcome(anew),
-        Frame::Heartbeat(heartbeat),
+        StreamFrame::Welcome(welcome),
+        StreamFrame::Welcome(anew),
+        StreamFrame::Heartbeat(heartbeat),
         records,
-        Frame::Challenge(Bytes::from(vec![9; 32])),
-        Frame::Proof(Bytes::from(vec![7; 32])),
+        StreamFrame::Challenge(Bytes::from(vec![9; 32])),
+        StreamFrame::Proof(Bytes::from(vec![7; 32])),
     ]
     .map(|frame| frame.encode().to_vec())
     .to_vec()

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use quorate::bugs;
 use quorate::coordination::{GroupRecord, GroupState, Member, MemberId, MemberRecord};
 use quorate::model::{Epoch, Identity, Offset, StoreId, Voter, quorum};
-use quorate::replication::{Action, Batch, Event, Hello, StreamId};
+use quorate::replication::{Action, BatchExtent, Event, Hello, StreamId};
 
 use super::bounds::Bounds;
 use super::properties::*;
@@ -439,7 +439,7 @@ impl World {
         };
         let master = &self.nodes[link.master];
         let Some(entry) = master.disk.log.get(link.next).copied() else { return false };
-        let batch = Batch {
+        let batch = BatchExtent {
             at: Offset(link.next as u64),
             ends: vec![(Epoch(u64::from(entry.0)), Offset(link.next as u64 + 1))],
             commit: master.replica.committed(),

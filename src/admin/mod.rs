@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::config::{Config, Store};
+use crate::config::{Config, StoreConfig};
 use crate::node::{Request, Snapshot};
 
 pub use token::{TOKEN_FILE, Token};
@@ -52,7 +52,7 @@ impl AdminOptions {
     pub fn of(config: &Config, connections_max: usize) -> AdminOptions {
         let console = &config.console;
         let hostname = match &config.store {
-            Store::Replicated(replicated) => Some(&replicated.hostname),
+            StoreConfig::Replicated(replicated) => Some(&replicated.hostname),
             _ => None,
         };
         let drawn = |directory: &Path| {

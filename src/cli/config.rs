@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::table;
-use crate::config::{Config, Loaded, Place};
+use crate::config::{Config, LoadedConfig, Place};
 
 /// Where the configuration comes from.
 #[derive(Debug, Args)]
@@ -21,7 +21,7 @@ pub(super) struct ConfigArgs {
 
 impl ConfigArgs {
     /// Reads it all.
-    pub(super) fn load(&self) -> Result<Loaded, Failure> {
+    pub(super) fn load(&self) -> Result<LoadedConfig, Failure> {
         Config::load(self.config.as_deref(), &self.set)
             .map_err(|error| Failure::new(Exit::Configuration, error))
     }
@@ -79,7 +79,7 @@ pub(super) fn run(command: &ConfigCommand, json: bool) -> Result<(), Failure> {
 }
 
 /// The configuration as a file that has every key.
-fn show(loaded: &Loaded) -> String {
+fn show(loaded: &LoadedConfig) -> String {
     let mut text = String::new();
     let mut section = None;
     for setting in &loaded.settings {

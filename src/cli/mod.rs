@@ -28,7 +28,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("QUORATE_COMMIT"))
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(name = "quorate", version = VERSION, about, max_term_width = 110, after_help = exit_codes())]
-pub struct Cli {
+struct Cli {
     /// Answer in JSON; messages one in each line
     #[arg(long, global = true)]
     json: bool,

@@ -9,7 +9,7 @@ use crate::protocol::stomp::{Frame, FrameWriter, Verb, Version};
 
 use super::message::{Incoming, Outgoing};
 use super::options::{ClientError, ConnectOptions};
-use super::requests::{Answer, Event, Request, SubscriptionOptions, Transaction};
+use super::requests::{Answer, ClientEvent, Request, SubscriptionOptions, Transaction};
 use super::wire::{Wire, error_message};
 
 /// Requests that are taken in one turn, so that their frames leave with one write.
@@ -28,7 +28,7 @@ enum Waiting {
 struct Subscribed {
     destination: String,
     options: SubscriptionOptions,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<ClientEvent>,
 }
 
 /// Why the loop of one connection ended.
@@ -52,7 +52,7 @@ pub(super) struct Connection {
     waiting: HashMap<u64, Waiting>,
     subscriptions: HashMap<u64, Subscribed>,
     /// An event for a subscription whose user is slow: nothing is read until it has room.
-    stalled: Option<(mpsc::Sender<Event>, Event)>,
+    stalled: Option<(mpsc::Sender<ClientEvent>, ClientEvent)>,
 }
 
 impl Connection {
@@ -92,7 +92,7 @@ impl Connection {
                 Err(error) => {
                     for subscription in self.subscriptions.values() {
                         // A user who does not listen need not know.
-                        let _ = subscription.events.try_send(Event::Ended(error.clone()));
+                        let _ = subscription.events.try_send(ClientEvent::Ended(error.clone()));
                     }
                     return;
                 }
@@ -124,7 +124,7 @@ impl Connection {
         for number in numbers {
             self.write_subscribe(number, None);
             if let Some(subscription) = self.subscriptions.get(&number)
-                && subscription.events.send(Event::Interrupted).await.is_err()
+                && subscription.events.send(ClientEvent::Interrupted).await.is_err()
             {
                 self.subscriptions.remove(&number);
             }
@@ -246,7 +246,7 @@ impl Connection {
             Waiting::Subscribed(number, answer) => {
                 let subscription = self.subscriptions.remove(&number);
                 if let Some(subscription) = subscription {
-                    let _ = subscription.events.try_send(Event::Ended(error.clone()));
+                    let _ = subscription.events.try_send(ClientEvent::Ended(error.clone()));
                 }
                 if let Some(answer) = answer {
                     let _ = answer.send(Err(error));
@@ -261,8 +261,8 @@ impl Connection {
         let ended =
             subscription.options.browse && frame.header("browser").is_some_and(|value| value == "end");
         let event = match ended {
-            true => Event::BrowseEnd,
-            false => Event::Message(Incoming { frame, connection: self.number, subscription: number }),
+            true => ClientEvent::BrowseEnd,
+            false => ClientEvent::Message(Incoming { frame, connection: self.number, subscription: number }),
         };
         match subscription.events.try_send(event) {
             Ok(()) => {}

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::connection::Connection;
 use super::message::{Incoming, Outgoing};
 use super::options::{ClientError, ConnectOptions};
-use super::requests::{AckMode, Answer, Event, Request, SubscriptionOptions, Transaction};
+use super::requests::{AckMode, Answer, ClientEvent, Request, SubscriptionOptions, Transaction};
 use super::wire::Wire;
 
 /// Requests that wait for the connection; more make their callers wait.
@@ -198,18 +198,13 @@ impl Future for Receipt {
 pub struct Subscription {
     client: Client,
     number: u64,
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<ClientEvent>,
 }
 
 impl Subscription {
     /// What happens next; `None` once nothing more can. Cancel-safe.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<ClientEvent> {
         self.events.recv().await
-    }
-
-    /// What has happened already, without waiting.
-    pub fn try_next(&mut self) -> Option<Event> {
-        self.events.try_recv().ok()
     }
 
     /// Ends the subscription; the broker gives what is not acknowledged to others.

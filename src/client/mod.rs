@@ -20,7 +20,7 @@ pub use histogram::Histogram;
 pub use load::{Load, LoadProgress, LoadReport, run as run_load};
 pub use message::{Incoming, Outgoing};
 pub use options::{ClientError, ConnectOptions};
-pub use requests::{AckMode, Event, SubscriptionOptions, Transaction};
+pub use requests::{AckMode, ClientEvent, SubscriptionOptions, Transaction};
 pub use tools::{
     BrowseOptions, ConsumeOptions, Consumed, ProduceOptions, Produced, browse, consume, produce,
 };

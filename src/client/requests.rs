@@ -39,7 +39,7 @@ pub struct SubscriptionOptions {
     pub prefetch: Option<u32>,
     /// Only messages that match.
     pub selector: Option<String>,
-    /// Look without taking; ends with [`Event::BrowseEnd`].
+    /// Look without taking; ends with [`ClientEvent::BrowseEnd`].
     pub browse: bool,
     /// More headers of the SUBSCRIBE frame.
     pub headers: Vec<(String, String)>,
@@ -47,7 +47,7 @@ pub struct SubscriptionOptions {
 
 /// What a subscription tells.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub enum ClientEvent {
     /// A message.
     Message(Incoming),
     /// The connection was lost and is back, and the subscription with it: what was not acknowledged comes again.
@@ -77,7 +77,7 @@ pub(super) enum Request {
         number: u64,
         destination: String,
         options: SubscriptionOptions,
-        events: mpsc::Sender<Event>,
+        events: mpsc::Sender<ClientEvent>,
         answer: Answer,
     },
     Unsubscribe {

@@ -12,7 +12,7 @@ use crate::protocol::Listener;
 use crate::protocol::tests::{listen, restart, start_core};
 
 use super::{
-    AckMode, BrowseOptions, Client, ClientError, ConnectOptions, ConsumeOptions, Event, Incoming, Load,
+    AckMode, BrowseOptions, Client, ClientError, ClientEvent, ConnectOptions, ConsumeOptions, Incoming, Load,
     LoadProgress, Outgoing, ProduceOptions, Subscription, SubscriptionOptions, browse, consume, produce,
     run_load,
 };
@@ -30,7 +30,7 @@ fn individual() -> SubscriptionOptions {
 
 async fn message(subscription: &mut Subscription) -> Incoming {
     match timeout(PATIENCE, subscription.next()).await.expect("nothing came") {
-        Some(Event::Message(message)) => message,
+        Some(ClientEvent::Message(message)) => message,
         other => panic!("no message but {other:?}"),
     }
 }
@@ -97,7 +97,7 @@ async fn a_transaction_commits_and_belongs_to_its_connection() {
     client.abort(transaction).await.unwrap();
     let transaction = client.begin().await.unwrap();
     let listener = restart(listener, gate).await;
-    assert!(matches!(timeout(PATIENCE, subscription.next()).await.unwrap(), Some(Event::Interrupted)));
+    assert!(matches!(timeout(PATIENCE, subscription.next()).await.unwrap(), Some(ClientEvent::Interrupted)));
     assert_eq!(client.commit(transaction).await, Err(ClientError::Stale));
     assert_eq!(client.ack_confirmed(&first).await, Err(ClientError::Stale));
     let again = message(&mut subscription).await;
@@ -114,7 +114,7 @@ async fn the_next_address_is_used_when_one_goes_away() {
     let client = client(&[&first, &second]).await;
     let mut subscription = client.subscribe("/queue/f", individual()).await.unwrap();
     first.stop().await;
-    assert!(matches!(timeout(PATIENCE, subscription.next()).await.unwrap(), Some(Event::Interrupted)));
+    assert!(matches!(timeout(PATIENCE, subscription.next()).await.unwrap(), Some(ClientEvent::Interrupted)));
     client.send(Outgoing::persistent("/queue/f", "over")).await.unwrap().await.unwrap();
     assert_eq!(&message(&mut subscription).await.body()[..], b"over");
     second.stop().await;

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::handle::{Client, Receipt};
 use super::message::{Incoming, Outgoing};
 use super::options::ClientError;
-use super::requests::{AckMode, Event, SubscriptionOptions};
+use super::requests::{AckMode, ClientEvent, SubscriptionOptions};
 
 /// What to send.
 #[derive(Clone, Debug)]
@@ -178,7 +178,7 @@ pub async fn consume(
         };
         match event {
             None => break,
-            Some(Event::Message(message)) => {
+            Some(ClientEvent::Message(message)) => {
                 if !show(&message) {
                     break;
                 }
@@ -186,9 +186,9 @@ pub async fn consume(
                 consumed.messages += 1;
                 consumed.redelivered += u64::from(message.redelivered());
             }
-            Some(Event::Interrupted) => consumed.interruptions += 1,
-            Some(Event::BrowseEnd) => {}
-            Some(Event::Ended(error)) => return Err(error),
+            Some(ClientEvent::Interrupted) => consumed.interruptions += 1,
+            Some(ClientEvent::BrowseEnd) => {}
+            Some(ClientEvent::Ended(error)) => return Err(error),
         }
     }
     // Its answer says that the acknowledgements before it have arrived.
@@ -226,15 +226,15 @@ pub async fn browse(
     let mut seen = 0;
     while options.count.is_none_or(|count| seen < count) {
         match subscription.next().await {
-            Some(Event::Message(message)) => {
+            Some(ClientEvent::Message(message)) => {
                 if !show(&message) {
                     break;
                 }
                 seen += 1;
             }
-            Some(Event::Interrupted) => return Err(ClientError::Lost("while browsing".to_owned())),
-            Some(Event::Ended(error)) => return Err(error),
-            Some(Event::BrowseEnd) | None => break,
+            Some(ClientEvent::Interrupted) => return Err(ClientError::Lost("while browsing".to_owned())),
+            Some(ClientEvent::Ended(error)) => return Err(error),
+            Some(ClientEvent::BrowseEnd) | None => break,
         }
     }
     Ok(seen)

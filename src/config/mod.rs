@@ -30,7 +30,7 @@ pub use fault::{ConfigError, Fault, Place};
 pub use network::{Discovery, NetworkConnector};
 pub use secret::Secret;
 pub use section::Setting;
-pub use store::{Local, Replicated, Store, Sync, Tls};
+pub use store::{Local, Replicated, StoreConfig, Sync, Tls};
 pub use units::{Limit, duration as parse_duration, size as parse_size};
 pub use uri::host_port as parse_host_port;
 
@@ -40,9 +40,9 @@ use section::{Section, Source, Unit};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `[broker]`.
-    pub broker: Broker,
+    pub broker: BrokerConfig,
     /// `[store]` and the section of its kind.
-    pub store: Store,
+    pub store: StoreConfig,
     /// `[[transport_connector]]`, in the order of the file; names and ports are unique.
     pub transport_connectors: Vec<TransportConnector>,
     /// `[[network_connector]]`; names are unique.
@@ -52,12 +52,12 @@ pub struct Config {
     /// `[console]`.
     pub console: Console,
     /// `[log]`.
-    pub log: Log,
+    pub log: LogConfig,
 }
 
 /// `[broker]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broker {
+pub struct BrokerConfig {
     /// The broker's name; the same on all nodes of a group.
     pub name: String,
     /// Where everything is stored that has no directory of its own.
@@ -88,7 +88,7 @@ pub struct Console {
 
 /// `[log]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Log {
+pub struct LogConfig {
     /// Least severity that is written.
     pub level: LogLevel,
     /// Lines for people or for machines.
@@ -134,7 +134,7 @@ pub enum LogFormat {
 
 /// A configuration, and what its owner should know about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
+pub struct LoadedConfig {
     /// The configuration.
     pub config: Config,
     /// Things that are allowed and may surprise.
@@ -149,7 +149,7 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError`] lists everything that is wrong; the caller prints it and does not start.
-    pub fn load(file: Option<&Path>, arguments: &[String]) -> Result<Loaded, ConfigError> {
+    pub fn load(file: Option<&Path>, arguments: &[String]) -> Result<LoadedConfig, ConfigError> {
         let environment: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -176,13 +176,13 @@ impl Config {
         text: &str,
         arguments: &[String],
         environment: &[(String, String)],
-    ) -> Result<Loaded, ConfigError> {
+    ) -> Result<LoadedConfig, ConfigError> {
         let default = ("transport_connector", connector::DEFAULT.as_slice());
         let source = Source::new(file, text, default, arguments, environment)?;
         let mut warnings = Vec::new();
         let config = read(&source, &mut warnings);
         let settings = source.finish()?;
-        Ok(Loaded { config, warnings, settings })
+        Ok(LoadedConfig { config, warnings, settings })
     }
 
     /// What each listener risks that other machines reach: nobody has to log in yet.
@@ -227,7 +227,7 @@ const LIMIT: Unit<Limit> = Unit {
 fn read(source: &Source, warnings: &mut Vec<String>) -> Config {
     let root = source.root();
     let broker = root.section("broker");
-    let broker = Broker {
+    let broker = BrokerConfig {
         name: broker.parsed("name", "localhost", broker_name).unwrap_or_default(),
         data_directory: broker.parsed("data_directory", "data", store::directory).unwrap_or_default(),
     };
@@ -252,11 +252,11 @@ fn read(source: &Source, warnings: &mut Vec<String>) -> Config {
     config
 }
 
-fn read_log(section: &Section<'_>) -> Log {
+fn read_log(section: &Section<'_>) -> LogConfig {
     let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace]
         .map(|l| (l.name(), l));
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-    Log {
+    LogConfig {
         level: section.choice("level", LogLevel::Info.name(), &levels).unwrap_or(LogLevel::Info),
         format: section.choice("format", "text", &formats).unwrap_or(LogFormat::Text),
     }
@@ -265,7 +265,7 @@ fn read_log(section: &Section<'_>) -> Log {
 /// Every port is bound once: transport connectors, replication and console.
 fn unique_ports(config: &Config, transports: &[Section<'_>], store: &Section<'_>, console: &Section<'_>) {
     let mut taken: Vec<(String, u16, String)> = Vec::new();
-    if let Store::Replicated(replicated) = &config.store {
+    if let StoreConfig::Replicated(replicated) = &config.store {
         let ip = replicated.bind.ip().to_string();
         taken.push((ip, replicated.bind.port(), "store.replicated.bind".to_owned()));
     }

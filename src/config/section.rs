@@ -169,7 +169,7 @@ impl<'a> Section<'a> {
     }
 
     /// Where the value of a key stands; of the section if the key is not written.
-    pub(super) fn place_of(&self, key: &str) -> Place {
+    fn place_of(&self, key: &str) -> Place {
         match self.written(key) {
             Some(node) => node.place,
             None => self.place(),
@@ -471,7 +471,7 @@ fn show_range(range: &RangeInclusive<i64>) -> String {
 }
 
 /// Text in TOML's quotes.
-pub(super) fn quote(text: &str) -> String {
+fn quote(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 

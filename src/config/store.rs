@@ -13,7 +13,7 @@ use super::uri::{Uri, host_port};
 
 /// Where persistent messages live.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Store {
+pub enum StoreConfig {
     /// On the nodes of a group, by quorum.
     Replicated(Box<Replicated>),
     /// On this node's disk.
@@ -22,13 +22,13 @@ pub enum Store {
     Memory,
 }
 
-impl Store {
+impl StoreConfig {
     /// Directory of the log and its index; `None` in memory.
     pub fn directory(&self) -> Option<&Path> {
         match self {
-            Store::Replicated(it) => Some(&it.directory),
-            Store::Local(it) => Some(&it.directory),
-            Store::Memory => None,
+            StoreConfig::Replicated(it) => Some(&it.directory),
+            StoreConfig::Local(it) => Some(&it.directory),
+            StoreConfig::Memory => None,
         }
     }
 
@@ -165,14 +165,14 @@ const REPLICAS_MAX: i64 = 7;
 const SECRET_CHARACTERS_MIN: usize = 16;
 const BIND_DEFAULT: &str = "tcp://0.0.0.0:62621";
 
-pub(super) const DURATION: Unit<Duration> = Unit {
+const DURATION: Unit<Duration> = Unit {
     parse: units::duration,
     show: |value| units::show_duration(*value),
     magnitude: Duration::as_millis,
     expected: units::DURATION_EXPECTED,
     bare: false,
 };
-pub(super) const SIZE: Unit<u64> = Unit {
+const SIZE: Unit<u64> = Unit {
     parse: units::size,
     show: |value| units::show_size(*value),
     magnitude: |value| u128::from(*value),
@@ -188,7 +188,7 @@ enum Kind {
 }
 
 /// Reads `[store]` and what is below it. All sections are read, so that a slip in one that is not used is found too.
-pub(super) fn read(store: &Section<'_>, data_directory: &Path, warnings: &mut Vec<String>) -> Store {
+pub(super) fn read(store: &Section<'_>, data_directory: &Path, warnings: &mut Vec<String>) -> StoreConfig {
     let kinds = [("replicated", Kind::Replicated), ("local", Kind::Local), ("memory", Kind::Memory)];
     let kind = store.choice("kind", "local", &kinds);
     let (local, replicated) = (store.section("local"), store.section("replicated"));
@@ -202,9 +202,9 @@ pub(super) fn read(store: &Section<'_>, data_directory: &Path, warnings: &mut Ve
         }
     }
     match kind {
-        Some(Kind::Replicated) => Store::Replicated(Box::new(replicated_read)),
-        Some(Kind::Memory) => Store::Memory,
-        _ => Store::Local(local_read),
+        Some(Kind::Replicated) => StoreConfig::Replicated(Box::new(replicated_read)),
+        Some(Kind::Memory) => StoreConfig::Memory,
+        _ => StoreConfig::Local(local_read),
     }
 }
 

@@ -48,7 +48,7 @@ impl View {
     }
 
     /// How many voters have promised `group`'s epoch and claim with a log not above `limit`.
-    pub fn promises(&self, group: &GroupRecord, limit: Position) -> usize {
+    fn promises(&self, group: &GroupRecord, limit: Position) -> usize {
         self.voters(group)
             .filter(|m| {
                 m.record.promise() == group.promise() && height(m.record.log_position()) <= height(limit)

@@ -43,7 +43,7 @@ impl Process {
     }
 
     /// Whether the two cannot both be what they say they are.
-    pub fn contradicts(&self, other: &Process) -> bool {
+    pub(super) fn contradicts(&self, other: &Process) -> bool {
         self.run != other.run && !self.succeeds(other)
     }
 }

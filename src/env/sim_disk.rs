@@ -6,34 +6,11 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::sim_crash::{Change, Keep};
 use super::{BLOCK_BYTES, Disk, DiskFile, DiskLock};
 
-/// Torn writes are cut at multiples of this.
-const SECTOR_BYTES: usize = 512;
 /// A longer file is a mistake of the caller's.
 const FILE_BYTES_MAX: u64 = 1 << 32;
-
-/// What a crash keeps of what was not synced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// All of it: only the process died. It is as unsynced as it was.
-    All,
-    /// Nothing: the power failed before anything was written back.
-    Nothing,
-    /// Some writes, some parts of writes, in any order; names in the order of their changes. The seed decides which.
-    Some(u64),
-}
-
-impl Keep {
-    /// What decides; none when the machine stays up.
-    fn chance(self) -> Option<Chance> {
-        match self {
-            Keep::All => None,
-            Keep::Nothing => Some(Chance { seed: 0, never: true }),
-            Keep::Some(seed) => Some(Chance { seed, never: false }),
-        }
-    }
-}
 
 /// The disk. Clones are the same disk.
 #[derive(Clone, Default)]
@@ -54,7 +31,6 @@ struct State {
     written: u64,
     fail_at: Option<u64>,
     power_until: Option<u64>,
-    free_bytes: Option<u64>,
     /// Whether nothing grows any more.
     full: bool,
 }
@@ -64,12 +40,6 @@ struct File {
     synced: Vec<u8>,
     now: Vec<u8>,
     changes: Vec<Change>,
-}
-
-#[derive(Clone)]
-enum Change {
-    Write(u64, Vec<u8>),
-    Length(u64),
 }
 
 impl SimDisk {
@@ -96,11 +66,6 @@ impl SimDisk {
     /// Has every call from this number on fail, without effect.
     pub fn power_until(&self, call: u64) {
         self.state().power_until = Some(call);
-    }
-
-    /// How many bytes [`Disk::free_bytes`] tells; plenty unless set.
-    pub fn set_free_bytes(&self, bytes: u64) {
-        self.state().free_bytes = Some(bytes);
     }
 
     /// Has every file stay as long as it is, and none come into being: what was allocated can still be written.
@@ -196,54 +161,6 @@ fn change_name(names: &mut BTreeMap<PathBuf, usize>, path: PathBuf, file: Option
     }
 }
 
-impl Change {
-    fn apply(&self, to: &mut Vec<u8>) {
-        match self {
-            Change::Write(at, bytes) => {
-                let (at, end) = (*at as usize, *at as usize + bytes.len());
-                to.resize(to.len().max(end), 0);
-                to[at..end].copy_from_slice(bytes);
-            }
-            Change::Length(bytes) => to.resize(*bytes as usize, 0),
-        }
-    }
-
-    /// Nothing, all, or some of the sectors.
-    fn apply_some(&self, to: &mut Vec<u8>, chance: &mut Chance) {
-        match (self, chance.below(3)) {
-            (_, 0) => {}
-            (Change::Write(at, bytes), 1) => {
-                let mut done = 0;
-                while done < bytes.len() {
-                    let sector = SECTOR_BYTES - (*at as usize + done) % SECTOR_BYTES;
-                    let part = &bytes[done..bytes.len().min(done + sector)];
-                    if chance.below(2) == 0 {
-                        Change::Write(at + done as u64, part.to_vec()).apply(to);
-                    }
-                    done += part.len();
-                }
-            }
-            _ => self.apply(to),
-        }
-    }
-}
-
-/// Numbers that look random and are the same for the same seed (splitmix64), or always 0.
-struct Chance {
-    seed: u64,
-    never: bool,
-}
-
-impl Chance {
-    fn below(&mut self, n: usize) -> usize {
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.seed;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        if self.never { 0 } else { ((z ^ (z >> 31)) % n.max(1) as u64) as usize }
-    }
-}
-
 struct SimFile {
     disk: SimDisk,
     number: usize,
@@ -324,7 +241,7 @@ impl Disk for SimDisk {
     }
 
     fn free_bytes(&self, _: &Path) -> io::Result<u64> {
-        Ok(self.state().free_bytes.unwrap_or(1 << 40))
+        Ok(1 << 40)
     }
 
     fn lock(&self, dir: &Path) -> io::Result<DiskLock> {
@@ -431,6 +348,7 @@ impl DiskFile for SimFile {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sim_crash::SECTOR_BYTES;
     use super::*;
 
     fn read(disk: &SimDisk, path: &str) -> Option<Vec<u8>> {

@@ -10,13 +10,13 @@ use std::time::Duration;
 use rustix::net::sockopt;
 
 /// Silence after which the peer is asked whether it is there; the system's own time counts where it is shorter.
-pub const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(30);
+const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(30);
 /// Pause between two questions; the system's counts where it is shorter.
-pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Questions without an answer after which the connection ends; the system's number counts where it is smaller.
-pub const KEEP_ALIVE_PROBES: u32 = 3;
+const KEEP_ALIVE_PROBES: u32 = 3;
 /// After so long without an answer a peer is gone.
-pub const GONE_AFTER: Duration =
+const GONE_AFTER: Duration =
     KEEP_ALIVE_IDLE.saturating_add(KEEP_ALIVE_INTERVAL.saturating_mul(KEEP_ALIVE_PROBES));
 
 /// Options of a connected TCP socket.

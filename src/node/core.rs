@@ -443,7 +443,7 @@ impl Core {
                 };
                 let ends = super::fold::epoch_ends(&batch);
                 self.incoming = Some(batch);
-                let event = crate::replication::Batch { at, ends, commit };
+                let event = crate::replication::BatchExtent { at, ends, commit };
                 self.step(Event::Records(stream, Box::new(event))).await;
                 self.incoming = None;
             }

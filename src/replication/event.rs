@@ -31,7 +31,7 @@ pub enum Event {
     /// The master has answered the hello.
     Welcome(StreamId, Box<Welcome>),
     /// Verified records of the master: whole, chained to the log's last record.
-    Records(StreamId, Box<Batch>),
+    Records(StreamId, Box<BatchExtent>),
     /// The master lives.
     Heartbeat(StreamId, Heartbeat),
     /// The stream to the master ended, or could not be opened.
@@ -56,7 +56,7 @@ pub enum Event {
 
 /// What a replica needs to know of a batch of records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
+pub struct BatchExtent {
     /// Offset of its first byte.
     pub at: Offset,
     /// The epochs in it, ascending, each with the offset after its last record.

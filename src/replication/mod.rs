@@ -11,11 +11,12 @@ mod peers;
 mod replica;
 
 pub use access::{Access, TlsError, TlsFiles};
-pub use event::{Action, Batch, ConnectionId, Event, StreamId};
+pub use event::{Action, BatchExtent, ConnectionId, Event, StreamId};
 pub use history::History;
 pub use messages::{Ack, Heartbeat, Hello, Welcome};
 pub use peers::{
-    Frame, PEER_EVENTS_MAX, PeerEvent, PeerOptions, Peers, Streams, ToSlave, decode_master, decode_slave,
+    PEER_EVENTS_MAX, PeerEvent, PeerOptions, Peers, StreamFrame, Streams, ToSlave, decode_master,
+    decode_slave,
 };
 pub use replica::{Ignored, LogState, Recovery, Replica, ReplicaSettings, Timer};
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::coordination::{GroupRecord, Member, MemberId, MemberRecord, View};
 use crate::model::{Epoch, Identity, Offset, Position, Promise, StoreId};
 
-use super::{Action, Batch, ConnectionId, Event, History, LogState, Replica, ReplicaSettings, StreamId};
+use super::{
+    Action, BatchExtent, ConnectionId, Event, History, LogState, Replica, ReplicaSettings, StreamId,
+};
 
 /// Every record of the simulated log takes so many bytes.
 const RECORD: u64 = 10;
@@ -303,7 +305,7 @@ impl World {
             }
         }
         let now = self.now;
-        let batch = Batch { at, ends, commit };
+        let batch = BatchExtent { at, ends, commit };
         let Some(replica) = &mut self.nodes[n].replica else { return };
         let actions = replica.step(now, Event::Records(stream, Box::new(batch)));
         for action in actions {

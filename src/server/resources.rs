@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::plan::{Files, Memory, Volume};
-use crate::config::{Config, Store};
+use crate::config::{Config, StoreConfig};
 use crate::env::{PatientDisk, SystemDisk, memory_total, raise_file_limit};
 use crate::node::Temporary;
 
@@ -25,9 +25,9 @@ impl Resources {
     /// The volume of the store cannot be looked at.
     pub(super) fn of(config: &Config) -> io::Result<Resources> {
         let volume = match &config.store {
-            Store::Replicated(it) => Some(volume(&it.directory, it.log_size)?),
-            Store::Local(it) => Some(volume(&it.directory, it.log_size)?),
-            Store::Memory => None,
+            StoreConfig::Replicated(it) => Some(volume(&it.directory, it.log_size)?),
+            StoreConfig::Local(it) => Some(volume(&it.directory, it.log_size)?),
+            StoreConfig::Memory => None,
         };
         let disk = PatientDisk::new(Arc::new(SystemDisk));
         Ok(Resources { files: files(config), memory: memory(config), volume, disk })
@@ -53,7 +53,7 @@ fn files(config: &Config) -> Files {
         .map(|c| c.maximum_connections)
         .fold(0, usize::saturating_add);
     let replicas = match &config.store {
-        Store::Replicated(it) => it.replicas,
+        StoreConfig::Replicated(it) => it.replicas,
         _ => 1,
     };
     let limit = raise_file_limit().map_or(usize::MAX, bytes);
@@ -115,9 +115,9 @@ fn existing(directory: &Path) -> &Path {
 /// The volume cannot be looked at.
 pub(super) fn temporary(config: &Config, resources: &Resources) -> io::Result<(Temporary, u64)> {
     let above = match &config.store {
-        Store::Memory => &config.broker.data_directory,
-        Store::Local(it) => &it.directory,
-        Store::Replicated(it) => &it.directory,
+        StoreConfig::Memory => &config.broker.data_directory,
+        StoreConfig::Local(it) => &it.directory,
+        StoreConfig::Replicated(it) => &it.directory,
     };
     // A store in memory makes no directory before it needs one.
     let disk = rustix::fs::statvfs(existing(above))?;

@@ -218,6 +218,11 @@ fn what_is_offered_and_taken_by_nobody_is_found() {
         let text = format!("//! L.\n{offer}\n");
         assert_found(&[("src/broker/log.rs", &text), taker], &format!("src/broker/log.rs:2: {breach}"));
     }
+    let handed_on = [("src/broker/mod.rs", "//! M.\nmod log;\npub use log::h as g;\n"), taker];
+    assert_eq!(
+        planted(&[&handed_on[..], &[("src/broker/log.rs", "//! L.\npub fn h() {}\n")]].concat()),
+        [""; 0]
+    );
     // Who calls a function need not name its types; tests may look in.
     for taken in ["pub fn g() -> H {}\npub struct H;", "#[cfg(test)]\nmod t { pub(super) fn h() {} }"] {
         let text = format!("//! L.\n{taken}\n");

@@ -103,7 +103,6 @@ impl Ratchets {
 const LONG_FILES: &[&str] = &[
     "integration/model/steps.rs",
     "integration/model/world.rs",
-    "src/env/sim_disk.rs",
     "src/model/message.rs",
     "src/node/core.rs",
     "src/replication/access/tests.rs",
@@ -144,8 +143,8 @@ const CIRCLES: &[&str] = &[
     "src/state/destination.rs",
     "src/state/mod.rs",
 ];
-const DOUBLES: &[&str] = &["Batch", "Broker", "Event", "Frame", "Loaded", "Log", "Output", "Store"];
+const DOUBLES: &[&str] = &["Output"];
 /// With the number of their fields.
 const WIDE_STRUCTS: &[&str] = &["BrokerOptions 19", "Core 33", "Queue 21", "Serving 31", "Status 26"];
 /// Fields that are open, `impl` blocks that are scattered, items that are unused, items that are narrow, words.
-const COUNTS: [usize; 5] = [77, 21, 22, 7, 25];
+const COUNTS: [usize; 5] = [77, 21, 12, 3, 25];

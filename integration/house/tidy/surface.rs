@@ -38,6 +38,7 @@ pub(super) fn judge(
     let modules = Modules::new(sources);
     let names: BTreeMap<&str, BTreeSet<String>> =
         tree.rust().map(|(path, text)| (path, names(text.parse().unwrap_or_default()))).collect();
+    let others = renamed(sources);
     let mut offers = Vec::new();
     let mut shown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (_, path) in modules.files().filter(|(module, _)| !modules.is_test(module)) {
@@ -52,7 +53,10 @@ pub(super) fn judge(
         if shown[&own].contains(&name) {
             continue;
         }
-        let mut users = names.iter().filter(|(user, names)| **user != path && names.contains(&name));
+        let known = others.iter().filter(|(old, _)| *old == name).map(|(_, new)| *new).chain([name.as_str()]);
+        let known: Vec<&str> = known.collect();
+        let has = |names: &BTreeSet<String>| known.iter().any(|name| names.contains(*name));
+        let mut users = names.iter().filter(|(user, names)| **user != path && has(names));
         if public && !users.any(|(user, _)| layer(user) != own) {
             unused.push((1, format!("{path}:{line}: {name} is pub, and no other layer has this name")));
         } else if !public && users.next().is_none() {
@@ -62,6 +66,13 @@ pub(super) fn judge(
     }
     ratchets.unused.judge(&unused, out);
     ratchets.narrow.judge(&narrow, out);
+}
+
+/// What is handed on under another name: the old one and the new one.
+fn renamed(sources: &BTreeMap<String, Source>) -> Vec<(&str, &str)> {
+    let imports = sources.values().flat_map(|source| &source.imports).filter(|import| import.public);
+    let pairs = imports.filter_map(|it| Some((it.mention.path.last()?.as_str(), it.name.as_str())));
+    pairs.filter(|(old, new)| old != new && *new != "*").collect()
 }
 
 /// The layer that a file belongs to: src/storage, src/server; what stands outside of the library is a layer for itself.

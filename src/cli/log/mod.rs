@@ -16,7 +16,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::config::{Log, LogFormat};
+use crate::config::{LogConfig, LogFormat};
 
 pub(super) use outlet::last_words;
 use outlet::{END_TIME_MAX, Outlet, Tell};
@@ -34,7 +34,7 @@ impl Drop for Started {
 }
 
 /// Begins to write the log. Nothing that happens to its reader blocks or ends what logs.
-pub(super) fn start(log: &Log) -> anyhow::Result<Started> {
+pub(super) fn start(log: &LogConfig) -> anyhow::Result<Started> {
     let filter = match std::env::var(FILTER_VARIABLE) {
         Ok(text) if !text.is_empty() => {
             EnvFilter::try_new(&text).with_context(|| format!("{FILTER_VARIABLE}={text} is no filter"))?

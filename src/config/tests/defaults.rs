@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::config::{Config, Loaded, Store};
+use crate::config::{Config, LoadedConfig, StoreConfig};
 
-fn load(name: &str) -> Loaded {
+fn load(name: &str) -> LoadedConfig {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
     let text = std::fs::read_to_string(&path).unwrap();
     match Config::parse(Some(name), &text, &[], &[]) {
@@ -90,7 +90,9 @@ fn the_ready_groups_fit_on_one_host() {
         for node in nodes {
             let config = load(&format!("{group}/node{node}.toml")).config;
             assert_eq!(config.broker.name, group);
-            let Store::Replicated(store) = &config.store else { panic!("node{node} is not replicated") };
+            let StoreConfig::Replicated(store) = &config.store else {
+                panic!("node{node} is not replicated")
+            };
             assert_eq!(store.zk_path, format!("/activemq-cluster/leveldb-stores/{group}"));
             ports.extend([store.bind.port(), config.console.bind.port()]);
             ports.extend(config.transport_connectors.iter().map(|connector| connector.port));

@@ -3,9 +3,9 @@
 mod defaults;
 mod wrong;
 
-use super::{Config, ConfigError, Loaded, Scheme, Secret, Store, Sync};
+use super::{Config, ConfigError, LoadedConfig, Scheme, Secret, StoreConfig, Sync};
 
-fn parse(text: &str) -> Result<Loaded, ConfigError> {
+fn parse(text: &str) -> Result<LoadedConfig, ConfigError> {
     Config::parse(Some("node.toml"), text, &[], &[])
 }
 
@@ -46,7 +46,7 @@ duplex = true
 #[test]
 fn the_file_of_the_documentation_parses_as_printed() {
     let loaded = parse(SHOWN).unwrap();
-    let Store::Replicated(store) = &loaded.config.store else { panic!("not replicated") };
+    let StoreConfig::Replicated(store) = &loaded.config.store else { panic!("not replicated") };
     assert_eq!(store.replicas, 3);
     assert_eq!(store.node, "192.168.0.231:62621");
     assert_eq!(store.sync, Sync::QuorumDisk);
@@ -147,7 +147,7 @@ fn secrets_come_from_files_and_variables_and_are_never_printed() {
         format!("{bind}zk_auth = \"user:${{env:ZK_PASSWORD}}\"\nsecret = \"user:${{env:ZK_PASSWORD}}\"");
     let from_variable = Config::parse(None, &file, &[], &environment).unwrap();
     for (loaded, secret) in [(from_file, "user:from-a-file"), (from_variable, "user:from-a-variable")] {
-        let Store::Replicated(store) = &loaded.config.store else { panic!("not replicated") };
+        let StoreConfig::Replicated(store) = &loaded.config.store else { panic!("not replicated") };
         assert_eq!(store.zk_auth.as_ref().map(Secret::expose), Some(secret));
         assert_eq!(store.secret.as_ref().map(Secret::expose), Some(secret));
         assert!(!format!("{loaded:?}").contains("from-a"), "{loaded:?}");
@@ -189,7 +189,7 @@ fn weak_sync_runs_when_it_is_meant_and_says_what_can_be_lost() {
 #[test]
 fn sections_of_another_kind_are_checked_and_have_no_effect() {
     let loaded = parse("[store]\nkind = \"memory\"\n[store.replicated]\nreplicas = 5").unwrap();
-    assert_eq!(loaded.config.store, Store::Memory);
+    assert_eq!(loaded.config.store, StoreConfig::Memory);
     assert_eq!(loaded.warnings, ["[store.replicated] has no effect: store.kind is \"memory\""]);
     assert!(parse("[store]\nkind = \"memory\"\n[store.replicated]\nreplica = 5").is_err());
 }

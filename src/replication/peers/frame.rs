@@ -10,7 +10,7 @@ use crate::replication::{Ack, Heartbeat, Hello, Welcome};
 
 /// What one frame says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Frame {
+pub enum StreamFrame {
     /// A slave's nonce; empty without a secret.
     Opening(Bytes),
     /// A master's nonce; empty without a secret.
@@ -36,22 +36,22 @@ pub enum Frame {
     Heartbeat(Heartbeat),
 }
 
-impl Frame {
+impl StreamFrame {
     /// The frame as it stands on the wire, without gRPC's own five bytes.
     pub fn encode(&self) -> Bytes {
         let bytes = match self {
-            Frame::Opening(nonce) => {
+            StreamFrame::Opening(nonce) => {
                 wire::opening_to(wire::nonce_from(nonce).unwrap_or_default(), None).encode_to_vec()
             }
-            Frame::Challenge(nonce) => {
+            StreamFrame::Challenge(nonce) => {
                 wire::challenge_to(wire::nonce_from(nonce).unwrap_or_default()).encode_to_vec()
             }
-            Frame::Proof(proof) => wire::proof_to(proof.to_vec()).encode_to_vec(),
-            Frame::Hello(hello, proof) => wire::hello_to(hello, proof.to_vec()).encode_to_vec(),
-            Frame::Ack(ack) => wire::ack_to(*ack).encode_to_vec(),
-            Frame::Welcome(welcome) => wire::welcome_to(welcome).encode_to_vec(),
-            Frame::Heartbeat(heartbeat) => wire::heartbeat_to(heartbeat).encode_to_vec(),
-            Frame::Records { at, records, commit } => {
+            StreamFrame::Proof(proof) => wire::proof_to(proof.to_vec()).encode_to_vec(),
+            StreamFrame::Hello(hello, proof) => wire::hello_to(hello, proof.to_vec()).encode_to_vec(),
+            StreamFrame::Ack(ack) => wire::ack_to(*ack).encode_to_vec(),
+            StreamFrame::Welcome(welcome) => wire::welcome_to(welcome).encode_to_vec(),
+            StreamFrame::Heartbeat(heartbeat) => wire::heartbeat_to(heartbeat).encode_to_vec(),
+            StreamFrame::Records { at, records, commit } => {
                 let records = proto::Records { at: at.0, records: records.clone(), commit: commit.0 };
                 let frame = Some(proto::master_frame::Frame::Records(records));
                 proto::MasterFrame { frame }.encode_to_vec()
@@ -62,31 +62,31 @@ impl Frame {
 }
 
 /// Reads a slave's frame; none when a master would end the stream.
-pub fn decode_slave(bytes: Bytes) -> Option<Frame> {
+pub fn decode_slave(bytes: Bytes) -> Option<StreamFrame> {
     match proto::SlaveFrame::decode(bytes).ok()?.frame? {
         proto::slave_frame::Frame::Opening(opening) => {
-            wire::nonce_from(&opening.nonce).map(|_| Frame::Opening(opening.nonce))
+            wire::nonce_from(&opening.nonce).map(|_| StreamFrame::Opening(opening.nonce))
         }
         proto::slave_frame::Frame::Hello(hello) => {
             let proof = hello.proof.clone();
-            Some(Frame::Hello(wire::hello_from(hello)?, proof))
+            Some(StreamFrame::Hello(wire::hello_from(hello)?, proof))
         }
-        proto::slave_frame::Frame::Ack(ack) => Some(Frame::Ack(wire::ack_from(ack))),
+        proto::slave_frame::Frame::Ack(ack) => Some(StreamFrame::Ack(wire::ack_from(ack))),
     }
 }
 
 /// Reads a master's frame; none when a slave would end the stream.
-pub fn decode_master(bytes: Bytes) -> Option<Frame> {
+pub fn decode_master(bytes: Bytes) -> Option<StreamFrame> {
     Some(match proto::MasterFrame::decode(bytes).ok()?.frame? {
         proto::master_frame::Frame::Challenge(challenge) => {
-            wire::nonce_from(&challenge.nonce).map(|_| Frame::Challenge(challenge.nonce))?
+            wire::nonce_from(&challenge.nonce).map(|_| StreamFrame::Challenge(challenge.nonce))?
         }
-        proto::master_frame::Frame::Proof(proof) => Frame::Proof(proof.proof),
-        proto::master_frame::Frame::Welcome(welcome) => Frame::Welcome(wire::welcome_from(welcome)?),
+        proto::master_frame::Frame::Proof(proof) => StreamFrame::Proof(proof.proof),
+        proto::master_frame::Frame::Welcome(welcome) => StreamFrame::Welcome(wire::welcome_from(welcome)?),
         proto::master_frame::Frame::Heartbeat(heartbeat) => {
-            Frame::Heartbeat(wire::heartbeat_from(heartbeat)?)
+            StreamFrame::Heartbeat(wire::heartbeat_from(heartbeat)?)
         }
-        proto::master_frame::Frame::Records(records) => Frame::Records {
+        proto::master_frame::Frame::Records(records) => StreamFrame::Records {
             at: Offset(records.at),
             records: records.records,
             commit: Offset(records.commit),

@@ -10,7 +10,7 @@ mod serving;
 mod streams;
 pub(super) mod wire;
 
-pub use frame::{Frame, decode_master, decode_slave};
+pub use frame::{StreamFrame, decode_master, decode_slave};
 pub use grpc::{PeerOptions, Peers};
 pub use streams::{PEER_EVENTS_MAX, PeerEvent, Streams, ToSlave};
 

@@ -7,7 +7,7 @@ use super::following::Following;
 use super::machine::{Replica, Role};
 use crate::bugs;
 use crate::model::{Epoch, Known, Offset, Position};
-use crate::replication::{Ack, Action, Batch, Heartbeat, Hello, History, StreamId, Welcome};
+use crate::replication::{Ack, Action, BatchExtent, Heartbeat, Hello, History, StreamId, Welcome};
 
 /// How long a slave waits before it dials again, and how long an answer to its hello may take.
 const DIAL_PAUSE: Duration = Duration::from_millis(50);
@@ -158,7 +158,7 @@ impl Replica {
         };
     }
 
-    pub(super) fn records(&mut self, stream: StreamId, batch: &Batch) {
+    pub(super) fn records(&mut self, stream: StreamId, batch: &BatchExtent) {
         let (now, end, epoch) = (self.now, self.log.end, self.identity.promise.epoch);
         let Some(following) = self.following(stream).filter(|f| f.standing) else { return };
         following.heard_at = now;
