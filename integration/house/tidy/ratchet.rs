@@ -112,12 +112,10 @@ const SURFACES: &[&str] = &[
     "integration/faults/disk/mod.rs",
     "src/broker/mod.rs",
     "src/broker/serving/mod.rs",
-    "src/cli/client/mod.rs",
     "src/config/mod.rs",
     "src/config/tests/mod.rs",
     "src/node/simulation/mod.rs",
     "src/state/mod.rs",
-    "src/storage/segment/mod.rs",
 ];
 const CIRCLES: &[&str] = &[
     "src/broker/destination/queue.rs",

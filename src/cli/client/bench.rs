@@ -9,7 +9,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::super::exit::{Exit, Failure};
 use super::super::table;
-use super::{BrokerArgs, Interrupt, Progress, body_size, destination, header, interruptible, some_time};
+use super::Progress;
+use super::arguments::{BrokerArgs, body_size, destination, header, some_time};
+use super::interrupt::{Interrupt, interruptible};
 use crate::client::{Load, LoadProgress, LoadReport, run_load};
 use crate::config::parse_duration;
 

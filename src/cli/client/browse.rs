@@ -5,7 +5,9 @@ use clap::Args;
 use super::super::exit::Failure;
 use super::super::runtime::block_on;
 use super::super::table;
-use super::{BrokerArgs, interruptible, line, queue};
+use super::arguments::{BrokerArgs, queue};
+use super::interrupt::interruptible;
+use super::line;
 use crate::client::{BrowseOptions, browse};
 
 /// Look at the messages of a queue without taking them

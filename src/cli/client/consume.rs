@@ -7,7 +7,9 @@ use clap::Args;
 use super::super::exit::Failure;
 use super::super::runtime::block_on;
 use super::super::table;
-use super::{BrokerArgs, destination, header, interruptible, line, some_time};
+use super::arguments::{BrokerArgs, destination, header, some_time};
+use super::interrupt::interruptible;
+use super::line;
 use crate::client::{ConsumeOptions, Consumed, consume};
 
 /// Take messages, and print one in each line; each is acknowledged once it is written

@@ -11,7 +11,9 @@ use clap::builder::StyledStr;
 use super::super::exit::Failure;
 use super::super::runtime::block_on;
 use super::super::table;
-use super::{BODY_BYTES_MAX, BrokerArgs, Progress, body_size, destination, header, interruptible};
+use super::Progress;
+use super::arguments::{BODY_BYTES_MAX, BrokerArgs, body_size, destination, header};
+use super::interrupt::interruptible;
 use crate::client::{ProduceOptions, Produced, produce};
 
 /// Send messages, and wait until they are stored
