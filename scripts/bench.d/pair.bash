@@ -1,6 +1,8 @@
-# Two builds of quorate, three nodes each, in turns on one machine: what a change costs or saves.
+# Two builds of quorate, three nodes each, in turns on one machine: what a change costs or saves. QUORATE_PAIR_PARTS="many topic"
+# measures some parts only.
 
 before_port=$((bench_port + 100))
+read -ra pair_parts <<<"${QUORATE_PAIR_PARTS:-many one topic large}"
 
 before_cluster() {
     QUORATE_RUN=$run/before QUORATE_PORT_BASE=$before_port QUORATE_BIN=$QUORATE_BEFORE "$root/scripts/cluster" "$@"
@@ -39,7 +41,7 @@ part_pair() {
         disk_round "$round"
         # The first of two has the disk as the others left it: each is first every other time.
         ((round % 2)) && order=(quorate before) || order=(before quorate)
-        for part in many one topic large; do
+        for part in "${pair_parts[@]}"; do
             read -ra options <<<"$(pair_options "$part")"
             for broker in "${order[@]}"; do
                 measure "pair_$part" "$broker" "$round" "$([[ $part = topic ]] && echo topic || echo queue)/$part$round" "${options[@]}"
@@ -48,7 +50,7 @@ part_pair() {
             awk -v part="$part" -v now="${rate[quorate]}" -v before="${rate[before]}" 'BEGIN {print part, now / before}' >>"$results/pair"
         done
     done
-    for part in many one topic large; do
+    for part in "${pair_parts[@]}"; do
         say "$part: median of $rounds pairs, now to before: $(awk -v part="$part" '$1 == part {print $2}' "$results/pair" | median)"
     done
     end quorate before

@@ -41,11 +41,10 @@ struct Known<'a> {
     correlation_id: Option<Cow<'a, str>>,
     kind: Option<Cow<'a, str>>,
     duplicate_id: Option<Cow<'a, str>>,
-    dropped: Option<Cow<'a, str>>,
 }
 
 impl<'a> Known<'a> {
-    /// The place of a header that has a meaning of its own or must not be passed on.
+    /// The place of a header that has a meaning of its own.
     fn slot(&mut self, name: &str) -> Option<&mut Option<Cow<'a, str>>> {
         Some(match name {
             "destination" => &mut self.destination,
@@ -59,8 +58,6 @@ impl<'a> Known<'a> {
             "correlation-id" => &mut self.correlation_id,
             "type" => &mut self.kind,
             "duplicate-id" => &mut self.duplicate_id,
-            // What the broker says on MESSAGE is not for producers to say.
-            _ if is_reserved(name) => &mut self.dropped,
             _ => return None,
         })
     }
@@ -100,12 +97,14 @@ pub(super) fn message(
     let mut seen = Seen::default();
     for header in frame.headers() {
         let name = header.name();
-        unserved::send_header(bare(&name))?;
-        if let Some(slot) = known.slot(bare(&name)) {
+        let bare = bare(&name);
+        if let Some(slot) = known.slot(bare) {
             slot.get_or_insert_with(|| header.value());
             continue;
         }
-        if !seen.is_new(header.raw_name()) {
+        unserved::send_header(bare)?;
+        // What the broker says on MESSAGE is not for producers to say.
+        if is_reserved(bare) || !seen.is_new(header.raw_name()) {
             continue;
         }
         let value = header.value();

@@ -1,7 +1,7 @@
 //! Bytes to frames. The decoder looks at each byte once however it arrives, and holds nothing: what it has not
 //! understood yet stays in the caller's buffer, which therefore grows with what arrives and not with what is announced.
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr;
 
 use super::frame::{Escapes, Frame, Verb, Version, escapes_are_known};
@@ -267,7 +267,8 @@ impl Decoder {
         input.advance(head);
         let lines = input.split_to(line - head).freeze();
         input.advance(body - line);
-        let body = input.split_to(end - body).freeze();
+        // A slice of nothing would keep the buffer, and cost as much as one of something.
+        let body = if end > body { input.split_to(end - body).freeze() } else { Bytes::new() };
         input.advance(1);
         self.at = Progress::START;
         Ok(Some(Frame {
