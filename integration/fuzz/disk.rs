@@ -8,7 +8,7 @@ use bytes::Bytes;
 use quorate::env::{Disk, Keep, SimDisk};
 use quorate::model::{
     Claim, Destination, DestinationId, DestinationKind, Epoch, GroupId, Identity, Known, Offset, Position,
-    Promise, Record, Sequence, StoreId, Voter,
+    Promise, Record, StoreId, Voter,
 };
 use quorate::storage::{
     BatchBuilder, IdentityFile, Index, Loaded, Log, LogOptions, Recovered, SledIndex, StorageError,
@@ -17,7 +17,7 @@ use quorate::storage::{
 
 use crate::driver::{Target, kind, shape};
 use crate::files::{crc, mend_hint, mend_log, mend_sidecar, pairs, pairs_to};
-use crate::records::{sample, samples};
+use crate::records::{place, sample, samples};
 
 const DIR: &str = "/log";
 /// Small segments, so that a small log has several.
@@ -172,12 +172,11 @@ fn whole() -> SimDisk {
         let (log, _) = open(&disk).unwrap();
         let mut groups: Vec<Vec<Record>> = samples().into_iter().map(|record| vec![record]).collect();
         for sequence in 10..16 {
-            let of = |destination| Record::Message {
-                destination: DestinationId(destination),
-                sequence: Sequence(sequence),
+            let of = |destinations: &[u32]| Record::Message {
+                places: destinations.iter().map(|it| place(*it, sequence)).collect(),
                 message: sample(b"a body that is somewhat longer than others"),
             };
-            groups.push(vec![of(1), Record::Chunk(Bytes::from_static(b"a part")), of(2)]);
+            groups.push(vec![of(&[1]), Record::Chunk(Bytes::from_static(b"a part")), of(&[2, 3])]);
         }
         let (mut at, mut last) = (Offset(0), 0);
         for (number, group) in groups.iter().enumerate() {

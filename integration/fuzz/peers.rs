@@ -1,7 +1,7 @@
 //! The replication stream's frames, in both directions.
 
 use bytes::Bytes;
-use quorate::model::{Claim, Epoch, GroupId, Offset, Promise, StoreId, Voter};
+use quorate::model::{Claim, Epoch, FORMAT, GroupId, Offset, Promise, StoreId, Voter};
 use quorate::replication::{
     Ack, Heartbeat, Hello, History, StreamFrame, Welcome, decode_master, decode_slave,
 };
@@ -55,7 +55,7 @@ fn hello() -> Hello {
         history: History::new(vec![(Epoch(2), Offset(400)), (Epoch(3), Offset(1 << 40))]).unwrap(),
         config: 3,
         replicas: 3,
-        format: 1,
+        format: FORMAT,
     }
 }
 

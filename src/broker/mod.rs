@@ -80,6 +80,11 @@ impl Broker {
         &self.state
     }
 
+    /// The fold's digest, see [`State::renew_digest`].
+    pub fn renew_digest(&mut self) -> u64 {
+        self.state.renew_digest()
+    }
+
     /// Puts another state in the place of this one: the log was emptied and begins anew. Only a slave may do so.
     ///
     /// # Panics

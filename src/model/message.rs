@@ -1,7 +1,7 @@
 //! One form of a message: encoded once by the adapter that received it. The log's batch takes a copy of these bytes, the
 //! slaves get that, and the dispatcher the bytes themselves.
 //!
-//! Layout, version 1, little endian:
+//! Layout, version 2, little endian:
 //! ```text
 //!  0 u8  version            1 u8  flags (1 = persistent)      2 u8 priority 0..=9     3 u8 body kind
 //!  4 u8  encoding           5 u8[3] zero
@@ -13,9 +13,10 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{Destination, DestinationKind};
+use super::property::{put_property, split_property};
+use super::{Destination, DestinationKind, PropertyValue};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const FIXED: usize = 52;
 const PERSISTENT: u8 = 1;
 
@@ -90,21 +91,24 @@ pub enum Field {
     OriginalDestination = 13,
 }
 
-/// A property's value with its JMS type. The type numbers are part of the format.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PropertyValue {
-    /// Absent value.
-    Null,
-    /// boolean
-    Bool(bool),
-    /// byte, short, int and long
-    Integer(i64),
-    /// float and double
-    Double(f64),
-    /// String
-    String(String),
-    /// Opaque bytes.
-    Bytes(Bytes),
+/// What the fixed part of a message says about when and before which others it goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// Priority, 0 to 9.
+    pub priority: u8,
+    /// When it expires, in ms since 1970; 0 = never.
+    pub expiry: i64,
+    /// When it may be delivered first, in ms since 1970; 0 = at once.
+    pub due: i64,
+}
+
+impl Outline {
+    /// Reads the front of an encoded message; none when it is shorter than any message.
+    pub(super) fn of(encoded: &[u8]) -> Option<Outline> {
+        let fixed = encoded.first_chunk::<FIXED>()?;
+        let i64_at = |at: usize| fixed[at..].first_chunk().map(|raw| i64::from_le_bytes(*raw));
+        Some(Outline { priority: fixed[2].min(9), expiry: i64_at(16)?, due: i64_at(24)? })
+    }
 }
 
 /// Why bytes are no message.
@@ -276,23 +280,13 @@ impl Message {
         })
     }
 
-    /// The typed properties in the order in which they were sent. Parsed on each call; a damaged rest is left out.
-    pub fn properties(&self) -> impl Iterator<Item = (&str, PropertyValue)> {
+    /// The typed properties in the order in which they were sent. Parsed on each call, no copy; a damaged rest is left out.
+    pub fn properties(&self) -> impl Iterator<Item = (&str, PropertyValue<'_>)> {
         let mut rest = self.field(Field::Properties).unwrap_or_default();
         std::iter::from_fn(move || {
             let (name, value, after) = split_property(rest)?;
             rest = after;
             Some((name, value))
-        })
-    }
-
-    /// The properties as they are encoded: name, type number, value. For adapters that write them out without a copy.
-    pub fn encoded_properties(&self) -> impl Iterator<Item = (&str, u8, &[u8])> {
-        let mut rest = self.field(Field::Properties).unwrap_or_default();
-        std::iter::from_fn(move || {
-            let (name, kind, value, after) = split_encoded_property(rest)?;
-            rest = after;
-            Some((name, kind, value))
         })
     }
 
@@ -313,28 +307,6 @@ fn split_field(rest: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let length = u32::from_le_bytes([head[1], head[2], head[3], head[4]]) as usize;
     let (value, after) = after.split_at_checked(length)?;
     Some((head[0], value, after))
-}
-
-/// Splits `{ u16 length, name, u8 type, u32 length, value }` off the front.
-fn split_encoded_property(rest: &[u8]) -> Option<(&str, u8, &[u8], &[u8])> {
-    let (head, rest) = rest.split_at_checked(2)?;
-    let (name, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes([head[0], head[1]])))?;
-    let (kind, value, rest) = split_field(rest)?;
-    Some((std::str::from_utf8(name).ok()?, kind, value, rest))
-}
-
-/// Splits a property off the front and decodes its value.
-fn split_property(rest: &[u8]) -> Option<(&str, PropertyValue, &[u8])> {
-    let (name, kind, value, rest) = split_encoded_property(rest)?;
-    let value = match kind {
-        0 => PropertyValue::Null,
-        1 => PropertyValue::Bool(*value.first()? != 0),
-        2 => PropertyValue::Integer(i64::from_le_bytes(value.try_into().ok()?)),
-        3 => PropertyValue::Double(f64::from_le_bytes(value.try_into().ok()?)),
-        4 => PropertyValue::String(std::str::from_utf8(value).ok()?.to_owned()),
-        _ => PropertyValue::Bytes(Bytes::copy_from_slice(value)),
-    };
-    Some((name, value, rest))
 }
 
 /// Puts a message together. Fields may be set in any order.
@@ -410,30 +382,9 @@ impl MessageBuilder {
         self.field(tag, value.freeze())
     }
 
-    /// Adds a typed property; a name of more than 65,535 bytes is cut off the set (no protocol sends one).
-    pub fn property(&mut self, name: &str, value: &PropertyValue) -> &mut Self {
-        match value {
-            PropertyValue::Null => self.put_property(name, 0, &[]),
-            PropertyValue::Bool(b) => self.put_property(name, 1, &[u8::from(*b)]),
-            PropertyValue::Integer(n) => self.put_property(name, 2, &n.to_le_bytes()),
-            PropertyValue::Double(n) => self.put_property(name, 3, &n.to_le_bytes()),
-            PropertyValue::String(s) => self.put_property(name, 4, s.as_bytes()),
-            PropertyValue::Bytes(b) => self.put_property(name, 5, b),
-        }
-    }
-
-    /// Adds a string property without taking ownership of it; see [`MessageBuilder::property`].
-    pub fn text_property(&mut self, name: &str, value: &str) -> &mut Self {
-        self.put_property(name, 4, value.as_bytes())
-    }
-
-    fn put_property(&mut self, name: &str, kind: u8, value: &[u8]) -> &mut Self {
-        let Ok(length) = u16::try_from(name.len()) else { return self };
-        self.properties.put_u16_le(length);
-        self.properties.put_slice(name.as_bytes());
-        self.properties.put_u8(kind);
-        self.properties.put_u32_le(value.len() as u32);
-        self.properties.put_slice(value);
+    /// Adds a typed property. A name of more than 65,535 bytes is cut off the set (no protocol sends one).
+    pub fn property(&mut self, name: &str, value: PropertyValue<'_>) -> &mut Self {
+        put_property(&mut self.properties, name, value);
         self
     }
 
@@ -484,7 +435,7 @@ mod tests {
         let queue = Destination::new(DestinationKind::Queue, "A.B").unwrap();
         builder.destination(Field::Destination, &queue);
         builder.field(Field::MessageId, "ID:1").field(Field::CorrelationId, &b"c"[..]);
-        builder.property("n", &PropertyValue::Integer(-3)).property("s", &PropertyValue::String("x".into()));
+        builder.property("n", PropertyValue::Int(-3)).property("s", PropertyValue::String("x"));
         builder.build().unwrap()
     }
 
@@ -499,7 +450,7 @@ mod tests {
         let names: Vec<_> = message.destinations(Field::Destination).map(|d| d.to_string()).collect();
         assert_eq!(names, ["queue://A.B"]);
         let properties: Vec<_> = message.properties().collect();
-        assert_eq!(properties, [("n", PropertyValue::Integer(-3)), ("s", PropertyValue::String("x".into()))]);
+        assert_eq!(properties, [("n", PropertyValue::Int(-3)), ("s", PropertyValue::String("x"))]);
         assert_eq!(MessageBuilder::from_message(&message).build().unwrap(), message);
     }
 

@@ -3,17 +3,19 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::{Destination, DestinationId, DestinationKind, Epoch, Message, MessageError, Offset, Sequence};
+use super::{
+    Destination, DestinationId, DestinationKind, Epoch, Message, MessageError, Offset, Places, Sequence,
+};
 
 /// Number of a durable subscription within its group; 0 stands for the destination itself (a queue's consumers).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriptionId(pub u32);
 
-/// The kind byte of a record. The numbers are part of the format; `format` 1 of a group writes these.
+/// The kind byte of a record. The numbers are part of the format; `format` 2 of a group writes these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum RecordKind {
-    /// A message enters a destination.
+    /// A message enters destinations.
     Message = 1,
     /// Messages leave a destination or a subscription.
     Settle = 2,
@@ -121,12 +123,10 @@ pub enum CatalogueChange {
 /// One decoded record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
-    /// A message enters a destination.
+    /// A message enters destinations.
     Message {
-        /// Where it enters.
-        destination: DestinationId,
-        /// Its place there.
-        sequence: Sequence,
+        /// Where it enters, at least one place.
+        places: Places,
         /// The message; when its body is in chunks, what stands here has no body.
         message: Message,
     },
@@ -163,10 +163,8 @@ pub enum Record {
     Transaction(Bytes),
     /// A message again, at the new end of the log.
     Move {
-        /// The destination.
-        destination: DestinationId,
-        /// Its unchanged place there.
-        sequence: Sequence,
+        /// Its unchanged places, of which it has not left.
+        places: Places,
         /// The message.
         message: Message,
     },
@@ -222,10 +220,8 @@ impl Record {
     /// Appends the payload to `out`.
     pub fn encode(&self, out: &mut BytesMut) {
         match self {
-            Record::Message { destination, sequence, message }
-            | Record::Move { destination, sequence, message } => {
-                out.put_u32_le(destination.0);
-                out.put_u64_le(sequence.0);
+            Record::Message { places, message } | Record::Move { places, message } => {
+                places.encode(out);
                 out.put_slice(message.encoded());
             }
             Record::Settle { destination, subscription, outcome, ranges } => {
@@ -273,13 +269,12 @@ impl Record {
         let mut at = payload.clone();
         Ok(match kind {
             RecordKind::Message | RecordKind::Move => {
-                let destination = DestinationId(at.try_get_u32_le().map_err(|_| wrong.clone())?);
-                let sequence = Sequence(at.try_get_u64_le().map_err(|_| wrong)?);
+                let places = Places::decode(&mut at).ok_or(wrong)?;
                 let message = Message::decode(at)?;
                 if kind == RecordKind::Message {
-                    Record::Message { destination, sequence, message }
+                    Record::Message { places, message }
                 } else {
-                    Record::Move { destination, sequence, message }
+                    Record::Move { places, message }
                 }
             }
             RecordKind::Settle => Record::decode_settle(at).ok_or(wrong)?,
@@ -393,15 +388,16 @@ impl CatalogueChange {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Encoding, MessageBuilder};
+    use crate::model::{Encoding, MessageBuilder, Place};
 
     fn samples() -> Vec<Record> {
         let message = MessageBuilder::new(Encoding::Native).build().unwrap();
         let (destination, sequence) = (DestinationId(3), Sequence(9));
         let queue = Destination::new(DestinationKind::Queue, "Q").unwrap();
+        let places = (1..4).map(|n| Place { destination: DestinationId(n), sequence: Sequence(7) });
         vec![
-            Record::Message { destination, sequence, message: message.clone() },
-            Record::Move { destination, sequence, message },
+            Record::Message { places: Place { destination, sequence }.into(), message: message.clone() },
+            Record::Move { places: places.collect(), message },
             Record::Settle {
                 destination,
                 subscription: SubscriptionId(0),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::bugs;
-use crate::model::{DestinationId, Offset, Record, Sequence};
+use crate::model::{DestinationId, Offset, Place, Places, Record, SequenceSet};
 use crate::replication::Event;
 use crate::state::State;
 use crate::storage::{BatchBuilder, Finished, Held, Loaded, StorageError, WindowRequest, push_group};
@@ -46,7 +46,7 @@ pub(super) enum Cleaner {
 }
 
 /// Where the moving stands.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Moving {
     /// Where the stretch ends, and what it holds of each destination.
     end: Offset,
@@ -54,10 +54,24 @@ pub(super) struct Moving {
     /// Index into `held`, and the next sequence there.
     at: usize,
     next: u64,
+    /// What was moved already because it stands in an earlier destination too.
+    moved: BTreeMap<DestinationId, SequenceSet>,
     /// The highest sequence that is being read, or was.
     asked: u64,
     reading: bool,
     resume_at: Duration,
+}
+
+impl Moving {
+    /// What of these ranges was not moved with another destination.
+    fn without_moved(&self, destination: DestinationId, ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+        match self.moved.get(&destination) {
+            Some(moved) => {
+                ranges.into_iter().flat_map(|(first, last)| moved.gaps(first, last, RANGES_MAX)).collect()
+            }
+            None => ranges,
+        }
+    }
 }
 
 impl Core {
@@ -127,8 +141,7 @@ impl Core {
                 let held = by_destination(finished[..count].iter().flat_map(Finished::held));
                 tracing::debug!(base, %end, live, length, "cleaning the oldest end of the log");
                 let next = held.first().map_or(0, |held| held.first);
-                let (at, asked, reading, resume_at) = (0, 0, false, Duration::ZERO);
-                self.cleaner = Cleaner::Moving(Moving { end, held, at, next, asked, reading, resume_at });
+                self.cleaner = Cleaner::Moving(Moving { end, held, next, ..Moving::default() });
             }
             _ if !needed => self.weigh_next(&finished),
             _ => {}
@@ -159,6 +172,7 @@ impl Core {
             // With fewer ranges than one read takes, these are all that there are.
             let all = ranges.len() < RANGES_MAX;
             moving.asked = ranges.last().filter(|_| !all).map_or(held.last, |(_, last)| *last);
+            let ranges = moving.without_moved(held.destination, ranges);
             let request = WindowRequest {
                 destination: held.destination,
                 ranges,
@@ -197,15 +211,22 @@ impl Core {
         };
         moving.next = last.sequence.0 + 1;
         let state = self.broker.state();
-        let alive = |s: Sequence| state.destination(held.destination).is_some_and(|it| !it.is_settled(s.0));
-        let moves: Vec<Vec<Record>> = loaded
-            .into_iter()
-            .filter(|it| alive(it.sequence))
-            .map(|it| {
-                let Loaded { sequence, message } = it;
-                vec![Record::Move { destination: held.destination, sequence, message }]
-            })
-            .collect();
+        let is_alive = |place: &Place| {
+            let found = state.destination(place.destination);
+            found.is_some_and(|it| place.sequence.0 < it.next() && !it.is_settled(place.sequence.0))
+        };
+        let mut moves: Vec<Vec<Record>> = Vec::with_capacity(loaded.len());
+        for Loaded { sequence, places, message } in loaded {
+            if !is_alive(&Place { destination: held.destination, sequence }) {
+                continue;
+            }
+            let places: Places = places.into_iter().filter(is_alive).collect();
+            for place in places.iter().filter(|place| place.destination != held.destination) {
+                let moved = moving.moved.entry(place.destination).or_default();
+                moved.insert(place.sequence.0, place.sequence.0);
+            }
+            moves.push(vec![Record::Move { places, message }]);
+        }
         self.append_groups(&moves).await;
     }
 

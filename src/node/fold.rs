@@ -136,12 +136,12 @@ impl Core {
         {
             return;
         }
-        let state = self.broker.state();
-        if !state.is_whole() {
+        if !self.broker.state().is_whole() {
             return;
         }
+        let digest = self.broker.renew_digest();
         let checkpoint =
-            Checkpoint { applied: self.applied, digest: state.digest(), entries: state.snapshot() };
+            Checkpoint { applied: self.applied, digest, entries: self.broker.state().snapshot() };
         self.indexed = self.applied.offset;
         self.index.store(checkpoint);
     }

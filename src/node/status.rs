@@ -176,7 +176,7 @@ impl Core {
         let group = self.replica.view().and_then(|view| view.group.as_ref()).map(|(group, _)| group.clone());
         self.status.see(group.as_ref(), now, wall);
         if self.status.digest.is_due(now, self.applied.offset) {
-            self.status.digest.made = Some((self.applied.offset, self.broker.state().digest()));
+            self.status.digest.made = Some((self.applied.offset, self.broker.renew_digest()));
         }
         let begun = self.clock.now();
         let destinations: Vec<_> = self.broker.destinations().into_iter().map(destination).collect();

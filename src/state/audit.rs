@@ -14,6 +14,10 @@ pub(super) const AUDIT_ENTRIES_MAX: usize = 65_536;
 pub(super) struct Audit {
     order: VecDeque<u128>,
     known: HashSet<u128, BuildHasherDefault<Identity>>,
+    /// How many names were forgotten: the number of the oldest one that is known.
+    forgotten: u64,
+    /// Sum of the digests of all names with their numbers.
+    digest: u64,
 }
 
 impl Audit {
@@ -35,7 +39,10 @@ impl Audit {
             && let Some(oldest) = self.order.pop_front()
         {
             self.known.remove(&oldest);
+            self.digest = self.digest.wrapping_sub(digest(self.forgotten, oldest));
+            self.forgotten += 1;
         }
+        self.digest = self.digest.wrapping_add(digest(self.next(), name));
         self.order.push_back(name);
         true
     }
@@ -44,9 +51,28 @@ impl Audit {
         self.order.len()
     }
 
-    /// The remembered names, oldest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = u128> + '_ {
-        self.order.iter().copied()
+    pub(super) fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// How many names were forgotten.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// The number that the next name gets.
+    pub(super) fn next(&self) -> u64 {
+        self.forgotten + self.order.len() as u64
+    }
+
+    /// So many names were forgotten already; said before the first one is remembered.
+    pub(super) fn begin_at(&mut self, forgotten: u64) {
+        self.forgotten = forgotten;
+    }
+
+    /// The remembered names with their numbers, oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, u128)> + '_ {
+        (self.forgotten..).zip(self.order.iter().copied())
     }
 }
 
@@ -64,6 +90,10 @@ fn name(destination: DestinationId, message: &Message) -> Option<u128> {
     let number = message.producer_sequence();
     let producer = producer.filter(|_| number != 0)?;
     Some(Mixer::new(u64::from(destination.0)).bytes(producer).word(2).word(number).finish())
+}
+
+fn digest(number: u64, name: u128) -> u64 {
+    Mixer::new(number).word(name as u64).word((name >> 64) as u64).finish() as u64
 }
 
 /// A 128-bit hash of words, the same in every process and version: it is part of the state. It guards against chance,

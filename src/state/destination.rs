@@ -1,6 +1,6 @@
 //! What the log says about one destination: ranges and counts, never an entry per message.
 
-use crate::model::{Destination, RangeSet, Sequence};
+use crate::model::{Destination, Sequence, SequenceSet};
 
 use super::Applied;
 use super::counters::Counters;
@@ -10,11 +10,14 @@ use super::counters::Counters;
 pub struct DestinationState {
     pub(super) destination: Destination,
     pub(super) next: u64,
-    pub(super) settled: RangeSet,
+    pub(super) settled: SequenceSet,
     pub(super) failures: Counters,
     pub(super) dispatched: u64,
     pub(super) enqueued: u64,
     pub(super) dequeued: u64,
+    /// The part of the state's digest that stands for this destination, and whether it has changed since.
+    pub(super) digest: u64,
+    pub(super) touched: bool,
 }
 
 impl DestinationState {
@@ -23,11 +26,13 @@ impl DestinationState {
         DestinationState {
             destination,
             next: 1,
-            settled: RangeSet::new(),
+            settled: SequenceSet::new(),
             failures: Counters::default(),
             dispatched: 0,
             enqueued: 0,
             dequeued: 0,
+            digest: 0,
+            touched: false,
         }
     }
 

@@ -2,8 +2,10 @@
 
 use bytes::{Buf, BufMut};
 
+use crate::model::Block;
+
 /// Version of every value; a reader refuses others, and the state is built from the log instead.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 
 /// Why a snapshot is no state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +52,11 @@ impl Writer {
         self
     }
 
+    pub(super) fn block(mut self, block: &Block) -> Writer {
+        block.encode(&mut self.0);
+        self
+    }
+
     pub(super) fn finish(self) -> Vec<u8> {
         self.0
     }
@@ -65,6 +72,19 @@ impl<'a> Reader<'a> {
             VERSION => Ok(reader),
             other => Err(SnapshotError::Version(other)),
         }
+    }
+
+    /// Reads a key, which has no version.
+    pub(super) fn of_key(key: &'a [u8]) -> Reader<'a> {
+        Reader(key)
+    }
+
+    pub(super) fn u32_be(&mut self) -> Result<u32, SnapshotError> {
+        self.0.try_get_u32().map_err(|_| SnapshotError::Damaged)
+    }
+
+    pub(super) fn u64_be(&mut self) -> Result<u64, SnapshotError> {
+        self.0.try_get_u64().map_err(|_| SnapshotError::Damaged)
     }
 
     pub(super) fn u8(&mut self) -> Result<u8, SnapshotError> {
@@ -92,6 +112,11 @@ impl<'a> Reader<'a> {
 
     pub(super) fn text(&mut self) -> Result<String, SnapshotError> {
         String::from_utf8(self.bytes()?.to_vec()).map_err(|_| SnapshotError::Damaged)
+    }
+
+    /// All that is left.
+    pub(super) fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -7,30 +7,28 @@
 mod audit;
 mod counters;
 mod destination;
+mod destinations;
 mod encoding;
 mod snapshot;
 mod subscription;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use crate::model::{
-    CatalogueChange, Destination, DestinationId, Message, Offset, Record, Sequence, SubscriptionId,
-};
+use crate::model::{CatalogueChange, DestinationId, Message, Offset, Place, Record, SubscriptionId};
 
 use audit::Audit;
 pub use destination::DestinationState;
+use destinations::Destinations;
 pub use encoding::SnapshotError;
 pub use subscription::SubscriptionState;
 
 /// What came of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// The message is in its destination.
-    Enqueued,
-    /// The message was sent before: it is settled at once and nobody sees it. For its sender that is a success.
-    Duplicate,
+    /// The message is in so many of its destinations now.
+    Entered(usize),
     /// Its destination or subscription is gone, or it is older than what is known: nothing happened.
     Dropped,
     /// So many messages left; 0 when all of them were gone already, which is harmless.
@@ -39,6 +37,17 @@ pub enum Applied {
     Done,
     /// Nothing to do: the record says nothing about the state, or this version does not know how.
     Ignored,
+}
+
+/// What came of a message in one of its places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// It is in the destination.
+    New,
+    /// It was sent there before: it is settled at once and nobody sees it. For its sender that is a success.
+    Duplicate,
+    /// The destination is gone, or the place is below what is known: nothing happened.
+    Dropped,
 }
 
 /// How much of the log a state stands for.
@@ -60,8 +69,7 @@ pub struct State {
     base: Offset,
     next_destination: u32,
     next_subscription: u32,
-    destinations: BTreeMap<DestinationId, DestinationState>,
-    names: HashMap<Destination, DestinationId>,
+    destinations: Destinations,
     subscriptions: BTreeMap<SubscriptionId, SubscriptionState>,
     audit: Audit,
     /// Entries of a checkpoint whose last record has not come yet. Only a state that stands for a part collects them.
@@ -82,8 +90,7 @@ impl State {
             base: Offset(0),
             next_destination: 1,
             next_subscription: 1,
-            destinations: BTreeMap::new(),
-            names: HashMap::new(),
+            destinations: Destinations::default(),
             subscriptions: BTreeMap::new(),
             audit: Audit::default(),
             checkpoint: Vec::new(),
@@ -98,8 +105,9 @@ impl State {
         match record {
             Record::Checkpoint(part) if self.coverage == Coverage::Part => self.collect(part),
             _ if self.coverage == Coverage::Part => Applied::Ignored,
-            Record::Message { destination, sequence, message } => {
-                self.message(*destination, *sequence, message)
+            Record::Message { places, message } => {
+                let is_new = |place: &&Place| self.enter(**place, message) == Entry::New;
+                Applied::Entered(places.iter().filter(is_new).count())
             }
             Record::Settle { destination, subscription, ranges, .. } => {
                 self.settle(*destination, *subscription, ranges)
@@ -107,7 +115,7 @@ impl State {
             Record::Redelivered { destination, subscription, counters } => {
                 self.redelivered(*destination, *subscription, counters)
             }
-            Record::Dispatched { destination, sequence } => match self.destinations.get_mut(destination) {
+            Record::Dispatched { destination, sequence } => match self.destinations.touch(*destination) {
                 Some(found) => found.dispatch(*sequence),
                 None => Applied::Dropped,
             },
@@ -126,22 +134,25 @@ impl State {
         }
     }
 
-    fn message(&mut self, id: DestinationId, sequence: Sequence, message: &Message) -> Applied {
-        let Some(destination) = self.destinations.get_mut(&id) else { return Applied::Dropped };
+    /// Puts a message into one of its places: a part of [`State::apply`], for those who want to know of each place. Only for
+    /// a state that is whole.
+    pub fn enter(&mut self, place: Place, message: &Message) -> Entry {
+        let Place { destination: id, sequence } = place;
+        let Some(destination) = self.destinations.touch(id) else { return Entry::Dropped };
         // The last number is given to nobody, so that there is always a next one.
         if sequence.0 < destination.next() || sequence.0 == u64::MAX {
-            return Applied::Dropped;
+            return Entry::Dropped;
         }
         if self.audit.repeated(id, message) {
             destination.enter_settled(sequence);
-            return Applied::Duplicate;
+            return Entry::Duplicate;
         }
         destination.enter(sequence);
-        Applied::Enqueued
+        Entry::New
     }
 
     fn settle(&mut self, id: DestinationId, by: SubscriptionId, ranges: &[(u64, u64)]) -> Applied {
-        let Some(destination) = self.destinations.get_mut(&id) else { return Applied::Dropped };
+        let Some(destination) = self.destinations.touch(id) else { return Applied::Dropped };
         if by == SubscriptionId(0) {
             return Applied::Settled(destination.settle(ranges));
         }
@@ -159,7 +170,7 @@ impl State {
         by: SubscriptionId,
         counters: &[(u64, u64, u32)],
     ) -> Applied {
-        let Some(destination) = self.destinations.get_mut(&id) else { return Applied::Dropped };
+        let Some(destination) = self.destinations.touch(id) else { return Applied::Dropped };
         if by == SubscriptionId(0) {
             destination.count(counters);
             return Applied::Done;
@@ -176,21 +187,21 @@ impl State {
     fn change(&mut self, change: &CatalogueChange) -> Applied {
         match change {
             CatalogueChange::CreateDestination { id, destination } => {
-                if !(self.next_destination..u32::MAX).contains(&id.0) || self.names.contains_key(destination)
-                {
+                let is_new = (self.next_destination..u32::MAX).contains(&id.0);
+                if !is_new || self.destinations.has_name(destination) {
                     return Applied::Dropped;
                 }
                 self.next_destination = id.0 + 1;
-                self.names.insert(destination.clone(), *id);
                 self.destinations.insert(*id, DestinationState::new(destination.clone()));
             }
             CatalogueChange::RemoveDestination { id } => {
-                let Some(gone) = self.destinations.remove(id) else { return Applied::Dropped };
-                self.names.remove(gone.destination());
+                if !self.destinations.remove(*id) {
+                    return Applied::Dropped;
+                }
                 self.subscriptions.retain(|_, subscription| subscription.destination() != *id);
             }
             CatalogueChange::CreateSubscription { id, destination, client_id, name, selector, from } => {
-                let known = self.destinations.contains_key(destination);
+                let known = self.destinations.get(*destination).is_some();
                 if !(self.next_subscription..u32::MAX).contains(&id.0) || !known {
                     return Applied::Dropped;
                 }
@@ -225,11 +236,11 @@ impl State {
 
     /// The destination with this number.
     pub fn destination(&self, id: DestinationId) -> Option<&DestinationState> {
-        self.destinations.get(&id)
+        self.destinations.get(id)
     }
 
     /// Every destination, by number.
     pub fn destinations(&self) -> impl Iterator<Item = (DestinationId, &DestinationState)> {
-        self.destinations.iter().map(|(id, destination)| (*id, destination))
+        self.destinations.iter()
     }
 }

@@ -3,18 +3,21 @@
 //! Equal states give equal entries, in the same order, whatever road led to them. Long parts are cut into pages, so
 //! that no value outgrows a record.
 //! ```text
-//! 0                       next numbers, base            1 id        destination
-//! 2 id page               its settled ranges            3 id page   its failure counters
-//! 4 id                    durable subscription          5 id page   its settled ranges
-//! 6 id page               its failure counters          7 page      the audit
+//! 0               next numbers, base, names that the audit has forgotten
+//! 1 id            destination                         2 id            durable subscription
+//! 1 id 1 page     runs of blocks that are settled     2 id 1 page     runs of blocks that it has settled
+//! 1 id 2 block    a block that is settled in part     2 id 2 block    a block that it has settled in part
+//! 1 id 3 page     failure counters                    2 id 3 page     failure counters
+//! 3 page          names of the audit, by number
 //! ```
-//! Numbers in keys are big endian, so that the order of keys is the order of entries.
+//! Numbers in keys are big endian, ids of 4 bytes, others of 8, so that the order of keys is the order of entries. All
+//! entries of a destination stand together: what changed is written by destination.
 
 use bytes::Bytes;
 
 use crate::bugs;
 use crate::model::{
-    Destination, DestinationId, DestinationKind, Offset, RangeSet, Record, Sequence, SubscriptionId,
+    Block, Destination, DestinationId, DestinationKind, Offset, Record, Sequence, SequenceSet, SubscriptionId,
 };
 
 use super::audit::{AUDIT_ENTRIES_MAX, Mixer};
@@ -22,8 +25,18 @@ use super::counters::Counters;
 use super::encoding::{Reader, SnapshotError, VERSION, Writer};
 use super::{Applied, Coverage, DestinationState, State, SubscriptionState};
 
+/// First byte of a key: whose entry it is.
+const HEAD: u8 = 0;
+const DESTINATION: u8 = 1;
+const SUBSCRIPTION: u8 = 2;
+const AUDIT: u8 = 3;
+/// The byte after the id: what of it.
+const RUNS: u8 = 1;
+const BLOCK: u8 = 2;
+const COUNTERS: u8 = 3;
+
 /// Items in one page: 64 KiB of the audit's names.
-const PAGE_ITEMS: usize = 4096;
+const PAGE_ITEMS: u64 = 4096;
 /// Payload at which a checkpoint record is full; one more page still fits a record.
 const CHECKPOINT_BYTES: usize = 512 * 1024;
 
@@ -33,33 +46,24 @@ type Entry = (Vec<u8>, Vec<u8>);
 impl State {
     /// The whole state as entries in ascending order of keys.
     pub fn snapshot(&self) -> Vec<Entry> {
-        let head = Writer::new().u32(self.next_destination).u32(self.next_subscription).u64(self.base.0);
-        let mut out = vec![(vec![0], head.finish())];
-        for (id, it) in &self.destinations {
-            let value = Writer::new().u8(it.destination.kind as u8).text(&it.destination.name).u64(it.next);
-            let value = value.u64(it.dispatched).u64(it.enqueued).u64(it.dequeued);
-            out.push((key(1, Some(id.0), None), value.finish()));
-        }
-        for (id, it) in &self.destinations {
-            ranges_out(&mut out, 2, id.0, &it.settled);
-        }
-        for (id, it) in &self.destinations {
-            counters_out(&mut out, 3, id.0, &it.failures);
-        }
-        for (id, it) in &self.subscriptions {
-            let value = Writer::new().u32(it.destination.0).text(&it.client_id).text(&it.name);
-            out.push((key(4, Some(id.0), None), value.text(&it.selector).u64(it.from).finish()));
-        }
-        for (id, it) in &self.subscriptions {
-            ranges_out(&mut out, 5, id.0, &it.settled);
-        }
-        for (id, it) in &self.subscriptions {
-            counters_out(&mut out, 6, id.0, &it.failures);
-        }
+        let mut out = vec![self.head()];
+        self.destinations.iter().for_each(|(id, it)| it.entries(id, &mut out));
+        self.subscriptions.iter().for_each(|(id, it)| it.entries(*id, &mut out));
         if !bugs::on("audit_not_replicated") {
-            pages(&mut out, 7, None, self.audit.iter(), Writer::u128);
+            let mut names = self.audit.iter().peekable();
+            while let Some((first, _)) = names.peek().copied() {
+                let page = first / PAGE_ITEMS;
+                let value = std::iter::from_fn(|| names.next_if(|(number, _)| number / PAGE_ITEMS == page))
+                    .fold(Writer::new(), |value, (_, name)| value.u128(name));
+                out.push((numbered(&[AUDIT], page), value.finish()));
+            }
         }
         out
+    }
+
+    fn head(&self) -> Entry {
+        let value = Writer::new().u32(self.next_destination).u32(self.next_subscription).u64(self.base.0);
+        (vec![HEAD], value.u64(self.audit.forgotten()).finish())
     }
 
     /// The state that [`State::snapshot`] gave these entries for. The entries may come in any order of keys.
@@ -73,7 +77,7 @@ impl State {
         for (key, value) in &entries {
             state.restore_entry(key, &mut Reader::new(value)?)?;
         }
-        let whole = entries.first().is_some_and(|(key, _)| key[..] == [0]);
+        let whole = entries.first().is_some_and(|(key, _)| key[..] == [HEAD]);
         if !whole || state.audit.len() > AUDIT_ENTRIES_MAX || !state.is_sound() {
             return Err(SnapshotError::Damaged);
         }
@@ -83,63 +87,67 @@ impl State {
 
     /// Whether a fold can have come to this: what the fold relies on without a look.
     fn is_sound(&self) -> bool {
-        let sound = |(id, it): (&DestinationId, &DestinationState)| {
+        let sound = |id: DestinationId, it: &DestinationState| {
             let live = (it.next - 1).checked_sub(it.settled.len());
             let size = it.enqueued.checked_sub(it.dequeued);
-            id.0 < self.next_destination && it.enqueued < it.next && live.is_some() && live == size
+            let counted = it.enqueued < it.next && live.is_some() && live == size;
+            id.0 < self.next_destination && counted && is_below(&it.settled, it.next)
         };
-        self.names.len() == self.destinations.len()
-            && self.destinations.iter().all(sound)
-            && self.subscriptions.keys().all(|id| id.0 < self.next_subscription)
+        let known = |(id, it): (&SubscriptionId, &SubscriptionState)| {
+            let topic = self.destinations.get(it.destination);
+            id.0 < self.next_subscription && topic.is_some_and(|topic| is_below(&it.settled, topic.next))
+        };
+        self.destinations.all(sound) && self.subscriptions.iter().all(known)
     }
 
     fn restore_entry(&mut self, key: &[u8], value: &mut Reader<'_>) -> Result<(), SnapshotError> {
-        let (kind, rest) = key.split_first().ok_or(SnapshotError::Damaged)?;
-        let id = match rest.first_chunk::<4>() {
-            Some(raw) => u32::from_be_bytes(*raw),
-            None if *kind == 0 => 0,
-            None => return Err(SnapshotError::Damaged),
-        };
-        match kind {
-            0 => {
+        let mut key = Reader::of_key(key);
+        match key.u8()? {
+            HEAD => {
                 self.next_destination = value.u32()?;
                 self.next_subscription = value.u32()?;
                 self.base = Offset(value.u64()?);
+                self.audit.begin_at(value.u64()?);
             }
-            1 => self.restore_destination(DestinationId(id), value)?,
-            2 | 3 => {
-                let found = self.destinations.get_mut(&DestinationId(id)).ok_or(SnapshotError::Damaged)?;
-                if *kind == 2 {
-                    ranges_in(value, found.next, &mut found.settled)?;
+            DESTINATION => {
+                let id = DestinationId(key.u32_be()?);
+                if key.is_empty() {
+                    self.restore_destination(id, value)?;
                 } else {
-                    counters_in(value, &mut found.failures)?;
+                    let found = self.destinations.touch(id).ok_or(SnapshotError::Damaged)?;
+                    restore_part(&mut key, value, &mut found.settled, &mut found.failures)?;
                 }
             }
-            4 => {
-                let topic = DestinationId(value.u32()?);
-                let (client, name, selector) = (value.text()?, value.text()?, value.text()?);
-                let from = Sequence(value.u64()?);
-                let made = SubscriptionState::new(topic, &client, &name, &selector, from);
-                self.destinations.get(&topic).ok_or(SnapshotError::Damaged)?;
-                self.subscriptions.insert(SubscriptionId(id), made);
-            }
-            5 | 6 => {
-                let found = self.subscriptions.get_mut(&SubscriptionId(id)).ok_or(SnapshotError::Damaged)?;
-                if *kind == 5 {
-                    let topic = self.destinations.get(&found.destination).ok_or(SnapshotError::Damaged)?;
-                    ranges_in(value, topic.next, &mut found.settled)?;
+            SUBSCRIPTION => {
+                let id = SubscriptionId(key.u32_be()?);
+                if key.is_empty() {
+                    self.restore_subscription(id, value)?;
                 } else {
-                    counters_in(value, &mut found.failures)?;
+                    let found = self.subscriptions.get_mut(&id).ok_or(SnapshotError::Damaged)?;
+                    restore_part(&mut key, value, &mut found.settled, &mut found.failures)?;
                 }
             }
-            7 => {
+            AUDIT if key.u64_be()? == self.audit.next() / PAGE_ITEMS => {
                 while !value.is_empty() {
                     self.audit.remember(value.u128()?);
                 }
             }
             _ => return Err(SnapshotError::Damaged),
         }
-        if value.is_empty() { Ok(()) } else { Err(SnapshotError::Damaged) }
+        if value.is_empty() && key.is_empty() { Ok(()) } else { Err(SnapshotError::Damaged) }
+    }
+
+    fn restore_subscription(
+        &mut self,
+        id: SubscriptionId,
+        value: &mut Reader<'_>,
+    ) -> Result<(), SnapshotError> {
+        let topic = DestinationId(value.u32()?);
+        let (client, name, selector) = (value.text()?, value.text()?, value.text()?);
+        let made = SubscriptionState::new(topic, &client, &name, &selector, Sequence(value.u64()?));
+        self.destinations.get(topic).ok_or(SnapshotError::Damaged)?;
+        self.subscriptions.insert(id, made);
+        Ok(())
     }
 
     fn restore_destination(
@@ -149,7 +157,7 @@ impl State {
     ) -> Result<(), SnapshotError> {
         let kind = DestinationKind::from_code(value.u8()?).ok_or(SnapshotError::Damaged)?;
         let destination = Destination::new(kind, value.text()?).map_err(|_| SnapshotError::Damaged)?;
-        let mut made = DestinationState::new(destination.clone());
+        let mut made = DestinationState::new(destination);
         made.next = value.u64()?;
         made.dispatched = value.u64()?;
         made.enqueued = value.u64()?;
@@ -157,7 +165,6 @@ impl State {
         if made.next == 0 || made.dequeued > made.enqueued {
             return Err(SnapshotError::Damaged);
         }
-        self.names.insert(destination, id);
         self.destinations.insert(id, made);
         Ok(())
     }
@@ -165,9 +172,23 @@ impl State {
     /// A hash of the whole state: equal on all nodes that applied the same records, however they came to their state.
     /// Costs as much as a snapshot.
     pub fn digest(&self) -> u64 {
-        let mixer =
-            self.snapshot().iter().fold(Mixer::new(0), |mixer, (key, value)| mixer.bytes(key).bytes(value));
-        mixer.finish() as u64
+        self.digest_with(self.destinations.digest())
+    }
+
+    /// The same hash. Costs as much as there is in the destinations that have changed since the last call.
+    pub fn renew_digest(&mut self) -> u64 {
+        let destinations = self.destinations.renew_digest();
+        self.digest_with(destinations)
+    }
+
+    fn digest_with(&self, destinations: u64) -> u64 {
+        let subscriptions = self.subscriptions.iter().map(|(id, it)| {
+            let mut entries = Vec::new();
+            it.entries(*id, &mut entries);
+            digest_of(&entries)
+        });
+        let rest = [digest_of(&[self.head()]), self.audit.digest(), destinations];
+        subscriptions.chain(rest).fold(0, u64::wrapping_add)
     }
 
     /// The whole state as `Checkpoint` records, to be written as one group.
@@ -221,54 +242,100 @@ impl State {
     }
 }
 
-fn key(kind: u8, id: Option<u32>, page: Option<u32>) -> Vec<u8> {
-    let mut key = vec![kind];
-    for number in [id, page].into_iter().flatten() {
-        key.extend_from_slice(&number.to_be_bytes());
+impl DestinationState {
+    fn entries(&self, id: DestinationId, out: &mut Vec<Entry>) {
+        let key = [&[DESTINATION][..], &id.0.to_be_bytes()].concat();
+        let value = Writer::new().u8(self.destination.kind as u8).text(&self.destination.name).u64(self.next);
+        let value = value.u64(self.dispatched).u64(self.enqueued).u64(self.dequeued);
+        out.push((key.clone(), value.finish()));
+        parts(&key, &self.settled, &self.failures, out);
     }
-    key
+
+    /// The part of the state's digest that stands for this destination.
+    pub(super) fn entries_digest(&self, id: DestinationId) -> u64 {
+        let mut entries = Vec::new();
+        self.entries(id, &mut entries);
+        digest_of(&entries)
+    }
 }
 
-/// Cuts `items` into pages under `kind`, `id`.
+impl SubscriptionState {
+    fn entries(&self, id: SubscriptionId, out: &mut Vec<Entry>) {
+        let key = [&[SUBSCRIPTION][..], &id.0.to_be_bytes()].concat();
+        let value = Writer::new().u32(self.destination.0).text(&self.client_id).text(&self.name);
+        out.push((key.clone(), value.text(&self.selector).u64(self.from).finish()));
+        parts(&key, &self.settled, &self.failures, out);
+    }
+}
+
+/// A sum over entries, so that a part can be taken out of it again.
+fn digest_of(entries: &[Entry]) -> u64 {
+    let one = |(key, value): &Entry| Mixer::new(0).bytes(key).bytes(value).finish() as u64;
+    entries.iter().map(one).fold(0, u64::wrapping_add)
+}
+
+/// A key that ends with a number.
+fn numbered(key: &[u8], number: u64) -> Vec<u8> {
+    [key, &number.to_be_bytes()].concat()
+}
+
+/// What has settled and what has failed, under the key of whom it is of.
+fn parts(key: &[u8], settled: &SequenceSet, failures: &Counters, out: &mut Vec<Entry>) {
+    let part = |part: u8| [key, &[part]].concat();
+    let runs = settled.full_blocks();
+    pages(out, &part(RUNS), runs, |value, (first, last)| value.u64(first).u64(last));
+    for (number, block) in settled.blocks() {
+        out.push((numbered(&part(BLOCK), number), Writer::new().block(block).finish()));
+    }
+    let put = |value: Writer, (first, last, count)| value.u64(first).u64(last).u32(count);
+    pages(out, &part(COUNTERS), failures.iter(), put);
+}
+
+/// Cuts `items` into pages under `key`.
 fn pages<T>(
     out: &mut Vec<Entry>,
-    kind: u8,
-    id: Option<u32>,
+    key: &[u8],
     items: impl Iterator<Item = T>,
     put: impl Fn(Writer, T) -> Writer,
 ) {
     let (mut items, mut page) = (items.peekable(), 0);
     while items.peek().is_some() {
-        let value = items.by_ref().take(PAGE_ITEMS).fold(Writer::new(), &put);
-        out.push((key(kind, id, Some(page)), value.finish()));
+        let value = items.by_ref().take(PAGE_ITEMS as usize).fold(Writer::new(), &put);
+        out.push((numbered(key, page), value.finish()));
         page += 1;
     }
 }
 
-fn ranges_out(out: &mut Vec<Entry>, kind: u8, id: u32, ranges: &RangeSet) {
-    pages(out, kind, Some(id), ranges.iter(), |value, (first, last)| value.u64(first).u64(last));
-}
-
-/// Reads ranges of sequences below `next`.
-fn ranges_in(value: &mut Reader<'_>, next: u64, ranges: &mut RangeSet) -> Result<(), SnapshotError> {
-    while !value.is_empty() {
-        let (first, last) = (value.u64()?, value.u64()?);
-        if first == 0 || first > last || last >= next {
-            return Err(SnapshotError::Damaged);
+/// Reads one entry of what [`parts`] wrote; `key` is what follows the id.
+fn restore_part(
+    key: &mut Reader<'_>,
+    value: &mut Reader<'_>,
+    settled: &mut SequenceSet,
+    failures: &mut Counters,
+) -> Result<(), SnapshotError> {
+    let (part, number) = (key.u8()?, key.u64_be()?);
+    let mut sound = true;
+    match part {
+        RUNS => {
+            while !value.is_empty() {
+                sound &= settled.insert_full(value.u64()?, value.u64()?);
+            }
         }
-        ranges.insert(first, last);
+        BLOCK => {
+            let block = Block::decode(value.rest()).ok_or(SnapshotError::Damaged)?;
+            sound = settled.insert_block(number, block);
+        }
+        COUNTERS => {
+            while !value.is_empty() {
+                failures.set(value.u64()?, value.u64()?, value.u32()?);
+            }
+        }
+        _ => sound = false,
     }
-    Ok(())
+    if sound { Ok(()) } else { Err(SnapshotError::Damaged) }
 }
 
-fn counters_out(out: &mut Vec<Entry>, kind: u8, id: u32, counters: &Counters) {
-    let put = |value: Writer, (first, last, count)| value.u64(first).u64(last).u32(count);
-    pages(out, kind, Some(id), counters.iter(), put);
-}
-
-fn counters_in(value: &mut Reader<'_>, counters: &mut Counters) -> Result<(), SnapshotError> {
-    while !value.is_empty() {
-        counters.set(value.u64()?, value.u64()?, value.u32()?);
-    }
-    Ok(())
+/// Whether all of the set are sequences that messages had.
+fn is_below(set: &SequenceSet, next: u64) -> bool {
+    !set.contains(0) && set.count(next, u64::MAX) == 0
 }

@@ -1,6 +1,6 @@
 //! What the log says about one durable subscription.
 
-use crate::model::{DestinationId, RangeSet, Sequence};
+use crate::model::{DestinationId, Sequence, SequenceSet};
 
 use super::counters::Counters;
 
@@ -12,7 +12,7 @@ pub struct SubscriptionState {
     pub(super) name: String,
     pub(super) selector: String,
     pub(super) from: u64,
-    pub(super) settled: RangeSet,
+    pub(super) settled: SequenceSet,
     pub(super) failures: Counters,
 }
 
@@ -30,7 +30,7 @@ impl SubscriptionState {
             name: name.to_owned(),
             selector: selector.to_owned(),
             from: from.0.max(1),
-            settled: RangeSet::new(),
+            settled: SequenceSet::new(),
             failures: Counters::default(),
         }
     }

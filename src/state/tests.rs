@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::model::{
     CatalogueChange, Destination, DestinationId, DestinationKind, Encoding, Field, Message, MessageBuilder,
-    Offset, Outcome, Record, Sequence, SubscriptionId,
+    Offset, Outcome, Place, Record, Sequence, SubscriptionId,
 };
 
 use super::audit::AUDIT_ENTRIES_MAX;
@@ -23,9 +23,13 @@ fn create(id: u32) -> Record {
     Record::Catalogue(CatalogueChange::CreateDestination { id: DestinationId(id), destination })
 }
 
+fn place(id: u32, sequence: u64) -> Place {
+    Place { destination: DestinationId(id), sequence: Sequence(sequence) }
+}
+
 fn enter(id: u32, sequence: u64, name: Option<&str>) -> Record {
     let message = message(name.map(str::to_owned));
-    Record::Message { destination: DestinationId(id), sequence: Sequence(sequence), message }
+    Record::Message { places: place(id, sequence).into(), message }
 }
 
 fn settle(id: u32, first: u64, last: u64) -> Record {
@@ -62,7 +66,7 @@ fn a_message_enters_once_and_leaves_once() {
     assert_eq!((queue.size(), queue.enqueued(), queue.dequeued(), queue.floor()), (0, 2, 2, 2));
     assert_eq!(
         state.apply(Offset(500), &enter(1, 2, None)),
-        Applied::Dropped,
+        Applied::Entered(0),
         "an old sequence enters again"
     );
 }
@@ -70,9 +74,9 @@ fn a_message_enters_once_and_leaves_once() {
 #[test]
 fn a_repeated_name_is_settled_at_once_and_only_in_its_own_destination() {
     let mut state = fold(&[create(1), create(2), enter(1, 1, Some("a"))]);
-    assert_eq!(state.apply(Offset(300), &enter(1, 2, Some("a"))), Applied::Duplicate);
-    assert_eq!(state.apply(Offset(400), &enter(2, 1, Some("a"))), Applied::Enqueued);
-    assert_eq!(state.apply(Offset(500), &enter(1, 3, Some("b"))), Applied::Enqueued);
+    assert_eq!(state.apply(Offset(300), &enter(1, 2, Some("a"))), Applied::Entered(0));
+    assert_eq!(state.apply(Offset(400), &enter(2, 1, Some("a"))), Applied::Entered(1));
+    assert_eq!(state.apply(Offset(500), &enter(1, 3, Some("b"))), Applied::Entered(1));
     let queue = state.destination(DestinationId(1)).unwrap();
     assert_eq!(queue.unsettled(1, 9), [(1, 1), (3, 3)]);
     assert_eq!(queue.size(), 2);
@@ -85,13 +89,13 @@ fn a_producers_number_is_a_name_too() {
         builder.field(Field::ProducerId, "p");
         builder.producer_sequence = number;
         let message = builder.build().unwrap();
-        Record::Message { destination: DestinationId(1), sequence: Sequence(sequence), message }
+        Record::Message { places: place(1, sequence).into(), message }
     };
     let mut state = fold(&[create(1), numbered(1, 7)]);
-    assert_eq!(state.apply(Offset(200), &numbered(2, 8)), Applied::Enqueued);
-    assert_eq!(state.apply(Offset(300), &numbered(3, 7)), Applied::Duplicate);
-    assert_eq!(state.apply(Offset(400), &numbered(4, 0)), Applied::Enqueued, "0 is no number");
-    assert_eq!(state.apply(Offset(500), &numbered(5, 0)), Applied::Enqueued);
+    assert_eq!(state.apply(Offset(200), &numbered(2, 8)), Applied::Entered(1));
+    assert_eq!(state.apply(Offset(300), &numbered(3, 7)), Applied::Entered(0));
+    assert_eq!(state.apply(Offset(400), &numbered(4, 0)), Applied::Entered(1), "0 is no number");
+    assert_eq!(state.apply(Offset(500), &numbered(5, 0)), Applied::Entered(1));
 }
 
 #[test]
@@ -102,8 +106,8 @@ fn the_audit_forgets_the_oldest_name_and_stays_bounded() {
     }
     assert_eq!(state.audit.len(), AUDIT_ENTRIES_MAX);
     let next = state.destination(DestinationId(1)).unwrap().next();
-    assert_eq!(state.apply(Offset(9_000_000), &enter(1, next, Some("0"))), Applied::Duplicate);
-    assert_eq!(state.apply(Offset(9_000_001), &enter(1, next + 1, Some("first"))), Applied::Enqueued);
+    assert_eq!(state.apply(Offset(9_000_000), &enter(1, next, Some("0"))), Applied::Entered(0));
+    assert_eq!(state.apply(Offset(9_000_001), &enter(1, next + 1, Some("first"))), Applied::Entered(1));
     let again = State::restore(state.snapshot()).unwrap();
     assert_eq!(again.digest(), state.digest());
 }
@@ -112,7 +116,7 @@ fn the_audit_forgets_the_oldest_name_and_stays_bounded() {
 fn what_is_sent_to_a_removed_destination_is_dropped_and_its_number_is_never_used_again() {
     let remove = Record::Catalogue(CatalogueChange::RemoveDestination { id: DestinationId(1) });
     let mut state = fold(&[create(1), enter(1, 1, None), remove]);
-    assert_eq!(state.apply(Offset(300), &enter(1, 2, None)), Applied::Dropped);
+    assert_eq!(state.apply(Offset(300), &enter(1, 2, None)), Applied::Entered(0));
     assert_eq!(state.apply(Offset(400), &settle(1, 1, 1)), Applied::Dropped);
     assert_eq!(state.apply(Offset(500), &create(1)), Applied::Dropped);
     assert_eq!(state.next_destination(), DestinationId(2));
@@ -141,7 +145,7 @@ fn a_fold_that_begins_above_zero_knows_what_the_next_checkpoint_says() {
     }
     assert_eq!(late.digest(), whole.digest());
     assert_eq!(early.digest(), whole.digest());
-    assert_eq!(late.apply(Offset(500), &enter(1, 3, Some("a"))), Applied::Duplicate);
+    assert_eq!(late.apply(Offset(500), &enter(1, 3, Some("a"))), Applied::Entered(0));
 }
 
 #[test]
@@ -181,7 +185,8 @@ fn record() -> impl Strategy<Value = Record> {
 proptest! {
     #[test]
     fn two_folds_of_one_log_are_equal_however_often_they_were_saved_on_the_way(
-        log in prop::collection::vec(record(), 0..80), saves in prop::collection::vec(any::<bool>(), 80)
+        log in prop::collection::vec(record(), 0..80),
+        saves in prop::collection::vec(any::<bool>(), 80), renewals in prop::collection::vec(any::<bool>(), 80),
     ) {
         let (mut plain, mut saved) = (State::new(), State::new());
         for (n, record) in log.iter().enumerate() {
@@ -192,6 +197,10 @@ proptest! {
                 saved = State::restore(saved.snapshot()).unwrap();
             }
             prop_assert_eq!(plain.digest(), saved.digest());
+            if renewals[n] {
+                prop_assert_eq!(plain.renew_digest(), plain.digest());
+                prop_assert_eq!(saved.renew_digest(), saved.digest());
+            }
         }
         for (_, destination) in plain.destinations() {
             let wanted: u64 = destination.unsettled(1, usize::MAX).iter().map(|(a, b)| b - a + 1).sum();

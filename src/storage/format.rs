@@ -1,4 +1,4 @@
-//! The record on disk and on the wire, version 1, little endian:
+//! The record on disk and on the wire, version 2, little endian:
 //! ```text
 //!  0 u32 crc    4 u32 payload bytes    8 u8 kind    9 u8 flags (1 = MORE)   10 u16 version
 //! 12 u64 epoch 20 u32 crc of the record before (0 for the very first)       24 payload
@@ -12,7 +12,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, Digest};
 
 use crate::bugs;
-use crate::model::{Epoch, Message, MessageBuilder, Offset, Record};
+use crate::model::{Epoch, Message, MessageBuilder, Offset, PLACE_BYTES, PLACES_MAX, Record};
 
 /// Bytes of a record before its payload.
 pub const RECORD_HEADER_BYTES: usize = 24;
@@ -21,13 +21,13 @@ pub const RECORD_BYTES_MAX: usize = 1024 * 1024 + 64 * 1024;
 /// A longer body is cut into chunks of this size, so that other traffic interleaves.
 pub const CHUNK_BYTES: usize = 256 * 1024;
 /// A message that is longer than this as a whole is cut too, however short its body: what is left without the body is at
-/// most [`HEAD_BYTES_MAX`](crate::model::HEAD_BYTES_MAX), and the record has room for its own fields.
-const WHOLE_BYTES_MAX: usize = RECORD_BYTES_MAX - 1024;
+/// most [`HEAD_BYTES_MAX`](crate::model::HEAD_BYTES_MAX), and the record has room for its places.
+const WHOLE_BYTES_MAX: usize = RECORD_BYTES_MAX - 2 - PLACES_MAX * PLACE_BYTES;
 
 const _: () =
     assert!(crate::model::HEAD_BYTES_MAX <= WHOLE_BYTES_MAX, "a message without its body fits a record");
 
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const MORE: u8 = 1;
 
 /// Why bytes are no records.
@@ -333,7 +333,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{DestinationId, Encoding, HEAD_BYTES_MAX, Sequence};
+    use crate::model::{DestinationId, Encoding, HEAD_BYTES_MAX, Place, PropertyValue, Sequence};
+
+    fn place(sequence: u64) -> Place {
+        Place { destination: DestinationId(1), sequence: Sequence(sequence) }
+    }
 
     fn sample() -> Batch {
         let mut batch = BatchBuilder::new(Offset(1000), 77, Epoch(3));
@@ -401,7 +405,7 @@ mod tests {
         let (chunks, head) = cut_body(&message).unwrap().unwrap();
         assert_eq!((chunks.len(), chunks[2].len(), head.body().len()), (3, 1, 0));
         assert_eq!(join_body(&chunks, &head).unwrap(), message);
-        let record = Record::Message { destination: DestinationId(1), sequence: Sequence(1), message: head };
+        let record = Record::Message { places: place(1).into(), message: head };
         assert_eq!(BatchBuilder::new(Offset(0), 0, Epoch(1)).push(&record, false), Offset(0));
     }
 
@@ -411,7 +415,7 @@ mod tests {
             let mut message = MessageBuilder::new(Encoding::Stomp);
             let empty = message.clone().build().unwrap().head_bytes();
             // A property of so many bytes more than its own frame of lengths and the field's.
-            message.text_property("h", &"x".repeat(head - empty - 13));
+            message.property("h", PropertyValue::String(&"x".repeat(head - empty - 13)));
             message
         };
         let heads = [100, 800_000, WHOLE_BYTES_MAX - CHUNK_BYTES, HEAD_BYTES_MAX];
@@ -431,10 +435,8 @@ mod tests {
             for chunk in chunks {
                 batch.push(&Record::Chunk(chunk), true);
             }
-            batch.push(
-                &Record::Message { destination: DestinationId(1), sequence: Sequence(1), message },
-                false,
-            );
+            let places = (0..PLACES_MAX as u64).map(place).collect();
+            batch.push(&Record::Message { places, message }, false);
         }
     }
 

@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::StorageError;
 use crate::env::{Disk, random_u128};
-use crate::model::{Identity, Promise, StoreId};
+use crate::model::{FORMAT, Identity, Promise, StoreId};
 
-const FORMAT: u32 = 1;
 const NAME: &str = "identity.json";
 /// What a damaged one is called from then on, for whoever wants to look at it.
 const DAMAGED: &str = "identity.damaged";
@@ -146,9 +145,14 @@ fn decode(json: &[u8]) -> Result<Identity, String> {
     }
     let foreign = |e: serde_json::Error| format!("it is whole, but no identity that this program knows: {e}");
     let Version { format } = serde_json::from_slice(json).map_err(foreign)?;
-    if format != FORMAT {
+    if format > FORMAT {
         return Err(format!(
             "it is of format {format}, this program knows {FORMAT}: start the newer version"
+        ));
+    }
+    if format < FORMAT {
+        return Err(format!(
+            "it is of format {format}, which no release has written: begin with an empty folder"
         ));
     }
     let envelope: Envelope = serde_json::from_slice(json).map_err(foreign)?;
@@ -211,10 +215,12 @@ mod tests {
         open(dir.path()).unwrap();
         let Err(error) = IdentityFile::open(Arc::new(SystemDisk), dir.path(), "n2") else { panic!() };
         assert!(error.to_string().contains("belongs to node n1"), "{error}");
-        let json = r#"{"format":2,"anything":"else"}"#;
-        fs::write(dir.path().join(NAME), format!("{json}\n{:08x}\n", crc(json.as_bytes()))).unwrap();
-        let Err(error) = open(dir.path()) else { panic!() };
-        assert!(error.to_string().contains("newer version"), "{error}");
+        for (format, answer) in [(FORMAT + 1, "newer version"), (FORMAT - 1, "no release has written")] {
+            let json = format!(r#"{{"format":{format},"anything":"else"}}"#);
+            fs::write(dir.path().join(NAME), format!("{json}\n{:08x}\n", crc(json.as_bytes()))).unwrap();
+            let Err(error) = open(dir.path()) else { panic!() };
+            assert!(error.to_string().contains(answer), "{error}");
+        }
         fs::write(dir.path().join(NAME), format!("[]\n{:08x}\n", crc(b"[]"))).unwrap();
         let Err(error) = open(dir.path()) else { panic!() };
         assert!(error.to_string().contains("it is whole, but"), "{error}");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::format::RecordView;
 use super::segment::Origin;
-use crate::model::{DestinationId, Epoch, Offset, RecordKind};
+use crate::model::{DestinationId, Epoch, Offset, RecordKind, outline};
 
 /// `(epoch, end of its last record)`, ascending.
 pub(super) type History = Vec<(Epoch, Offset)>;
@@ -36,14 +36,19 @@ pub(super) struct Entry {
     pub(super) due: u32,
     /// Priority, 0 to 9.
     pub(super) priority: u8,
-    /// Bit 0: the cleaner wrote it again. Bit 1: its body is in chunks.
-    pub(super) flags: u8,
+    /// In how many places the message stands by this record; 255 for so many and more.
+    pub(super) shares: u8,
 }
 
 impl Entry {
     /// After the last byte of its record.
     pub(super) fn end(&self) -> Offset {
         Offset(self.start.0 + self.span)
+    }
+
+    /// Its part of the record's bytes: all places together have all of them.
+    pub(super) fn bytes(&self) -> u64 {
+        self.span.div_ceil(u64::from(self.shares.max(1)))
     }
 }
 
@@ -73,12 +78,9 @@ pub struct Held {
     pub last: u64,
     /// How many messages.
     pub count: u64,
-    /// Bytes of their records.
+    /// Their parts of the bytes of their records.
     pub bytes: u64,
 }
-
-const MOVED: u8 = 1;
-const CHUNKED: u8 = 2;
 
 /// Entries by destination, then sequence, then place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,7 +117,7 @@ impl Entries {
     pub(super) fn held(&self) -> impl Iterator<Item = Held> + '_ {
         let of = |(destination, entries): (&DestinationId, &BTreeMap<(u64, Offset), Entry>)| {
             let (first, last) = (entries.first_key_value()?.0.0, entries.last_key_value()?.0.0);
-            let bytes = entries.values().map(|entry| entry.span).sum();
+            let bytes = entries.values().map(Entry::bytes).sum();
             Some(Held { destination: *destination, first, last, count: entries.len() as u64, bytes })
         };
         self.by_destination.iter().filter_map(of)
@@ -226,7 +228,7 @@ impl Live {
             }
             Some(RecordKind::Message | RecordKind::Move) => {
                 let chunks = self.chunks.take();
-                self.pending.extend(entry(record, chunks, kind == Some(RecordKind::Move)));
+                self.pending.extend(entries(record, chunks));
             }
             _ => self.chunks = None,
         }
@@ -242,24 +244,20 @@ impl Live {
     }
 }
 
-/// Reads destination, sequence and the message's fixed part at the front of the payload; none when it is too short to
-/// be a message, which the state's fold will refuse.
-fn entry(record: &RecordView, chunks: Option<Offset>, moved: bool) -> Option<(DestinationId, Entry)> {
-    let raw = &record.payload[..];
-    let destination = u32::from_le_bytes(*raw.first_chunk()?);
-    let i64_at = |at: usize| raw.get(at..)?.first_chunk().map(|raw| i64::from_le_bytes(*raw));
-    let message = 12;
-    let seconds = |ms: i64, up: i64| u32::try_from(ms.max(0).saturating_add(up) / 1000).unwrap_or(u32::MAX);
+/// An entry for each place of a message's record; none when it is too short to be one, which the state's fold will refuse.
+fn entries(
+    record: &RecordView,
+    chunks: Option<Offset>,
+) -> impl Iterator<Item = (DestinationId, Entry)> + use<> {
     let start = chunks.unwrap_or(record.offset);
-    let flags = if moved { MOVED } else { 0 } | if chunks.is_some() { CHUNKED } else { 0 };
-    let entry = Entry {
-        sequence: i64_at(4)? as u64,
-        start,
-        span: record.end.0 - start.0,
-        expiry: seconds(i64_at(message + 16)?, 999),
-        due: seconds(i64_at(message + 24)?, 0),
-        priority: raw.get(message + 2).copied()?.min(9),
-        flags,
-    };
-    Some((DestinationId(destination), entry))
+    let span = record.end.0 - start.0;
+    let seconds = |ms: i64, up: i64| u32::try_from(ms.max(0).saturating_add(up) / 1000).unwrap_or(u32::MAX);
+    outline(&record.payload).into_iter().flat_map(move |(places, of)| {
+        let (expiry, due) = (seconds(of.expiry, 999), seconds(of.due, 0));
+        let shares = u8::try_from(places.len()).unwrap_or(u8::MAX);
+        places.into_iter().map(move |place| {
+            let sequence = place.sequence.0;
+            (place.destination, Entry { sequence, start, span, expiry, due, priority: of.priority, shares })
+        })
+    })
 }

@@ -17,7 +17,7 @@ use super::segment::{OpenFiles, Origin};
 use crate::model::{DestinationId, Epoch, Offset};
 
 const MAGIC: [u8; 8] = *b"QUORSID\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEAD_BYTES: usize = 20;
 const ENTRY_BYTES: usize = 32;
 /// Entries under one checksum; what a lookup reads at least.
@@ -62,7 +62,7 @@ struct Directory {
     /// Number of its first entry in the file.
     index: u64,
     count: u64,
-    /// Sum of their spans.
+    /// Their parts of the bytes of their records.
     bytes: u64,
 }
 
@@ -156,7 +156,7 @@ impl Sealed {
             match directory.last_mut() {
                 Some(of) if of.destination == *destination => {
                     (of.last, of.count) = (entry.sequence, of.count + 1);
-                    of.bytes += entry.span;
+                    of.bytes += entry.bytes();
                 }
                 _ => directory.push(Directory {
                     destination: *destination,
@@ -164,7 +164,7 @@ impl Sealed {
                     last: entry.sequence,
                     index: index as u64,
                     count: 1,
-                    bytes: entry.span,
+                    bytes: entry.bytes(),
                 }),
             }
         }
@@ -360,7 +360,7 @@ fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
     out.put_u32_le(entry.expiry);
     out.put_u32_le(entry.due);
     out.put_u8(entry.priority);
-    out.put_u8(entry.flags);
+    out.put_u8(entry.shares);
     // A body has at most 4 GiB, so its span has less than 48 bits.
     out.put_u16_le((entry.span >> 32) as u16);
 }
@@ -368,7 +368,7 @@ fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
 /// Reads one entry of exactly [`ENTRY_BYTES`].
 fn get_entry(mut at: &[u8]) -> Entry {
     let (sequence, start, low) = (at.get_u64_le(), Offset(at.get_u64_le()), at.get_u32_le());
-    let (expiry, due, priority, flags) = (at.get_u32_le(), at.get_u32_le(), at.get_u8(), at.get_u8());
+    let (expiry, due, priority, shares) = (at.get_u32_le(), at.get_u32_le(), at.get_u8(), at.get_u8());
     let span = u64::from(low) | u64::from(at.get_u16_le()) << 32;
-    Entry { sequence, start, span, expiry, due, priority, flags }
+    Entry { sequence, start, span, expiry, due, priority, shares }
 }

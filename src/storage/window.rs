@@ -12,7 +12,7 @@ use super::live::{Entry, Seeker};
 use super::log::Log;
 use super::segment::READ_BYTES;
 use super::sidecar::Sealed;
-use crate::model::{DestinationId, Message, Offset, Record, Sequence};
+use crate::model::{DestinationId, Message, Offset, Place, Places, Record, Sequence};
 
 /// Bytes of others between two wanted messages that are read rather than skipped.
 const GAP_BYTES_MAX: u64 = 32 * 1024;
@@ -37,6 +37,8 @@ pub struct WindowRequest {
 pub struct Loaded {
     /// Its place in the destination's order.
     pub sequence: Sequence,
+    /// All places of its record, of which this is one.
+    pub places: Places,
     /// The message with its whole body, in memory of its own.
     pub message: Message,
 }
@@ -280,7 +282,7 @@ impl<'a> Seeker<'a> for Weight<'a> {
     }
 
     fn offer(&mut self, entry: Entry) -> bool {
-        self.bytes += entry.span;
+        self.bytes += entry.bytes();
         true
     }
 }
@@ -330,18 +332,18 @@ fn load(destination: DestinationId, entry: &Entry, bytes: &Bytes) -> Result<Load
         let header = check(at, &bytes[done..]).map_err(|e| corrupt(at, e.to_string()))?;
         (at, done) = (at.plus(header.bytes()), done + header.bytes());
     }
+    let sequence = Sequence(entry.sequence);
     let mut chunks = Vec::new();
     for view in records(entry.start, bytes) {
         match Record::decode(view.kind, view.payload).map_err(|e| corrupt(view.offset, e.to_string()))? {
             Record::Chunk(chunk) => chunks.push(chunk),
-            Record::Message { destination: of, sequence, message }
-            | Record::Move { destination: of, sequence, message }
-                if of == destination && sequence.0 == entry.sequence && view.end == entry.end() =>
+            Record::Message { places, message } | Record::Move { places, message }
+                if places.contains(&Place { destination, sequence }) && view.end == entry.end() =>
             {
                 let joined =
                     if chunks.is_empty() { Ok(message.detached()) } else { join_body(&chunks, &message) };
                 let message = joined.map_err(|e| corrupt(view.offset, e.to_string()))?;
-                return Ok(Loaded { sequence, message });
+                return Ok(Loaded { sequence, places, message });
             }
             _ => break,
         }

@@ -9,7 +9,7 @@ use quorate::broker::{
     Broker, BrokerOptions, Gate, Inbound, ReadId, ReadRequest, SessionEvent, SessionId, Spill, SpillId,
     Spilled,
 };
-use quorate::model::{DestinationId, Epoch, Message, Offset, Record, Sequence};
+use quorate::model::{DestinationId, Epoch, Message, Offset, Place, Record, Sequence};
 use quorate::state::State;
 use quorate::storage::{BatchBuilder, Expired, Loaded, join_body, push_group, records, verify};
 use tokio::sync::mpsc;
@@ -202,12 +202,13 @@ impl Core {
         for (_, record) in group {
             match record {
                 Record::Chunk(chunk) => chunks.push(chunk.clone()),
-                Record::Message { destination, sequence, message } => {
+                Record::Message { places, message } => {
                     let whole = match chunks.is_empty() {
                         true => message.clone(),
                         false => join_body(&std::mem::take(&mut chunks), message).expect("a cut body"),
                     };
-                    self.messages.insert((*destination, sequence.0), whole);
+                    let stored = places.iter().map(|it| ((it.destination, it.sequence.0), whole.clone()));
+                    self.messages.extend(stored);
                 }
                 _ => {}
             }
@@ -225,7 +226,7 @@ impl Core {
             if !loaded.is_empty() && (loaded.len() == request.entries_max || bytes > request.bytes_max) {
                 break;
             }
-            loaded.push(Loaded { sequence: Sequence(sequence), message: message.clone() });
+            loaded.push(read_alone(request.destination, sequence, message));
         }
         loaded
     }
@@ -241,7 +242,7 @@ impl Core {
             } else if at > wall {
                 next = Some(next.map_or(at, |next: i64| next.min(at)));
             } else if messages.len() < request.entries_max {
-                messages.push(Loaded { sequence: Sequence(sequence), message: message.clone() });
+                messages.push(read_alone(request.destination, sequence, message));
             } else {
                 whole = false;
             }
@@ -269,4 +270,10 @@ impl Core {
     pub(super) fn compare(&self) {
         assert_eq!(self.broker.state().digest(), self.slave.state().digest(), "master and slave differ");
     }
+}
+
+/// A message as it is read from a log where it stands in one place.
+fn read_alone(destination: DestinationId, sequence: u64, message: &Message) -> Loaded {
+    let sequence = Sequence(sequence);
+    Loaded { sequence, places: Place { destination, sequence }.into(), message: message.clone() }
 }

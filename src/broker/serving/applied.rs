@@ -4,8 +4,8 @@ use bytes::{Bytes, BytesMut};
 
 use crate::broker::SessionId;
 use crate::broker::destination::Queue;
-use crate::model::{DestinationId, Message, MessageBuilder, Offset, Outcome, Record, RecordKind};
-use crate::state::{Applied, State};
+use crate::model::{DestinationId, Message, MessageBuilder, Offset, Outcome, Place, Record, RecordKind};
+use crate::state::{Applied, Entry, State};
 
 use super::Serving;
 use super::sessions::Waiter;
@@ -42,17 +42,13 @@ impl Serving {
     pub(in crate::broker) fn apply(&mut self, state: &mut State, group: &[(Offset, Record)]) {
         let mut body = BytesMut::new();
         for (offset, record) in group {
+            if let Record::Message { places, message } = record {
+                self.enter(state, places, message, std::mem::take(&mut body).freeze());
+                continue;
+            }
             let verdict = state.apply(*offset, record);
             match record {
                 Record::Chunk(part) => body.extend_from_slice(part),
-                Record::Message { destination, sequence, message } => {
-                    let body = std::mem::take(&mut body).freeze();
-                    if verdict == Applied::Enqueued {
-                        self.entered(state, *destination, sequence.0, message, body);
-                    } else if let Some(queue) = self.queues.get_mut(destination) {
-                        queue.pass(sequence.0);
-                    }
-                }
                 Record::Settle { destination, outcome, ranges, .. } => {
                     if let Some(queue) = self.queues.get_mut(destination) {
                         queue.expiry.left(ranges);
@@ -74,18 +70,33 @@ impl Serving {
         }
     }
 
-    /// A message is visible now. A large one's body came before it in parts.
-    fn entered(&mut self, state: &State, id: DestinationId, sequence: u64, message: &Message, body: Bytes) {
-        self.touch(id);
+    /// A message enters its destinations. A large one's body came before it in parts.
+    fn enter(&mut self, state: &mut State, places: &[Place], message: &Message, body: Bytes) {
         let whole = if body.is_empty() {
-            message.clone()
+            Some(message.clone())
         } else {
             let mut builder = MessageBuilder::from_message(message);
             builder.body = body;
             // A body that cannot be put together stays on disk, where the read says what is wrong with it.
-            let Ok(whole) = builder.build() else { return };
-            whole
+            builder.build().ok()
         };
+        for place in places {
+            let (id, sequence) = (place.destination, place.sequence.0);
+            match (state.enter(*place, message), &whole) {
+                (Entry::New, Some(whole)) => self.entered(state, id, sequence, whole.clone()),
+                (Entry::New, None) => self.touch(id),
+                (Entry::Duplicate | Entry::Dropped, _) => {
+                    if let Some(queue) = self.queues.get_mut(&id) {
+                        queue.pass(sequence);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A message is visible now.
+    fn entered(&mut self, state: &State, id: DestinationId, sequence: u64, whole: Message) {
+        self.touch(id);
         let (bytes, expiry) = (whole.encoded().len(), whole.expiry());
         let Some(queue) = self.queues.get(&id) else { return };
         if !queue.consumers.is_empty() && !self.fits(queue, bytes) {

@@ -76,7 +76,7 @@ impl Serving {
                 if page.is_empty() {
                     browse.next = browse.asked + 1;
                 }
-                for Loaded { sequence, message } in page {
+                for Loaded { sequence, message, .. } in page {
                     while let Some(front) = browse_transient(&self.queues, subscription, sequence.0) {
                         self.clients.deliver((subscriber, subscription), Held::Copy, from, front, false);
                     }

@@ -1,8 +1,8 @@
 //! Messages that nobody could consume: they move to the dead-letter queue, in one group of the log with their leaving.
 
 use crate::model::{
-    Destination, DestinationId, DestinationKind, Field, Message, MessageBuilder, Outcome, PropertyValue,
-    Record, Sequence,
+    Destination, DestinationId, DestinationKind, Field, Message, MessageBuilder, Outcome, Place,
+    PropertyValue, Record, Sequence,
 };
 use crate::state::State;
 use crate::storage::Loaded;
@@ -27,7 +27,7 @@ impl Serving {
         };
         let message = dead_message(message, origin, &target, outcome)?;
         let sequence = Sequence(self.queues.get_mut(&destination)?.assign());
-        Some(Record::Message { destination, sequence, message })
+        Some(Record::Message { places: Place { destination, sequence }.into(), message })
     }
 
     /// Moves a message to the dead-letter queue.
@@ -61,7 +61,7 @@ impl Serving {
         };
         match loaded {
             Ok(loaded) => {
-                for Loaded { sequence, message } in loaded {
+                for Loaded { sequence, message, .. } in loaded {
                     let Some(queue) = self.queues.get_mut(&id) else { return };
                     let Some(dead) = queue.dead.remove(&sequence.0) else { continue };
                     if state.destination(id).is_none_or(|it| it.is_settled(sequence.0)) {
@@ -98,9 +98,9 @@ fn dead_message(
         builder.destination(Field::OriginalDestination, origin);
     }
     if message.expiry() != 0 {
-        builder.property("originalExpiration", &PropertyValue::Integer(message.expiry()));
+        builder.property("originalExpiration", PropertyValue::Long(message.expiry()));
     }
     builder.expiry = 0;
-    builder.property("dlqDeliveryFailureCause", &PropertyValue::String(cause.to_owned()));
+    builder.property("dlqDeliveryFailureCause", PropertyValue::String(cause));
     builder.build().ok()
 }

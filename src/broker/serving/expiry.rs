@@ -114,7 +114,7 @@ impl Serving {
         if let Some(queue) = self.queues.get_mut(&id) {
             queue.expiry.searched(to, next);
         }
-        for Loaded { sequence, message } in messages {
+        for Loaded { sequence, message, .. } in messages {
             let (Some(queue), Some(found)) = (self.queues.get_mut(&id), state.destination(id)) else {
                 return;
             };

@@ -5,7 +5,9 @@ use crate::broker::spread::Spread;
 use crate::broker::subscription::{Source, Subscription};
 use crate::broker::{Command, Correlation, DeliveryId, Refusal, SessionId, TransactionKey, Verdict};
 use crate::bugs;
-use crate::model::{Destination, DestinationId, DestinationKind, Field, Message, Outcome, Record, Sequence};
+use crate::model::{
+    Destination, DestinationId, DestinationKind, Field, Message, Outcome, Place, Places, Record, Sequence,
+};
 
 use super::Serving;
 use super::acknowledge::settle_records;
@@ -31,6 +33,14 @@ struct Collected {
     group: Vec<Record>,
     late: Vec<Late>,
     bytes: usize,
+}
+
+impl Collected {
+    /// A message is written once for all these places.
+    fn put(&mut self, places: Places, message: &Message) {
+        self.bytes += message.encoded().len();
+        self.group.push(Record::Message { places, message: message.clone() });
+    }
 }
 
 impl Serving {
@@ -150,6 +160,7 @@ impl Serving {
         let expired = self.is_expired(message);
         let persistent = self.is_stored(message);
         let mut dirty = None;
+        let mut places = Places::default();
         for id in targets.iter() {
             let Some(queue) = self.queues.get_mut(&id) else {
                 match transacted {
@@ -167,8 +178,10 @@ impl Serving {
                         self.window_bytes += queue.offer(sequence.0, message.clone(), usize::MAX, usize::MAX);
                         dirty = Some(id);
                     }
-                    to.bytes += message.encoded().len();
-                    to.group.push(Record::Message { destination: id, sequence, message: message.clone() });
+                    if !places.push(Place { destination: id, sequence }) {
+                        to.put(std::mem::take(&mut places), message);
+                        places.push(Place { destination: id, sequence });
+                    }
                 }
                 (true, true) => {
                     let origin = queue.destination.clone();
@@ -184,6 +197,9 @@ impl Serving {
                     }
                 }
             }
+        }
+        if !places.is_empty() {
+            to.put(places, message);
         }
         if let Some(id) = dirty {
             self.touch(id);

@@ -7,7 +7,7 @@ use crate::broker::tests::world::{World, message, prefetch, queue, topic};
 use crate::broker::{
     BrokerOptions, Command, Outbox, Refusal, SessionId, SessionInfo, SubscriptionKey, TransactionKey, Verdict,
 };
-use crate::model::{Destination, HEAD_BYTES_MAX, Message};
+use crate::model::{Destination, HEAD_BYTES_MAX, Message, PropertyValue};
 
 fn queues(count: usize) -> Vec<Destination> {
     (0..count).map(|n| queue(&format!("Q{n}"))).collect()
@@ -68,7 +68,7 @@ fn a_head_that_no_record_could_hold_is_refused() {
     world.open(1);
     let with_head = |bytes: usize| {
         let mut builder = message(&[&queue("Q")], "x", true);
-        builder.text_property("h", &"x".repeat(bytes));
+        builder.property("h", PropertyValue::String(&"x".repeat(bytes)));
         builder.build().unwrap()
     };
     let long = world.send_message(1, with_head(HEAD_BYTES_MAX));

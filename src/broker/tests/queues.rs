@@ -443,3 +443,33 @@ fn every_copy_of_a_composite_send_is_delivered_with_its_own_destination() {
     world.send_message(1, message(&[&a], "alone", true).build().unwrap());
     assert_eq!(own(world.got(1)), [None], "the message itself says where it is");
 }
+
+#[test]
+fn a_message_to_fifty_queues_is_written_once_and_leaves_each_by_itself() {
+    let mut world = World::new();
+    world.open(1);
+    let queues: Vec<Destination> = (0..50).map(|n| queue(&format!("Q{n}"))).collect();
+    let to: Vec<&Destination> = queues.iter().collect();
+    let body = "x".repeat(1 << 20);
+    let before = world.end.0;
+    let sent = world.send_message(1, message(&to, &body, true).build().unwrap());
+    assert_eq!(world.answer(1, sent), Some(Ok(())));
+    let written = world.end.0 - before;
+    assert!(written < (1 << 20) + (64 << 10), "{written} bytes");
+    for (n, queue) in queues.iter().enumerate() {
+        world.subscribe(1, n as u64 + 1, queue.clone(), prefetch(9));
+    }
+    let got = world.got(1);
+    assert_eq!(got.len(), 50);
+    assert!(got.iter().all(|it| it.message.body().len() == body.len()));
+    let settled = world.settle(1, &got[..1], Verdict::Consumed);
+    assert_eq!(world.answer(1, settled), Some(Ok(())));
+    let sizes: Vec<u64> = queues.iter().map(|it| world.view(it).size).collect();
+    assert_eq!((sizes.iter().sum::<u64>(), sizes.iter().filter(|size| **size == 0).count()), (49, 1));
+    world.fail_over(0);
+    world.open(2);
+    for (n, queue) in queues.iter().enumerate() {
+        world.subscribe(2, n as u64 + 1, queue.clone(), prefetch(9));
+    }
+    assert_eq!(world.got(2).len(), 49);
+}

@@ -10,7 +10,7 @@ use crate::broker::{
 };
 use crate::model::{
     Destination, DestinationId, DestinationKind, Encoding, Epoch, Field, Message, MessageBuilder, Offset,
-    Record, Sequence,
+    Place, Record, Sequence,
 };
 use crate::state::State;
 use crate::storage::{BatchBuilder, Expired, Loaded, RecordView, push_group, records};
@@ -53,7 +53,7 @@ pub(super) struct World {
     events: BTreeMap<u64, Vec<SessionEvent>>,
     store: BTreeMap<(DestinationId, u64), Message>,
     /// Where the log ends, and the checksum of its last record.
-    end: Offset,
+    pub(super) end: Offset,
     last: u32,
     correlations: u64,
 }
@@ -143,8 +143,9 @@ impl World {
 
     fn commit_group(&mut self, group: Vec<Record>) {
         for record in &group {
-            if let Record::Message { destination, sequence, message } = record {
-                self.store.insert((*destination, sequence.0), message.clone());
+            if let Record::Message { places, message } = record {
+                let stored = places.iter().map(|it| ((it.destination, it.sequence.0), message.clone()));
+                self.store.extend(stored);
             }
         }
         // What the node does to a group, with the log's limits.
@@ -198,7 +199,7 @@ impl World {
             if !loaded.is_empty() && (loaded.len() == request.entries_max || bytes > request.bytes_max) {
                 break;
             }
-            loaded.push(Loaded { sequence: Sequence(at), message: message.clone() });
+            loaded.push(read_alone(request.destination, at, message));
         }
         self.broker.loaded(read, Ok(loaded));
         self.collect();
@@ -212,7 +213,7 @@ impl World {
         let expiring = wanted.filter_map(message).filter(|(_, it)| it.expiry() != 0);
         let seconds = |message: &Message| message.expiry().saturating_add(999) / 1000;
         let (gone, later): (Vec<_>, Vec<_>) = expiring.partition(|(_, it)| seconds(it) <= wall / 1000);
-        let loaded = |(at, message)| Loaded { sequence: Sequence(at), message };
+        let loaded = |(at, message)| read_alone(request.destination, at, &message);
         let messages: Vec<_> = gone.into_iter().take(request.entries_max).map(loaded).collect();
         let expired = Expired {
             whole: messages.len() < request.entries_max,
@@ -422,4 +423,10 @@ impl World {
     pub(super) fn view(&self, destination: &Destination) -> DestinationView {
         self.broker.destinations().into_iter().find(|it| it.destination == *destination).unwrap()
     }
+}
+
+/// A message as it is read from a log where it stands in one place.
+fn read_alone(destination: DestinationId, sequence: u64, message: &Message) -> Loaded {
+    let sequence = Sequence(sequence);
+    Loaded { sequence, places: Place { destination, sequence }.into(), message: message.clone() }
 }

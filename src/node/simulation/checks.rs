@@ -60,12 +60,14 @@ impl Checks {
         }
         for (offset, record) in std::mem::take(&mut self.open) {
             let applied = self.reference.apply(offset, &record);
-            if let (Record::Message { destination, sequence, message }, Applied::Enqueued) =
-                (&record, applied)
-                && let Some(number) = number(&message.body())
-                && self.entered.insert(number, (*destination, sequence.0)).is_some()
-            {
-                return Err(format!("M3: message {number} is stored twice"));
+            let Record::Message { places, message } = &record else { continue };
+            let Some(number) = number(&message.body()).filter(|_| applied != Applied::Entered(0)) else {
+                continue;
+            };
+            for (number, place) in (number..).zip(places.iter()) {
+                if self.entered.insert(number, (place.destination, place.sequence.0)).is_some() {
+                    return Err(format!("M3: message {number} is stored twice"));
+                }
             }
         }
         Ok(())

@@ -74,11 +74,14 @@ fn queue(n: u64) -> Destination {
     Destination::new(DestinationKind::Queue, name).unwrap()
 }
 
-fn message(number: u64, to: u64, bytes: usize, named: bool) -> Message {
+/// A message to these queues. In the first it has this number, in the second the next one.
+fn message(number: u64, to: &[u64], bytes: usize, named: bool) -> Message {
     let mut builder = MessageBuilder::new(Encoding::Native);
     builder.persistent = true;
     builder.body = format!("{number} {}", "x".repeat(bytes)).into();
-    builder.destination(Field::Destination, &queue(to));
+    for to in to {
+        builder.destination(Field::Destination, &queue(*to));
+    }
     if named {
         builder.field(Field::DuplicateId, number.to_string().into_bytes());
     }
@@ -180,14 +183,20 @@ impl World {
             let transaction = TransactionKey(one);
             commands.push(Command::Begin { transaction, correlation: None });
             for (number, to) in [(one, to), (two, 1 - to)] {
-                let message = message(number, to, bytes, false);
+                let message = message(number, &[to], bytes, false);
                 commands.push(Command::Send { message, transaction: Some(transaction), correlation: None });
             }
             let correlation = Some(self.asks(c, Asked::Send(vec![one, two], None)));
             return commands.push(Command::Finish { transaction, commit: true, correlation });
         }
+        if self.rng.chance(15) {
+            self.checks.together.push((one, two));
+            let message = message(one, &[to, 1 - to], bytes, false);
+            let correlation = Some(self.asks(c, Asked::Send(vec![one, two], None)));
+            return commands.push(Command::Send { message, transaction: None, correlation });
+        }
         let named = self.rng.chance(30);
-        let message = message(one, to, bytes, named);
+        let message = message(one, &[to], bytes, named);
         let correlation = Some(self.asks(c, Asked::Send(vec![one], named.then(|| message.clone()))));
         commands.push(Command::Send { message, transaction: None, correlation });
     }
@@ -263,7 +272,12 @@ impl World {
     }
 
     fn delivered(&mut self, c: usize, delivery: DeliveryId, message: &Message, redelivered: bool) {
-        let Some(number) = number(&message.body()) else { self.fail("M1: a message that nobody sent") };
+        let own = queue(self.clients[c].number as u64 % 2);
+        let place = message.destinations(Field::Destination).position(|it| it == own);
+        let (Some(number), Some(place)) = (number(&message.body()), place) else {
+            self.fail("M1: a message that nobody sent there");
+        };
+        let number = number + place as u64;
         self.checks.dispatched += 1;
         if !self.checks.entered.contains_key(&number) {
             self.fail(&format!("R1: message {number} is dispatched and not committed"));

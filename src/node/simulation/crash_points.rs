@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::env::{Keep, SimDisk, seeded};
 use crate::model::{
     CatalogueChange, Destination, DestinationId, DestinationKind, Encoding, Epoch, Field, MessageBuilder,
-    Offset, Outcome, Record, RecordKind, Sequence, SubscriptionId,
+    Offset, Outcome, Place, Record, RecordKind, Sequence, SubscriptionId,
 };
 use crate::node::cleaner::checkpoint_and_base;
 use crate::state::State;
@@ -57,7 +57,8 @@ fn message(sequence: u64) -> Record {
     builder.persistent = true;
     builder.body = vec![sequence as u8; (sequence as usize * 37) % 300].into();
     builder.field(Field::DuplicateId, sequence.to_string().into_bytes());
-    Record::Message { destination: QUEUE, sequence: Sequence(sequence), message: builder.build().unwrap() }
+    let place = Place { destination: QUEUE, sequence: Sequence(sequence) };
+    Record::Message { places: place.into(), message: builder.build().unwrap() }
 }
 
 fn settle(first: u64, last: u64) -> Record {
@@ -99,9 +100,8 @@ impl Script {
         let below = self.store.log.end();
         let request = WindowRequest { destination: QUEUE, ranges, below, entries_max: 4, bytes_max: 1 << 20 };
         let loaded = self.store.log.scan(&request)?;
-        let moves = loaded
-            .into_iter()
-            .map(|it| vec![Record::Move { destination: QUEUE, sequence: it.sequence, message: it.message }]);
+        let moves =
+            loaded.into_iter().map(|it| vec![Record::Move { places: it.places, message: it.message }]);
         let moves: Vec<_> = moves.collect();
         if !moves.is_empty() {
             self.append(&moves);

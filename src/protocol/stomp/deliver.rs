@@ -115,25 +115,19 @@ fn field(frame: &mut FrameWriter<'_>, names: &Names, message: &Message, tag: u8,
 
 /// Writes the properties: strings as they came, other types as text.
 fn properties(frame: &mut FrameWriter<'_>, message: &Message) {
-    const STRING: u8 = 4;
-    let allowed = |name: &str| !is_reserved(bare(name));
-    let strings = message.encoded_properties().all(|(_, kind, _)| kind == STRING);
-    if strings {
-        for (name, _, value) in message.encoded_properties() {
-            if let (true, Ok(value)) = (allowed(name), std::str::from_utf8(value)) {
-                frame.header(name, value);
-            }
-        }
-        return;
-    }
-    for (name, value) in message.properties().filter(|(name, _)| allowed(name)) {
+    for (name, value) in message.properties().filter(|(name, _)| !is_reserved(bare(name))) {
         match value {
+            PropertyValue::String(text) => frame.header(name, text),
             PropertyValue::Null => frame.header(name, ""),
             PropertyValue::Bool(flag) => frame.header(name, if flag { "true" } else { "false" }),
-            PropertyValue::Integer(number) => frame.header(name, &number.to_string()),
+            PropertyValue::Byte(number) => frame.header(name, &number.to_string()),
+            PropertyValue::Short(number) => frame.header(name, &number.to_string()),
+            PropertyValue::Int(number) => frame.header(name, &number.to_string()),
+            PropertyValue::Long(number) => frame.header(name, &number.to_string()),
+            PropertyValue::Float(number) => frame.header(name, &number.to_string()),
             PropertyValue::Double(number) => frame.header(name, &number.to_string()),
-            PropertyValue::String(text) => frame.header(name, &text),
-            PropertyValue::Bytes(bytes) => frame.header(name, &String::from_utf8_lossy(&bytes)),
+            PropertyValue::Char(unit) => frame.header(name, &String::from_utf16_lossy(&[unit])),
+            PropertyValue::Bytes(bytes) => frame.header(name, &String::from_utf8_lossy(bytes)),
         };
     }
 }

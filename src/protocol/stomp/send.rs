@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 
 use crate::broker::Command;
-use crate::model::{BodyKind, Encoding, Field, Message, MessageBuilder};
+use crate::model::{BodyKind, Encoding, Field, Message, MessageBuilder, PropertyValue};
 
 use super::codec::{Frame, bare};
 use super::deliver::is_reserved;
@@ -111,7 +111,7 @@ pub(super) fn message(
         if name == "amq-msg-type" {
             builder.body_kind = body_kind(&value)?;
         }
-        builder.text_property(&name, &value);
+        builder.property(&name, PropertyValue::String(&value));
     }
     let text = known.destination.take().ok_or("SEND needs a destination header")?;
     for destination in names.parse(&text, commands)? {

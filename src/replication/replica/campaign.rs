@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use super::FORMAT;
 use super::following::Following;
 use super::machine::{Intent, Replica, Role};
 use crate::bugs;
 use crate::coordination::{Due, GroupRecord, GroupState, Master, View};
-use crate::model::{Epoch, GroupId, Known, Voter, quorum};
+use crate::model::{Epoch, FORMAT, GroupId, Known, Voter, quorum};
 use crate::replication::Action;
 
 /// How long an elector waits for a better candidate once a quorum has promised.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::following::Following;
 use super::leading::Leading;
-use super::{FORMAT, LACK_TIME, LogState, ReplicaSettings, UNFIT_TIME, WINNER_TIME_MAX};
+use super::{LACK_TIME, LogState, ReplicaSettings, UNFIT_TIME, WINNER_TIME_MAX};
 use crate::bugs;
 use crate::coordination::{Due, GroupRecord, GroupState, Master, Member, MemberId, MemberRecord, View};
-use crate::model::{Claim, Epoch, Identity, Known, Offset, Position, Promise, StoreId};
+use crate::model::{Claim, Epoch, FORMAT, Identity, Known, Offset, Position, Promise, StoreId};
 use crate::replication::{Action, Event, StreamId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -7,10 +7,10 @@ use super::campaign::known;
 use super::leading::{Leading, Slave, Stage};
 use super::machine::{Reason, Replica, Role};
 use super::quorum::{joint_offset, quorum_offset};
-use super::{FORMAT, HEARTBEAT_EVERY, LACK_TIME, LEASE, LEASE_DRIFT, QUORUM_SILENCE_MAX, WINNER_TIME_MAX};
+use super::{HEARTBEAT_EVERY, LACK_TIME, LEASE, LEASE_DRIFT, QUORUM_SILENCE_MAX, WINNER_TIME_MAX};
 use crate::bugs;
 use crate::coordination::{GroupRecord, GroupState, Master, View};
-use crate::model::{Epoch, Offset, StoreId, Voter, quorum};
+use crate::model::{Epoch, FORMAT, Offset, StoreId, Voter, quorum};
 use crate::replication::{Ack, Action, ConnectionId, Heartbeat, Hello, Welcome};
 
 impl Replica {

@@ -35,8 +35,6 @@ pub struct ReplicaSettings {
     pub suspect_after: Duration,
 }
 
-/// Highest record format that this version reads and writes.
-pub(super) const FORMAT: u32 = 1;
 /// How often a master shows life to its slaves.
 pub(super) const HEARTBEAT_EVERY: Duration = Duration::from_millis(100);
 /// How long a master may dispatch after it sent what a quorum of voters has answered.

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use super::FORMAT;
 use super::following::Following;
 use super::machine::{Replica, Role};
 use crate::bugs;
-use crate::model::{Epoch, Known, Offset, Position};
+use crate::model::{Epoch, FORMAT, Known, Offset, Position};
 use crate::replication::{Ack, Action, BatchExtent, Heartbeat, Hello, History, StreamId, Welcome};
 
 /// How long a slave waits before it dials again, and how long an answer to its hello may take.

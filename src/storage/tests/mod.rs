@@ -17,7 +17,9 @@ use bytes::Bytes;
 
 use super::{Batch, BatchBuilder, Log, LogEvent, LogOptions, Recovered};
 use crate::env::SystemDisk;
-use crate::model::{DestinationId, Encoding, Epoch, Message, MessageBuilder, Offset, Record, Sequence};
+use crate::model::{
+    DestinationId, Encoding, Epoch, Message, MessageBuilder, Offset, Place, Places, Record, Sequence,
+};
 
 /// Small segments, so that every test rolls.
 pub(super) const SMALL: LogOptions = LogOptions { segment_bytes: 1000, tail_bytes: 500 };
@@ -75,12 +77,12 @@ pub(super) fn message(body: usize) -> Message {
     message.build().unwrap()
 }
 
+pub(super) fn place(destination: u32, sequence: u64) -> Place {
+    Place { destination: DestinationId(destination), sequence: Sequence(sequence) }
+}
+
 pub(super) fn record(destination: u32, sequence: u64, body: usize) -> Record {
-    Record::Message {
-        destination: DestinationId(destination),
-        sequence: Sequence(sequence),
-        message: message(body),
-    }
+    Record::Message { places: place(destination, sequence).into(), message: message(body) }
 }
 
 pub(super) fn epoch_start(epoch: u64) -> Record {

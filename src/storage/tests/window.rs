@@ -59,7 +59,11 @@ impl Model {
             .map(|(_, s, _, message)| (*s, message))
             .collect();
         let found = found.into_iter().take(request.entries_max);
-        found.map(|(s, m)| Loaded { sequence: Sequence(s), message: m.clone() }).collect()
+        let loaded = |(s, m): (u64, &Message)| {
+            let places = place(request.destination.0, s).into();
+            Loaded { sequence: Sequence(s), places, message: m.clone() }
+        };
+        found.map(loaded).collect()
     }
 }
 
@@ -71,13 +75,8 @@ fn records_of(destination: u32, sequence: u64, message: &Message, moved: bool) -
         let body = std::mem::take(&mut builder.body);
         records.extend(body.chunks(400).map(|c| Record::Chunk(Bytes::copy_from_slice(c))));
     }
-    let (destination, sequence, message) =
-        (DestinationId(destination), Sequence(sequence), builder.build().unwrap());
-    records.push(if moved {
-        Record::Move { destination, sequence, message }
-    } else {
-        Record::Message { destination, sequence, message }
-    });
+    let (places, message) = (place(destination, sequence).into(), builder.build().unwrap());
+    records.push(if moved { Record::Move { places, message } } else { Record::Message { places, message } });
     records
 }
 
@@ -281,7 +280,7 @@ fn a_body_in_full_size_chunks_is_joined() {
     let whole = message(1_300_000);
     let (chunks, head) = cut_body(&whole).unwrap().unwrap();
     let mut group: Vec<_> = chunks.into_iter().map(Record::Chunk).collect();
-    group.push(Record::Message { destination: DestinationId(1), sequence: Sequence(1), message: head });
+    group.push(Record::Message { places: place(1, 1).into(), message: head });
     log.append(&[group, vec![record(1, 2, 5)]]);
     log.log.sync().unwrap();
     let found = log.log.scan(&everything(1)).unwrap();
@@ -405,4 +404,29 @@ fn a_look_at_the_finished_stretches_costs_no_memory_for_their_destinations() {
     let ((few, few_bytes), (many, many_bytes)) = (looked(2), looked(1000));
     assert!(many > 100 * few, "{few} and {many} entries");
     assert_eq!(few_bytes, many_bytes);
+}
+
+#[test]
+fn a_message_in_several_places_is_read_from_each_and_its_bytes_count_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = LogOptions { segment_bytes: 4000, tail_bytes: 0 };
+    let mut log = Fixture::open(dir.path(), options);
+    let places: Places = (1..=5).map(|destination| place(destination, u64::from(destination) * 10)).collect();
+    let of_all = log.append(&[vec![Record::Message { places: places.clone(), message: message(3000) }]]);
+    (1..=9).for_each(|n| drop(log.send(100 + n, 900)));
+    log.log.sync().unwrap();
+    drop(log);
+    let log = Fixture::open(dir.path(), LogOptions { segment_bytes: 4000, tail_bytes: 0 });
+    for destination in 2..=5 {
+        let sequence = Sequence(u64::from(destination) * 10);
+        let whole = Loaded { sequence, places: places.clone(), message: message(3000) };
+        assert_eq!(log.log.scan(&everything(destination)).unwrap(), [whole]);
+    }
+    let oldest = &log.log.finished()[0];
+    let (held, all) = (oldest.held().map(|held| held.bytes).sum::<u64>(), of_all.bytes.len() as u64);
+    assert!((all..all + 5).contains(&held), "{held} of {all} bytes");
+    let alive = (2..=5).map(|n| (DestinationId(n), vec![(1, 1000)])).collect();
+    let request = WeightRequest { base: oldest.base, end: oldest.end, alive };
+    let weight = log.log.weigh(&request).unwrap();
+    assert!((all * 4 / 5..all * 4 / 5 + 5).contains(&weight), "{weight} of {all} bytes");
 }
