@@ -4,7 +4,7 @@
 //! environment variable `QUORATE_BUG` names the one that is in. In every other build [`on`] is the constant `false`.
 
 /// All of them.
-pub const NAMES: [&str; 34] = [
+pub const NAMES: [&str; 35] = [
     "acknowledge_before_quorum",
     "slave_acks_before_fsync",
     "promise_not_fsynced",
@@ -39,6 +39,7 @@ pub const NAMES: [&str; 34] = [
     "large_head_uncut",
     "composite_unbounded",
     "seen_forgotten",
+    "one_place_moved",
 ];
 
 /// Whether this bug is planted.

@@ -10,7 +10,7 @@ declare -A bugs_of=(
         compare_by_length no_epoch_start retry_after_failed_fsync directory_not_fsynced torn_record_accepted
         damage_cut_as_torn_tail full_disk_half_acknowledged audit_not_replicated transaction_split
         settle_in_memory_only dispatch_before_commit truncate_below_commit wiped_disk_votes
-        earlier_run_leads_on seen_forgotten"
+        earlier_run_leads_on seen_forgotten one_place_moved"
     [crash_points]="directory_not_fsynced torn_record_accepted base_before_checkpoint"
     [coordination]="create_retried_blindly"
     [faults]="acknowledge_before_quorum dispatch_before_commit settle_in_memory_only transaction_split no_epoch_start

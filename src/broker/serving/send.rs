@@ -178,9 +178,11 @@ impl Serving {
                         self.window_bytes += queue.offer(sequence.0, message.clone(), usize::MAX, usize::MAX);
                         dirty = Some(id);
                     }
-                    if !places.push(Place { destination: id, sequence }) {
-                        to.put(std::mem::take(&mut places), message);
-                        places.push(Place { destination: id, sequence });
+                    let place = Place { destination: id, sequence };
+                    if bugs::on("composite_unbounded") {
+                        to.put(place.into(), message);
+                    } else if !places.push(place) {
+                        to.put(std::mem::replace(&mut places, place.into()), message);
                     }
                 }
                 (true, true) => {
