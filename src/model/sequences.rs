@@ -88,7 +88,7 @@ impl SequenceSet {
         if (low, high) == (0, u16::MAX) {
             return self.fill(number, number);
         }
-        let part = self.parts.entry(number).or_insert_with(|| Block::empty());
+        let part = self.parts.entry(number).or_insert_with(Block::empty);
         let added = part.insert(low, high);
         if part.is_full() {
             self.parts.remove(&number);
