@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::table;
-use crate::config::{Config, LoadedConfig, Place};
+use crate::config::{Config, LoadedConfig, Origin};
 
 /// Where the configuration comes from.
 #[derive(Debug, Args)]
@@ -99,7 +99,7 @@ fn show(loaded: &LoadedConfig) -> String {
             None => format!("# {}", setting.key),
         };
         match &setting.place {
-            Place::Default => text.push_str(&format!("{line}\n")),
+            Origin::Default => text.push_str(&format!("{line}\n")),
             place => text.push_str(&format!("{line:60}  # {}\n", origin(place))),
         }
     }
@@ -112,12 +112,12 @@ fn document(value: &str) -> serde_json::Value {
     parsed.unwrap_or_else(|| value.into())
 }
 
-fn origin(place: &Place) -> String {
+fn origin(place: &Origin) -> String {
     match place {
-        Place::File { line, .. } => format!("line {line}"),
-        Place::Environment(name) => name.clone(),
-        Place::Argument(path) => format!("--set {path}"),
-        Place::Default => "default".to_owned(),
+        Origin::File { line, .. } => format!("line {line}"),
+        Origin::Environment(name) => name.clone(),
+        Origin::Argument(path) => format!("--set {path}"),
+        Origin::Default => "default".to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum Origin {
     /// A line and column of the file, both from 1.
     File {
         /// Line.
@@ -24,7 +24,7 @@ pub enum Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Where.
-    pub place: Place,
+    pub place: Origin,
     /// Dotted path of the key; empty if no key could be told.
     pub key: String,
     /// What is wrong and what was expected.
@@ -58,18 +58,18 @@ impl fmt::Display for ConfigError {
 pub(super) fn describe(
     f: &mut impl fmt::Write,
     file: Option<&str>,
-    place: &Place,
+    place: &Origin,
     key: &str,
     message: &str,
 ) -> fmt::Result {
     match (place, file) {
-        (Place::File { line, column }, file) => {
+        (Origin::File { line, column }, file) => {
             write!(f, "{}:{line}:{column}: ", file.unwrap_or("configuration"))?;
         }
-        (Place::Environment(name), _) => write!(f, "environment variable {name}: ")?,
-        (Place::Argument(path), _) if path == key => write!(f, "--set ")?,
-        (Place::Argument(path), _) => write!(f, "--set {path}: ")?,
-        (Place::Default, file) => write!(f, "{}: ", file.unwrap_or("configuration"))?,
+        (Origin::Environment(name), _) => write!(f, "environment variable {name}: ")?,
+        (Origin::Argument(path), _) if path == key => write!(f, "--set ")?,
+        (Origin::Argument(path), _) => write!(f, "--set {path}: ")?,
+        (Origin::Default, file) => write!(f, "{}: ", file.unwrap_or("configuration"))?,
     }
     if !key.is_empty() {
         write!(f, "{key}: ")?;

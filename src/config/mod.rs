@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 pub use acl::{ZkAcl, ZkAclEntry};
 pub use connection::ConnectionOptions;
 pub use connector::{Scheme, TransportConnector};
-pub use fault::{ConfigError, Fault, Place};
+pub use fault::{ConfigError, Fault, Origin};
 pub use network::{Discovery, NetworkConnector};
 pub use secret::Secret;
 pub use section::Setting;
@@ -161,7 +161,7 @@ impl Config {
             Ok(text) => Config::parse(Some(&name), &text, arguments, &environment),
             Err(error) => {
                 let message = format!("cannot be read: {error}");
-                let fault = Fault { place: Place::Default, key: String::new(), message };
+                let fault = Fault { place: Origin::Default, key: String::new(), message };
                 Err(ConfigError { file: Some(name), faults: vec![fault] })
             }
         }

@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{Fault, Place, nearest};
+use super::fault::{Fault, Origin, nearest};
 
 /// A value as written.
 #[derive(Clone, Debug)]
@@ -23,8 +23,8 @@ pub(super) enum Value {
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub value: Value,
-    pub place: Place,
-    pub key_place: Place,
+    pub place: Origin,
+    pub key_place: Origin,
 }
 
 /// Reads a file. The faults are what is no TOML; `None` if nothing can be made of the rest then.
@@ -45,7 +45,7 @@ pub(super) fn parse(text: &str) -> (Option<Node>, Vec<Fault>) {
         };
         faults.push(Fault { place: lines.place(span.start), key, message });
     }
-    let place = Place::Default;
+    let place = Origin::Default;
     let value = table_value(table.get_ref(), &lines);
     (usable.then_some(Node { value, place: place.clone(), key_place: place }), faults)
 }
@@ -93,7 +93,7 @@ pub(super) fn element_name(element: &Node, index: usize) -> String {
 /// Adds the only element that the list `name` has if the file has none.
 pub(super) fn add_default(root: &mut Node, name: &str, element: &[(&str, &str)]) {
     let Value::Table(entries) = &mut root.value else { return };
-    let new = |value| Node { value, place: Place::Default, key_place: Place::Default };
+    let new = |value| Node { value, place: Origin::Default, key_place: Origin::Default };
     let values = element.iter().map(|(key, text)| ((*key).to_owned(), new(Value::Text((*text).to_owned()))));
     let list = new(Value::List(vec![new(Value::Table(values.collect()))]));
     match entries.iter_mut().find(|(written, _)| written == name) {
@@ -115,7 +115,7 @@ pub(super) fn lay_over(root: &mut Node, argument: &str) -> Result<(), String> {
     if parts.iter().any(|part| part.is_empty()) {
         return Err(format!("{path:?} is no key; expected a dotted path such as store.kind"));
     }
-    let place = Place::Argument(path.to_owned());
+    let place = Origin::Argument(path.to_owned());
     let new = |value| Node { value, place: place.clone(), key_place: place.clone() };
     let mut node = root;
     for (depth, part) in parts.iter().enumerate() {
@@ -183,11 +183,11 @@ impl<'a> Lines<'a> {
         Lines { text, starts }
     }
 
-    fn place(&self, offset: usize) -> Place {
+    fn place(&self, offset: usize) -> Origin {
         let line = self.starts.partition_point(|start| *start <= offset);
         let start = self.starts[line - 1];
         let column = self.text.get(start..offset).map_or(1, |before| before.chars().count() + 1);
-        Place::File { line, column }
+        Origin::File { line, column }
     }
 }
 

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use super::fault::{ConfigError, Fault, Place, nearest};
+use super::fault::{ConfigError, Fault, Origin, nearest};
 use super::raw::{Node, Value, add_default, element_name, kind, lay_over, parse};
 use super::{Secret, activemq};
 
@@ -22,7 +22,7 @@ pub struct Setting {
     /// Value in TOML; `None` if it has none. Secrets are stars.
     pub value: Option<String>,
     /// Where the value came from.
-    pub place: Place,
+    pub place: Origin,
 }
 
 /// All layers of a configuration, and what was found out while reading it.
@@ -53,7 +53,7 @@ impl Source {
     ) -> Result<Source, ConfigError> {
         let file = file.map(str::to_owned);
         if activemq::is_xml(text) {
-            let place = Place::File { line: 1, column: 1 };
+            let place = Origin::File { line: 1, column: 1 };
             let fault = Fault { place, key: String::new(), message: activemq::XML.to_owned() };
             return Err(ConfigError { file, faults: vec![fault] });
         }
@@ -63,7 +63,7 @@ impl Source {
         for argument in arguments {
             if let Err(message) = lay_over(&mut root, argument) {
                 let path = argument.split('=').next().unwrap_or_default();
-                let place = Place::Argument(path.to_owned());
+                let place = Origin::Argument(path.to_owned());
                 faults.push(Fault { place, key: String::new(), message });
             }
         }
@@ -88,7 +88,7 @@ impl Source {
     }
 
     /// Notes a fault.
-    pub(super) fn fault(&self, place: Place, key: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn fault(&self, place: Origin, key: impl Into<String>, message: impl Into<String>) {
         self.faults.borrow_mut().push(Fault { place, key: key.into(), message: message.into() });
     }
 
@@ -164,12 +164,12 @@ impl<'a> Section<'a> {
     }
 
     /// Where the section begins.
-    pub(super) fn place(&self) -> Place {
-        self.node.map_or(Place::Default, |node| node.key_place.clone())
+    pub(super) fn place(&self) -> Origin {
+        self.node.map_or(Origin::Default, |node| node.key_place.clone())
     }
 
     /// Where the value of a key stands; of the section if the key is not written.
-    fn place_of(&self, key: &str) -> Place {
+    fn place_of(&self, key: &str) -> Origin {
         match self.written(key) {
             Some(node) => node.place,
             None => self.place(),
@@ -198,13 +198,13 @@ impl<'a> Section<'a> {
         let child = self.child(key);
         let name = variable_name(&self.path_of(key));
         self.source.variables.borrow_mut().insert(name.clone());
-        if let Some(node) = child.filter(|node| matches!(node.place, Place::Argument(_))) {
+        if let Some(node) = child.filter(|node| matches!(node.place, Origin::Argument(_))) {
             return Some(node.clone());
         }
         match self.source.variable(&name) {
             Some(text) => {
                 let value = Value::Loose(text.to_owned());
-                let place = Place::Environment(name);
+                let place = Origin::Environment(name);
                 Some(Node { value, key_place: place.clone(), place })
             }
             None => child.cloned(),
@@ -231,11 +231,11 @@ impl<'a> Section<'a> {
         });
         let found = written.or_else(|| {
             let value = parse(&Value::Loose(default?.to_owned())).ok()?;
-            Some((value, Place::Default))
+            Some((value, Origin::Default))
         });
         let (value, place) = match found {
             Some((value, place)) => (Some(value), place),
-            None => (None, Place::Default),
+            None => (None, Origin::Default),
         };
         self.source.settings.borrow_mut().push(Setting {
             section: self.path.clone(),

@@ -1,7 +1,7 @@
 //! What was written and never asked for: keys and variables that do not exist, and what may have been meant.
 
 use super::activemq;
-use super::fault::{Place, nearest};
+use super::fault::{Origin, nearest};
 use super::raw::{Node, Value, element_name};
 use super::section::{Source, VARIABLE_PREFIX, join, variable_name};
 use super::service::is_made_for_a_service;
@@ -22,7 +22,7 @@ impl Source {
         let sections = self.sections.borrow();
         let below = sections.iter().any(|(section, _)| name.starts_with(&(variable_name(section) + "_")));
         if meant.is_some() || below {
-            self.fault(Place::Environment(name.to_owned()), "", unknown_message("variable", meant));
+            self.fault(Origin::Environment(name.to_owned()), "", unknown_message("variable", meant));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::model::{Destination, Sequence, SequenceSet};
 
-use super::Applied;
+use super::applied::Applied;
 use super::counters::Counters;
 
 /// One destination of the catalogue. Sequences begin at 1; each one below `next` is settled or still wanted.

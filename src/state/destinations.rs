@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{Destination, DestinationId};
 
-use super::DestinationState;
+use super::destination::DestinationState;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]

@@ -4,6 +4,7 @@
 //! two of them. What a record means when the world is not as its writer thought (a repeated message, a destination
 //! that is gone) is decided here, the same on every node; [`Applied`] says how.
 
+mod applied;
 mod audit;
 mod counters;
 mod destination;
@@ -18,37 +19,12 @@ use std::collections::BTreeMap;
 
 use crate::model::{CatalogueChange, DestinationId, Message, Offset, Place, Record, SubscriptionId};
 
+pub use applied::{Applied, Entrance};
 use audit::Audit;
 pub use destination::DestinationState;
 use destinations::Destinations;
 pub use encoding::SnapshotError;
 pub use subscription::SubscriptionState;
-
-/// What came of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Applied {
-    /// The message is in so many of its destinations now.
-    Entered(usize),
-    /// Its destination or subscription is gone, or it is older than what is known: nothing happened.
-    Dropped,
-    /// So many messages left; 0 when all of them were gone already, which is harmless.
-    Settled(u64),
-    /// The change was made.
-    Done,
-    /// Nothing to do: the record says nothing about the state, or this version does not know how.
-    Ignored,
-}
-
-/// What came of a message in one of its places.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
-    /// It is in the destination.
-    New,
-    /// It was sent there before: it is settled at once and nobody sees it. For its sender that is a success.
-    Duplicate,
-    /// The destination is gone, or the place is below what is known: nothing happened.
-    Dropped,
-}
 
 /// How much of the log a state stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +82,7 @@ impl State {
             Record::Checkpoint(part) if self.coverage == Coverage::Part => self.collect(part),
             _ if self.coverage == Coverage::Part => Applied::Ignored,
             Record::Message { places, message } => {
-                let is_new = |place: &&Place| self.enter(**place, message) == Entry::New;
+                let is_new = |place: &&Place| self.enter(**place, message) == Entrance::New;
                 Applied::Entered(places.iter().filter(is_new).count())
             }
             Record::Settle { destination, subscription, ranges, .. } => {
@@ -136,19 +112,19 @@ impl State {
 
     /// Puts a message into one of its places: a part of [`State::apply`], for those who want to know of each place. Only for
     /// a state that is whole.
-    pub fn enter(&mut self, place: Place, message: &Message) -> Entry {
+    pub fn enter(&mut self, place: Place, message: &Message) -> Entrance {
         let Place { destination: id, sequence } = place;
-        let Some(destination) = self.destinations.touch(id) else { return Entry::Dropped };
+        let Some(destination) = self.destinations.touch(id) else { return Entrance::Dropped };
         // The last number is given to nobody, so that there is always a next one.
         if sequence.0 < destination.next() || sequence.0 == u64::MAX {
-            return Entry::Dropped;
+            return Entrance::Dropped;
         }
         if self.audit.repeated(id, message) {
             destination.enter_settled(sequence);
-            return Entry::Duplicate;
+            return Entrance::Duplicate;
         }
         destination.enter(sequence);
-        Entry::New
+        Entrance::New
     }
 
     fn settle(&mut self, id: DestinationId, by: SubscriptionId, ranges: &[(u64, u64)]) -> Applied {

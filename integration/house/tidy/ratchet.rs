@@ -103,7 +103,6 @@ impl Ratchets {
 const LONG_FILES: &[&str] = &[
     "integration/model/steps.rs",
     "integration/model/world.rs",
-    "src/model/message.rs",
     "src/node/core.rs",
     "src/replication/access/tests.rs",
     "src/replication/tests.rs",

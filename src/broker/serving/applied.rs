@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use crate::broker::SessionId;
 use crate::broker::destination::Queue;
 use crate::model::{DestinationId, Message, MessageBuilder, Offset, Outcome, Place, Record, RecordKind};
-use crate::state::{Applied, Entry, State};
+use crate::state::{Applied, Entrance, State};
 
 use super::Serving;
 use super::sessions::Waiter;
@@ -83,9 +83,9 @@ impl Serving {
         for place in places {
             let (id, sequence) = (place.destination, place.sequence.0);
             match (state.enter(*place, message), &whole) {
-                (Entry::New, Some(whole)) => self.entered(state, id, sequence, whole.clone()),
-                (Entry::New, None) => self.touch(id),
-                (Entry::Duplicate | Entry::Dropped, _) => {
+                (Entrance::New, Some(whole)) => self.entered(state, id, sequence, whole.clone()),
+                (Entrance::New, None) => self.touch(id),
+                (Entrance::Duplicate | Entrance::Dropped, _) => {
                     if let Some(queue) = self.queues.get_mut(&id) {
                         queue.pass(sequence);
                     }

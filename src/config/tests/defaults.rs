@@ -53,7 +53,7 @@ fn the_sample_holds_every_key_with_its_default() {
         let Some((commented, value)) = written.remove(&path) else { panic!("{path} is missing") };
         // Keys that are required, or whose default is computed, show an example.
         if let Some(default) =
-            setting.value.as_ref().filter(|_| setting.place == crate::config::Place::Default)
+            setting.value.as_ref().filter(|_| setting.place == crate::config::Origin::Default)
         {
             assert_eq!(value, *default, "{path}");
             assert!(
