@@ -5,6 +5,7 @@
 
 pub mod bugs;
 pub mod model;
+pub mod selector;
 pub mod state;
 pub mod env;
 pub mod config;

@@ -1,9 +1,11 @@
-//! The commands as a person or a script meets them: real processes, their output and exit codes.
+//! The commands as a person or a script meets them: real processes, their output and exit codes;
+//! and what STOMP clients select.
 
 mod console;
 mod clients;
 mod cluster;
 mod lines;
+mod selectors;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

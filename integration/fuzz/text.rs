@@ -1,8 +1,12 @@
-//! What people and ZooKeeper write: configuration, sizes and durations, the records of the group and its members.
+//! What people and ZooKeeper write: configuration, sizes and durations, selectors, the records of the group and its members.
 
+use bytes::Bytes;
 use quorate::config::{Config, parse_duration, parse_size};
 use quorate::coordination::{GroupRecord, GroupState, Master, MemberId, MemberRecord};
-use quorate::model::{Claim, Epoch, GroupId, Known, StoreId, Voter};
+use quorate::model::{
+    Claim, Encoding, Epoch, Field, GroupId, Known, Message, MessageBuilder, PropertyValue, StoreId, Voter,
+};
+use quorate::selector::Selector;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -67,6 +71,71 @@ pub(crate) const UNITS: Target = Target {
     },
     memory: (64, 16 * 1024),
     bytes_max: 200,
+};
+
+pub(crate) const SELECTOR: Target = Target {
+    name: "selector",
+    run: selector,
+    mend: as_it_is,
+    seeds: selector_seeds,
+    words: &[
+        b" AND ",
+        b" OR ",
+        b"NOT ",
+        b" IS NULL",
+        b" IS NOT NULL",
+        b" LIKE 'a%b_'",
+        b" ESCAPE '!'",
+        b" IN ('a', 'b')",
+        b" BETWEEN 1 AND 2",
+        b"TRUE",
+        b"FALSE",
+        b"NULL",
+        b"(",
+        b")",
+        b"((((((((",
+        b" = ",
+        b" <> ",
+        b" < ",
+        b" >= ",
+        b" + ",
+        b" - ",
+        b"- ",
+        b" * ",
+        b" / ",
+        b" % 2",
+        b"a",
+        b"b",
+        b"missing",
+        b"JMSPriority",
+        b"JMSType",
+        b"JMSDestination",
+        b"'",
+        b"''",
+        b"--",
+        b"\n",
+        b"/*",
+        b"*/",
+        b"0x7F",
+        b"017",
+        b"1e308",
+        b"5.",
+        b"9223372036854775808",
+        b"2147483647",
+        b"L",
+        b"\xc3\xa9",
+        b"XPATH 'a'",
+        b"f(",
+        b"convert_string_expressions:",
+        b"\0",
+    ],
+    planted: |input| {
+        let text = std::str::from_utf8(input.split(|byte| *byte == 0).next().unwrap_or_default());
+        let selector = text.ok().and_then(|text| Selector::parse(text).ok()).map(|it| it.to_string());
+        selector.is_some_and(|shown| shown.contains(" % "))
+    },
+    memory: (256, 64 * 1024),
+    bytes_max: 2 * 1024,
 };
 
 pub(crate) const GROUP: Target = Target {
@@ -164,6 +233,55 @@ fn units(input: &[u8]) -> u64 {
     let power = |number: u64| number.checked_ilog2().unwrap_or(0);
     let (duration, size) = (duration.map(|it| power(it.as_secs())), size.map(power));
     kind(&(duration.map_err(|error| shape(&error)), size.map_err(|error| shape(&error))))
+}
+
+/// A selector, then after a NUL a message of those bytes. What is printed is read back, and judges alike.
+fn selector(input: &[u8]) -> u64 {
+    let (text, rest) = input.split_at(input.iter().position(|byte| *byte == 0).unwrap_or(input.len()));
+    let Ok(text) = std::str::from_utf8(text) else { return 0 };
+    let selector = match Selector::parse(text) {
+        Ok(selector) => selector,
+        Err(error) => {
+            assert!((1..=text.chars().count() + 1).contains(&error.position), "{error}");
+            return kind(&error.problem.split(", found").next().map(|it| shape(&it)));
+        }
+    };
+    let shown = selector.to_string();
+    let again = Selector::parse(&shown).unwrap_or_else(|error| panic!("{shown}: {error}"));
+    assert_eq!(again, selector, "{shown}");
+    let given = rest.get(1..).map(Bytes::copy_from_slice).and_then(|bytes| Message::decode(bytes).ok());
+    let verdicts = [Some(judged()), given].map(|message| {
+        let verdict = message.as_ref().map(|message| selector.matches(message, 1));
+        assert_eq!(verdict, message.map(|message| again.matches(&message, 1)), "{shown}");
+        verdict
+    });
+    let operators = [" AND ", " OR ", "NOT ", "LIKE", " IN ", "BETWEEN", "NULL", "-", "%", "/"];
+    kind(&(verdicts, operators.map(|it| shown.contains(it))))
+}
+
+/// A message with properties of every type.
+fn judged() -> Message {
+    let mut builder = MessageBuilder::new(Encoding::Stomp);
+    builder.field(Field::Type, "a");
+    builder.property("a", PropertyValue::Long(2));
+    builder.property("b", PropertyValue::String("ab"));
+    builder.property("c", PropertyValue::Double(0.5));
+    builder.property("d", PropertyValue::Bool(true));
+    builder.property("e", PropertyValue::Bytes(b"e"));
+    builder.build().unwrap()
+}
+
+fn selector_seeds() -> Vec<Vec<u8>> {
+    let mut seeds = [
+        "a = 1 AND (b LIKE 'a!%b_%' ESCAPE '!' OR NOT b IN ('x', 'it''s')) AND missing IS NULL",
+        "a BETWEEN - 1 + 2 * c AND 0x1F / 3.5e1 OR JMSPriority NOT BETWEEN 1 AND 017L",
+        "convert_string_expressions:b > 5 -- comment\n OR d = TRUE /* comment */ AND d",
+        "JMSDeliveryMode <> 'PERSISTENT' AND JMSType IS NOT NULL AND JMSXDeliveryCount >= 2",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec();
+    seeds.push([b"b = 'ab'\0", &judged().encoded()[..]].concat());
+    seeds
 }
 
 fn again<R: DeserializeOwned + Serialize + PartialEq + std::fmt::Debug>(input: &[u8]) -> u64 {

@@ -1,5 +1,7 @@
 //! The broker's bounds. Each bounds a map, a queue or a buffer; at the bound the caller waits or is refused.
 
+use crate::selector::SELECTOR_BYTES_MAX;
+
 /// What an operator may set, and what tests set small.
 #[derive(Clone, Debug)]
 pub struct BrokerOptions {
@@ -14,6 +16,9 @@ pub struct BrokerOptions {
     pub name_bytes_max: usize,
     /// Subscriptions on destinations, one for each pair; what would make more is refused.
     pub joins_max: usize,
+    /// Bytes of the texts of all subscriptions' selectors; what would make more is refused. Each takes up to sixteen times
+    /// as much in memory.
+    pub selector_bytes_max: usize,
     /// How many subscriptions one session may have.
     pub subscriptions_max: usize,
     /// How many unanswered commands one session may have in the log's pipeline; then its later commands wait.
@@ -52,6 +57,7 @@ impl Default for BrokerOptions {
             destinations_max: 100_000,
             name_bytes_max: 32 << 20,
             joins_max: 1 << 20,
+            selector_bytes_max: 4 << 20,
             subscriptions_max: 10_000,
             pending_max: 8_192,
             pending_bytes_max: 64 << 20,
@@ -80,6 +86,7 @@ impl BrokerOptions {
             destinations_max: part(usual.destinations_max).max(DESTINATIONS_MIN),
             name_bytes_max: part(usual.name_bytes_max).max(DESTINATIONS_MIN * 64),
             joins_max: part(usual.joins_max).max(DESTINATIONS_MIN),
+            selector_bytes_max: part(usual.selector_bytes_max).max(SELECTOR_BYTES_MAX),
             pipeline_bytes_max: part(2 * usual.pipeline_bytes_max).clamp(1 << 20, usual.pipeline_bytes_max),
             pending_bytes_max: part(2 * usual.pending_bytes_max).clamp(1 << 20, usual.pending_bytes_max),
             transaction_bytes_max: part(2 * usual.transaction_bytes_max)

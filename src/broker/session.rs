@@ -57,7 +57,7 @@ pub enum Verdict {
 pub struct SubscribeOptions {
     /// How many unsettled deliveries it may hold.
     pub prefetch: u32,
-    /// Selector text, empty for none.
+    /// Selector text, blank for none; of topics and browsers.
     pub selector: String,
     /// Only one exclusive consumer of a queue is served at a time.
     pub exclusive: bool,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::model::{DestinationId, Message};
+use crate::selector::Selector;
 
 use super::{Outbox, SessionId, SubscriptionKey};
 
@@ -58,10 +59,23 @@ pub(super) struct Subscription {
     pub(super) priority: i8,
     pub(super) exclusive: bool,
     pub(super) no_local: bool,
+    pub(super) selection: Option<Box<Selection>>,
     pub(super) source: Source,
 }
 
+/// Which messages a subscription wants, and the bytes of the text that says so, which are counted over all of them.
+#[derive(Debug)]
+pub(super) struct Selection {
+    pub(super) selector: Selector,
+    pub(super) bytes: usize,
+}
+
 impl Subscription {
+    /// Whether it selects a message of which so many deliveries have failed.
+    pub(super) fn selects(&self, message: &Message, failures: u32) -> bool {
+        self.selection.as_ref().is_none_or(|it| it.selector.matches(message, failures))
+    }
+
     /// How many more deliveries it takes now; none while its client does not read what is on its way.
     pub(super) fn credit(&self) -> u32 {
         if self.outbox.is_full() { 0 } else { self.prefetch.saturating_sub(self.outstanding) }

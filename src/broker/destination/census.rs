@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::broker::subscription::Selection;
 use crate::broker::{BrokerOptions, Refusal};
 use crate::model::{Destination, DestinationId};
 
@@ -15,6 +16,8 @@ pub(in crate::broker) struct Census {
     name_bytes: usize,
     /// Subscriptions on queues and topics: one for each pair.
     joins: usize,
+    /// Bytes of the texts of all selectors.
+    selector_bytes: usize,
 }
 
 impl Census {
@@ -82,10 +85,33 @@ impl Census {
         Ok(())
     }
 
+    /// A subscription begins that may have a selector, if there is memory for it.
+    pub(in crate::broker) fn admit_selection(
+        &mut self,
+        selection: Option<&Selection>,
+        options: &BrokerOptions,
+    ) -> Result<(), Refusal> {
+        let bytes = self.selector_bytes + selection.map_or(0, |it| it.bytes);
+        if bytes > options.selector_bytes_max {
+            let bytes = self.selector_bytes;
+            return Err(Refusal::Limit(format!(
+                "the selectors of all subscriptions have {bytes} bytes already"
+            )));
+        }
+        self.selector_bytes = bytes;
+        Ok(())
+    }
+
+    /// It ends.
+    pub(in crate::broker) fn forget_selection(&mut self, selection: Option<&Selection>) {
+        self.selector_bytes -= selection.map_or(0, |it| it.bytes);
+    }
+
     /// Panics when a count is wrong.
     #[cfg(test)]
-    pub(in crate::broker) fn check(&self, joins: usize) {
+    pub(in crate::broker) fn check(&self, joins: usize, selector_bytes: usize) {
         assert_eq!(self.joins, joins, "subscriptions on destinations");
+        assert_eq!(self.selector_bytes, selector_bytes, "bytes of selectors");
         assert_eq!(
             self.name_bytes,
             self.names.keys().map(|name| name.len()).sum::<usize>(),

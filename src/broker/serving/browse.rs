@@ -20,12 +20,18 @@ const PAGE_ENTRIES: usize = 400;
 const PAGE_BYTES: usize = 1 << 20;
 /// Ranges in one read.
 const PAGE_RANGES: usize = 256;
+/// Messages in one read for a browser that selects, however little credit it has: most are not for it.
+const PAGE_ENTRIES_SIFTED: usize = 32;
+/// Messages in memory that a browser looks at in one turn without showing them.
+const LOOKS_MAX: usize = 1000;
 
 type Queues = Table<DestinationId, Queue>;
 
 /// What a browser does next.
 enum Step {
     Deliver(Message),
+    /// It has looked at enough for one turn.
+    Rest,
     Read(ReadRequest),
     End,
     Wait,
@@ -34,13 +40,18 @@ enum Step {
 impl Serving {
     /// Shows a browser what it has credit for.
     pub(super) fn browse_on(&mut self, state: &State, subscriber: SubscriberId) {
+        let mut looks = 0;
         while self.allowed {
             let Some(subscription) = self.subscriptions.get_mut(&subscriber) else { return };
-            match next_step(state, &self.queues, subscription) {
+            match next_step(state, &self.queues, subscription, &mut looks) {
                 Step::Deliver(message) => {
                     let from =
                         browsed(subscription).and_then(|id| self.queues.get(&id)).map(|it| &it.destination);
                     self.clients.deliver((subscriber, subscription), Held::Copy, from, message, false);
+                }
+                Step::Rest => {
+                    self.sifting.insert(subscriber);
+                    return;
                 }
                 Step::Read(request) => {
                     self.ask(Purpose::Browse(subscriber), request);
@@ -76,14 +87,27 @@ impl Serving {
                 if page.is_empty() {
                     browse.next = browse.asked + 1;
                 }
+                let found = state.destination(queue);
                 for Loaded { sequence, message, .. } in page {
-                    while let Some(front) = browse_transient(&self.queues, subscription, sequence.0) {
-                        self.clients.deliver((subscriber, subscription), Held::Copy, from, front, false);
+                    while let Some((front, selected)) =
+                        browse_transient(&self.queues, subscription, sequence.0)
+                    {
+                        if selected {
+                            self.clients.deliver((subscriber, subscription), Held::Copy, from, front, false);
+                        }
+                    }
+                    let failures = found.map_or(0, |it| it.failures(sequence.0));
+                    let selected = subscription.selects(&message, failures);
+                    // A page of a browser that selects may hold more than it has credit for.
+                    if selected && subscription.selection.is_some() && subscription.credit() == 0 {
+                        break;
                     }
                     if let Source::Browse(browse) = &mut subscription.source {
                         browse.next = sequence.0 + 1;
                     }
-                    self.clients.deliver((subscriber, subscription), Held::Copy, from, message, false);
+                    if selected {
+                        self.clients.deliver((subscriber, subscription), Held::Copy, from, message, false);
+                    }
                 }
             }
             Err(reason) => {
@@ -99,12 +123,16 @@ fn browsed(subscription: &Subscription) -> Option<DestinationId> {
     if let Source::Browse(browse) = &subscription.source { Some(browse.queue) } else { None }
 }
 
-/// The next message in memory that stands before `sequence`.
-fn browse_transient(queues: &Queues, subscription: &mut Subscription, sequence: u64) -> Option<Message> {
+/// The next message in memory that stands before `sequence`, and whether it is selected.
+fn browse_transient(
+    queues: &Queues,
+    subscription: &mut Subscription,
+    sequence: u64,
+) -> Option<(Message, bool)> {
     let Source::Browse(browse) = &mut subscription.source else { return None };
     let next = next_transient(queues, browse).filter(|it| it.after < sequence)?;
     browse.shown = next.place();
-    Some(next.message.clone())
+    Some((next.message.clone(), subscription.selects(&next.message, next.failures)))
 }
 
 /// The next message in memory.
@@ -113,7 +141,7 @@ fn next_transient<'a>(queues: &'a Queues, browse: &Browse) -> Option<&'a Transie
     (next.place() <= browse.shown_last).then_some(next)
 }
 
-fn next_step(state: &State, queues: &Queues, subscription: &mut Subscription) -> Step {
+fn next_step(state: &State, queues: &Queues, subscription: &mut Subscription, looks: &mut usize) -> Step {
     let credit = subscription.credit() as usize;
     let Source::Browse(browse) = &mut subscription.source else { return Step::Wait };
     if browse.reading || browse.ended {
@@ -129,13 +157,20 @@ fn next_step(state: &State, queues: &Queues, subscription: &mut Subscription) ->
         return Step::Wait;
     }
     let next = ranges.first().map_or(u64::MAX, |(first, _)| *first);
-    if let Some(front) = browse_transient(queues, subscription, next) {
-        return Step::Deliver(front);
+    while let Some((front, selected)) = browse_transient(queues, subscription, next) {
+        if selected {
+            return Step::Deliver(front);
+        }
+        *looks += 1;
+        if *looks == LOOKS_MAX {
+            return Step::Rest;
+        }
     }
+    let entries_min = if subscription.selection.is_some() { PAGE_ENTRIES_SIFTED } else { 1 };
     let Source::Browse(browse) = &mut subscription.source else { return Step::Wait };
     browse.reading = true;
     browse.asked = ranges.last().map_or(browse.last, |(_, last)| *last);
-    let entries_max = credit.min(PAGE_ENTRIES);
+    let entries_max = credit.clamp(entries_min, PAGE_ENTRIES);
     Step::Read(ReadRequest { destination: browse.queue, ranges, entries_max, bytes_max: PAGE_BYTES })
 }
 

@@ -29,12 +29,13 @@ impl Serving {
                 }
             }
         }
-        let mut joins = 0;
+        let (mut joins, mut selector_bytes) = (0, 0);
         for (id, subscription) in &self.subscriptions {
             joins += match &subscription.source {
                 Source::Queues(ids) | Source::Topics(ids, _) => ids.len(),
                 Source::Browse(_) => 0,
             };
+            selector_bytes += subscription.selection.as_ref().map_or(0, |it| it.bytes);
             assert_eq!(subscription.outstanding, outstanding.get(id).copied().unwrap_or(0), "credit");
             if let Source::Topics(_, backlog) = &subscription.source {
                 let bytes: usize = backlog.messages.iter().map(|(_, it)| it.encoded().len()).sum();
@@ -73,7 +74,7 @@ impl Serving {
             }
         }
         assert_eq!(self.window_bytes, window_bytes, "bytes of all windows");
-        self.census.check(joins);
+        self.census.check(joins, selector_bytes);
         assert_eq!(self.memory, memory, "bytes in memory");
     }
 }

@@ -19,7 +19,7 @@ mod spill;
 mod subscribe;
 mod view;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::model::{DestinationId, DestinationKind, Record};
@@ -71,6 +71,8 @@ pub(super) struct Serving {
     dirty: Vec<DestinationId>,
     /// Subscriptions that got credit.
     refilled: Vec<SubscriberId>,
+    /// Browsers that have looked at enough for one turn.
+    sifting: BTreeSet<SubscriberId>,
     /// Sessions whose commands wait, in the order in which they began to.
     held: VecDeque<SessionId>,
     /// Whether there may be room for them.
@@ -112,6 +114,7 @@ impl Serving {
             acknowledgements: Acknowledgements::default(),
             dirty: Vec::new(),
             refilled: Vec::new(),
+            sifting: BTreeSet::new(),
             held: VecDeque::new(),
             freed: false,
             reads: Table::default(),
@@ -290,6 +293,7 @@ impl Serving {
 
     pub(super) fn take_output(&mut self, state: &State, now: Duration) -> Output {
         self.now = now;
+        self.refilled.extend(std::mem::take(&mut self.sifting));
         self.dispatch(state);
         self.read_expired(state);
         self.propose_acknowledgements();
@@ -300,7 +304,7 @@ impl Serving {
             spills: self.spills.take_asked(),
             events: self.clients.take_events(),
             damages: std::mem::take(&mut self.damages),
-            again: self.acknowledgements.until(),
+            again: if self.sifting.is_empty() { self.acknowledgements.until() } else { Some(now) },
         }
     }
 }

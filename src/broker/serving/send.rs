@@ -89,12 +89,13 @@ impl Serving {
         !self.is_stored(message) || destination_fields(message).any(is_topic)
     }
 
-    /// Whether every subscription of the message's topics can take one more.
+    /// Whether every subscription of the message's topics that selects it can take one more.
     fn topics_have_room(&self, message: &Message) -> bool {
         let has_room = |subscription: &Subscription| match &subscription.source {
             Source::Topics(_, backlog) => {
                 backlog.messages.len() < self.options.backlog_entries_max
                     && backlog.bytes < self.options.backlog_bytes_max
+                    || !subscription.selects(message, 0)
             }
             _ => true,
         };
@@ -223,7 +224,7 @@ impl Serving {
         topic.enqueued += 1;
         for subscriber in &topic.subscribers {
             let Some(subscription) = self.subscriptions.get_mut(subscriber) else { continue };
-            if subscription.no_local && from == subscription.session {
+            if subscription.no_local && from == subscription.session || !subscription.selects(message, 0) {
                 continue;
             }
             let has_credit = subscription.credit() > 0;

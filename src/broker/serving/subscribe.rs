@@ -2,9 +2,10 @@
 
 use crate::broker::destination::Pattern;
 use crate::broker::options::PREFETCH_MAX;
-use crate::broker::subscription::{Backlog, Browse, Source, SubscriberId, Subscription};
+use crate::broker::subscription::{Backlog, Browse, Selection, Source, SubscriberId, Subscription};
 use crate::broker::{DeliveryId, Refusal, SessionId, SubscribeOptions, SubscriptionKey};
 use crate::model::{Destination, DestinationId};
+use crate::selector::Selector;
 use crate::state::State;
 
 use super::Serving;
@@ -28,9 +29,7 @@ impl Serving {
             let max = self.options.subscriptions_max;
             return Err(Refusal::Limit(format!("a connection has at most {max} subscriptions")));
         }
-        if !options.selector.is_empty() {
-            return Err(Refusal::Unsupported("a selector"));
-        }
+        let selection = read_selection(&destination, &options)?;
         if options.durable_name.is_some() {
             return Err(Refusal::Unsupported("a durable subscription"));
         }
@@ -43,6 +42,7 @@ impl Serving {
             None => vec![self.find_to_consume(session, &destination)?],
         };
         self.census.admit_joins(places.len(), &self.options)?;
+        self.census.admit_selection(selection.as_deref(), &self.options)?;
         self.subscriptions_made += 1;
         let subscriber = SubscriberId(self.subscriptions_made);
         let source = match (options.browse, destination.kind.is_queue()) {
@@ -60,6 +60,7 @@ impl Serving {
             priority: options.priority,
             exclusive: options.exclusive,
             no_local: options.no_local,
+            selection,
             source,
         };
         self.subscriptions.insert(subscriber, made);
@@ -150,6 +151,7 @@ impl Serving {
             }
             Source::Browse(_) => {}
         }
+        self.census.forget_selection(gone.selection.as_deref());
         self.wildcards.retain(|(_, _, it)| *it != subscriber);
     }
 
@@ -175,4 +177,22 @@ impl Serving {
     pub(super) fn known(&self, destination: &Destination) -> Option<DestinationId> {
         self.census.find_destination(destination)
     }
+}
+
+/// What a subscription selects. A queue's window is in one order for all its consumers, so none of them may leave out
+/// messages for others.
+fn read_selection(
+    destination: &Destination,
+    options: &SubscribeOptions,
+) -> Result<Option<Box<Selection>>, Refusal> {
+    let text = &options.selector;
+    // As in ActiveMQ, blanks select everything.
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let selector = Selector::parse(text).map_err(|error| Refusal::Invalid(error.to_string()))?;
+    if destination.kind.is_queue() && !options.browse {
+        return Err(Refusal::Unsupported("a selector on a queue's consumer (of topics and browsers it is)"));
+    }
+    Ok(Some(Box::new(Selection { selector, bytes: text.len() })))
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::broker::tests::world::{Got, World, message, prefetch, queue, topic};
-use crate::broker::{BrokerOptions, Command, Refusal, SessionEvent, SubscribeOptions, Verdict};
-use crate::model::{Destination, DestinationKind, Field, Record};
+use crate::broker::{
+    BrokerOptions, Command, Refusal, SessionEvent, SessionId, Submission, SubscribeOptions, Verdict,
+};
+use crate::model::{Destination, DestinationKind, Field, PropertyValue, Record};
 use crate::storage::CHUNK_BYTES;
 
 const COUNTED: Verdict = Verdict::Released { counted: true };
@@ -317,6 +319,54 @@ fn a_browser_sees_a_queue_as_it_was_and_takes_nothing() {
 }
 
 #[test]
+fn a_browser_sees_what_it_selects_and_never_more_than_its_credit() {
+    let mut world = World::new();
+    world.open(1);
+    // Stored ones in several pages, then more in memory than are looked at in one turn.
+    let wanted = [3, 4, 60, 99, 100, 2000, 2001];
+    let send = |place: usize| {
+        let mut builder = message(&[&queue("Q")], &place.to_string(), place < 100);
+        builder.property("wanted", PropertyValue::Bool(wanted.contains(&place)));
+        Command::Send { message: builder.build().unwrap(), transaction: None, correlation: None }
+    };
+    let sends: Vec<_> = (0..2500).map(send).collect();
+    world.broker.submit(world.now, world.wall, SessionId(1), Submission::from(sends));
+    world.settle_down();
+    world.open(2);
+    let options = SubscribeOptions { browse: true, selector: "wanted".into(), ..prefetch(1) };
+    world.subscribe(2, 7, queue("Q"), options);
+    let is_end = |event: &SessionEvent| matches!(event, SessionEvent::BrowseEnd { .. });
+    let mut seen = Vec::new();
+    while !world.told(2, is_end) {
+        let got = world.got(2);
+        assert_eq!(got.len(), 1);
+        seen.extend(got.iter().map(|it| it.body()));
+        world.settle(2, &got, Verdict::Consumed);
+    }
+    assert_eq!(seen, wanted.map(|place| place.to_string()));
+}
+
+#[test]
+fn a_browser_selects_by_failed_deliveries_too() {
+    let mut world = World::new();
+    world.open(1);
+    for persistent in [true, false] {
+        for body in ["a", "b"] {
+            world.send_message(1, message(&[&queue("Q")], body, persistent).build().unwrap());
+        }
+    }
+    world.subscribe(1, 1, queue("Q"), prefetch(9));
+    let got = world.got(1);
+    let of_b: Vec<_> = got.into_iter().filter(|it| it.body() == "b").collect();
+    world.settle(1, &of_b, Verdict::Released { counted: true });
+    world.unsubscribe(1, 1);
+    assert_eq!(world.bodies(1), ["b", "b"], "they came again before that");
+    let failed = SubscribeOptions { browse: true, selector: "JMSXDeliveryCount = 2".into(), ..prefetch(9) };
+    world.subscribe(1, 2, queue("Q"), failed);
+    assert_eq!(world.bodies(1), ["b", "b"]);
+}
+
+#[test]
 fn wildcards_join_queues_that_exist_and_queues_that_come() {
     let mut world = World::new();
     world.open(1);
@@ -397,7 +447,10 @@ fn what_is_not_built_yet_is_refused_by_name() {
     let mut options = prefetch(1);
     options.selector = "a = 1".into();
     let asked = world.subscribe(1, 1, queue("Q"), options);
-    assert_eq!(world.answer(1, asked), Some(Err(Refusal::Unsupported("a selector"))));
+    let Some(Err(Refusal::Unsupported(what))) = world.answer(1, asked) else {
+        panic!("a queue's consumer selects")
+    };
+    assert!(what.contains("a selector on a queue's consumer"), "{what}");
     let mut options = prefetch(1);
     options.durable_name = Some("d".into());
     let asked = world.subscribe(1, 1, topic("T"), options);

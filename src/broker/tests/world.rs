@@ -50,6 +50,8 @@ pub(super) struct World {
     pub(super) now: Duration,
     pub(super) wall: i64,
     pub(super) damages: Vec<String>,
+    /// Whether the broker wants to be asked again at once.
+    again: bool,
     events: BTreeMap<u64, Vec<SessionEvent>>,
     store: BTreeMap<(DestinationId, u64), Message>,
     /// Where the log ends, and the checksum of its last record.
@@ -108,6 +110,7 @@ impl World {
             now: Duration::from_secs(1),
             wall: 1_000_000,
             damages: Vec::new(),
+            again: false,
             events: BTreeMap::new(),
             store: BTreeMap::new(),
             end: Offset(0),
@@ -162,6 +165,7 @@ impl World {
     fn collect(&mut self) -> bool {
         let output = self.broker.take_output(self.now);
         let some = !output.is_empty();
+        self.again = output.again.is_some_and(|at| at <= self.now);
         self.pipeline.extend(output.proposals);
         self.reads.extend(output.reads);
         if let Some(asked) = output.expiry {
@@ -260,7 +264,8 @@ impl World {
             let idle = self.pipeline.is_empty()
                 && self.reads.is_empty()
                 && self.expiry.is_none()
-                && self.spills.is_empty();
+                && self.spills.is_empty()
+                && !self.again;
             if !self.collect() && idle {
                 break;
             }
