@@ -5,8 +5,8 @@ use std::collections::{HashSet, VecDeque};
 use crate::model::DestinationId;
 
 use super::DeliveryId;
+use super::destination::Transient;
 use super::subscription::SubscriberId;
-use super::transient::Transient;
 
 /// What was delivered.
 #[derive(Debug)]

@@ -19,7 +19,6 @@ mod subscription;
 mod table;
 #[cfg(test)]
 mod tests;
-mod transient;
 
 use std::time::Duration;
 
@@ -28,6 +27,7 @@ use crate::state::State;
 use crate::storage::{Expired, Loaded};
 
 pub use budget::{Budget, Portion};
+pub use destination::{Spill, SpillId, Spilled};
 pub use gate::{
     Closed, GATE_COMMANDS, Gate, Inbound, NotOpened, SESSION_SUBMISSIONS, Session, Slot, Submission, Turn,
 };
@@ -38,8 +38,6 @@ pub use session::{
     Command, Correlation, DeliveryId, Refusal, SessionEvent, SessionId, SessionInfo, SubscribeOptions,
     SubscriptionKey, TransactionKey, Verdict,
 };
-
-pub use transient::{Spill, SpillId, Spilled};
 
 use serving::Serving;
 

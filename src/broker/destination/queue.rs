@@ -16,12 +16,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::broker::output::ReadId;
 use crate::broker::serving::Waiter;
 use crate::broker::subscription::SubscriberId;
-use crate::broker::transient::Transient;
 use crate::bugs;
 use crate::model::{Destination, Message, Outcome};
 use crate::state::DestinationState;
 
-use super::{Expiry, Transients};
+use super::{Expiry, Transient, Transients};
 
 /// A message whose body is in memory.
 #[derive(Debug)]

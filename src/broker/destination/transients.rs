@@ -10,8 +10,9 @@
 
 use std::collections::VecDeque;
 
-use crate::broker::transient::{SpillId, Transient};
 use crate::model::Message;
+
+use super::{SpillId, Transient};
 
 /// Bytes that are not spilled, because consumers take them next.
 const HEAD_BYTES: usize = 256 << 10;

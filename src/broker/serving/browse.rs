@@ -1,11 +1,10 @@
 //! Browsing: a queue as it was when the browser came, without taking anything. The browser's credit is its window.
 
 use crate::broker::deliveries::Held;
-use crate::broker::destination::Queue;
+use crate::broker::destination::{Queue, Transient};
 use crate::broker::output::ReadRequest;
 use crate::broker::subscription::{Browse, Source, SubscriberId, Subscription};
 use crate::broker::table::Table;
-use crate::broker::transient::Transient;
 use crate::broker::{SessionEvent, SessionId, SubscriptionKey};
 use crate::model::{DestinationId, Message};
 use crate::state::State;

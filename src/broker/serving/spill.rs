@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::broker::transient::{Spill, SpillId, Spilled};
+use crate::broker::{Spill, SpillId, Spilled};
 use crate::model::DestinationId;
 
 use super::Serving;
