@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::broker::SessionId;
 use crate::broker::destination::Queue;
+use crate::broker::figures::Book;
 use crate::model::{DestinationId, Message, MessageBuilder, Offset, Outcome, Record, RecordKind};
 use crate::state::{Applied, State};
 
@@ -39,7 +40,12 @@ fn is_ours(kind: RecordKind) -> bool {
 }
 
 impl Serving {
-    pub(in crate::broker) fn apply(&mut self, state: &mut State, group: &[(Offset, Record)]) {
+    pub(in crate::broker) fn apply(
+        &mut self,
+        state: &mut State,
+        book: &mut Book,
+        group: &[(Offset, Record)],
+    ) {
         let mut body = BytesMut::new();
         for (offset, record) in group {
             let verdict = state.apply(*offset, record);
@@ -64,6 +70,9 @@ impl Serving {
                         forget_counted(queue, counters);
                     }
                 }
+                Record::Catalogue(change) if verdict == Applied::Done => {
+                    book.change(change, |id| self.figures_of(id));
+                }
                 _ => {}
             }
         }
@@ -78,16 +87,17 @@ impl Serving {
     fn entered(&mut self, state: &State, id: DestinationId, sequence: u64, message: &Message, body: Bytes) {
         self.touch(id);
         let whole = if body.is_empty() {
-            message.clone()
+            Ok(message.clone())
         } else {
             let mut builder = MessageBuilder::from_message(message);
             builder.body = body;
-            // A body that cannot be put together stays on disk, where the read says what is wrong with it.
-            let Ok(whole) = builder.build() else { return };
-            whole
+            builder.build()
         };
-        let (bytes, expiry) = (whole.encoded().len(), whole.expiry());
         let Some(queue) = self.queues.get(&id) else { return };
+        queue.figures.enqueued.add(1);
+        // A body that cannot be put together stays on disk, where the read says what is wrong with it.
+        let Ok(whole) = whole else { return };
+        let (bytes, expiry) = (whole.encoded().len(), whole.expiry());
         if !queue.consumers.is_empty() && !self.fits(queue, bytes) {
             self.dispatch_queue(state, id);
         }
@@ -111,6 +121,7 @@ impl Serving {
     fn left(&mut self, state: &State, id: DestinationId, outcome: Outcome, verdict: Applied) {
         let Applied::Settled(count) = verdict else { return };
         let Some(queue) = self.queues.get_mut(&id) else { return };
+        queue.figures.dequeued.add(count);
         match outcome {
             Outcome::Consumed | Outcome::Expired | Outcome::Rejected => {
                 queue.outstanding = queue.outstanding.saturating_sub(count);

@@ -38,7 +38,7 @@ impl Serving {
             match next_step(state, &self.queues, subscription) {
                 Step::Deliver(message) => {
                     let from =
-                        browsed(subscription).and_then(|id| self.queues.get(&id)).map(|it| &it.destination);
+                        browsed(subscription).and_then(|id| self.queues.get(&id)).map(|it| &*it.destination);
                     self.clients.deliver((subscriber, subscription), Held::Copy, from, message, false);
                 }
                 Step::Read(request) => {
@@ -71,7 +71,7 @@ impl Serving {
         let queue = browse.queue;
         match result {
             Ok(page) => {
-                let from = self.queues.get(&queue).map(|it| &it.destination);
+                let from = self.queues.get(&queue).map(|it| &*it.destination);
                 if page.is_empty() {
                     browse.next = browse.asked + 1;
                 }
