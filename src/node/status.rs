@@ -18,6 +18,10 @@ use super::{
 const EVERY: Duration = Duration::from_millis(200);
 /// A snapshot that somebody asked for is made at most so often, so that those who ask share one.
 const EVERY_ASKED: Duration = Duration::from_millis(20);
+/// The digest of a large state takes at most this part of the node's time, as long as it is younger than [`DIGEST_AGE_MAX`].
+const DIGEST_SHARE: u32 = 100;
+/// However long a digest took, the next one does not wait longer.
+const DIGEST_AGE_MAX: Duration = Duration::from_secs(10);
 /// Damages that are remembered for the alarms.
 const DAMAGES_MAX: usize = 16;
 
@@ -72,17 +76,24 @@ struct Digest {
     sought_at: Option<Duration>,
     /// What was applied then.
     applied: Offset,
+    /// How long it took.
+    cost: Duration,
 }
 
 impl Digest {
     /// The digest walks the whole state, so a new one is due only when nothing was applied for a while.
     fn is_due(&mut self, now: Duration, applied: Offset) -> bool {
-        if self.sought_at.is_some_and(|at| now.saturating_sub(at) < EVERY) {
+        let every = EVERY.max((self.cost * DIGEST_SHARE).min(DIGEST_AGE_MAX));
+        if self.sought_at.is_some_and(|at| now.saturating_sub(at) < every) {
             return false;
         }
         self.sought_at = Some(now);
         let quiet = std::mem::replace(&mut self.applied, applied) == applied;
         self.made.is_none_or(|(at, _)| quiet && at != applied)
+    }
+
+    fn made(&mut self, applied: Offset, digest: u64, cost: Duration) {
+        (self.made, self.cost) = (Some((applied, digest)), cost);
     }
 }
 
@@ -168,7 +179,8 @@ impl Core {
         let group = self.replica.view().and_then(|view| view.group.as_ref()).map(|(group, _)| group.clone());
         self.status.see(group.as_ref(), now, wall);
         if self.status.digest.is_due(now, self.applied.offset) {
-            self.status.digest.made = Some((self.applied.offset, self.broker.state().digest()));
+            let digest = self.broker.state().digest();
+            self.status.digest.made(self.applied.offset, digest, self.clock.now().saturating_sub(now));
         }
         let group_status = self.status.zk_path.as_ref().map(|path| self.group_status(path, group.as_ref()));
         let status = self.node_status(group.as_ref(), serving);
@@ -396,11 +408,16 @@ mod tests {
     fn the_state_is_digested_once_after_each_change_when_it_rests() {
         let mut digest = Digest::default();
         assert!(digest.is_due(at(0), Offset(5)));
-        digest.made = Some((Offset(5), 1));
+        digest.made(Offset(5), 1, at(0));
         assert!(!digest.is_due(at(200), Offset(9)), "it has just changed");
         assert!(!digest.is_due(at(220), Offset(9)), "who asks often does not make it more often");
         assert!(digest.is_due(at(400), Offset(9)));
-        digest.made = Some((Offset(9), 2));
+        digest.made(Offset(9), 2, at(30));
         assert!(!digest.is_due(at(600), Offset(9)));
+        assert!(!digest.is_due(at(3_399), Offset(11)), "one that takes long is made seldom");
+        assert!(!digest.is_due(at(3_400), Offset(11)) && digest.is_due(at(6_400), Offset(11)));
+        digest.made(Offset(11), 3, at(60_000));
+        assert!(!digest.is_due(at(16_399), Offset(12)), "a pause of the process stops no digest");
+        assert!(!digest.is_due(at(16_400), Offset(12)) && digest.is_due(at(26_400), Offset(12)));
     }
 }
