@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::admin::{Admin, AdminOptions};
+use crate::admin::{Admin, AdminOptions, Shown};
 use crate::broker::{BrokerOptions, Gate};
 use crate::config::{Config, Replicated, StoreConfig, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
@@ -124,7 +124,7 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     };
     let mut node = Node::start(parts);
     let console = AdminOptions::of(&config, side_max);
-    let admin = match Admin::start(console, node.snapshot.clone(), node.requests.clone()).await {
+    let admin = match Admin::start(console, Shown::of(&node)).await {
         Ok(admin) => admin,
         Err(error) => {
             node.stop();

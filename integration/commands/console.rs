@@ -26,10 +26,43 @@ async fn figures_read_after_a_confirmation_show_what_was_confirmed() {
     for number in 0..20 {
         let name = format!("fresh.{number}");
         send(&mut connection, &format!("/queue/{name}")).await;
-        let queues = http::get(lone.console(), "/api/queues").unwrap();
-        let queue = queues.as_array().unwrap().iter().find(|queue| queue["name"] == *name);
-        assert_eq!(queue.map(|queue| &queue["size"]), Some(&1.into()), "{name}: {queues}");
+        let queues = http::entries(lone.console(), "/api/queues").unwrap();
+        let queue = queues.iter().find(|queue| queue["name"] == *name);
+        assert_eq!(queue.map(|queue| &queue["size"]), Some(&1.into()), "{name}: {queues:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_lists_come_in_pages_and_their_commands_print_all_of_them() {
+    const QUEUES: usize = 1005;
+    let lone = Lone::start().await;
+    let mut connection = Connection::open(lone.stomp()).await.unwrap();
+    let name = |number: usize| format!("many.{number:04}");
+    for number in 0..QUEUES - 1 {
+        let frame = Frame::new("SEND", &[("destination", &format!("/queue/{}", name(number)))]);
+        connection.writer.send(&frame.with_body(b"one")).await.unwrap();
+    }
+    send(&mut connection, &format!("/queue/{}", name(QUEUES - 1))).await;
+    let page = http::get(lone.console(), "/api/queues").unwrap();
+    let length = page["items"].as_array().unwrap().len();
+    assert_eq!((length, &page["total"]), (100, &QUEUES.into()), "{page}");
+    let asked = |arguments: &[&str]| {
+        let console = lone.console().to_string();
+        let output = Command::new(binary()).args(arguments).args(["--console", &console]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let listed: Vec<serde_json::Value> = serde_json::from_str(&asked(&["queues", "--json"])).unwrap();
+    let shown: Vec<_> = listed.iter().map(|queue| (queue["name"].as_str(), queue["size"].as_u64())).collect();
+    let all: Vec<_> = (0..QUEUES).map(name).collect();
+    assert_eq!(shown, all.iter().map(|name| (Some(&**name), Some(1))).collect::<Vec<_>>());
+    let table = asked(&["queues"]);
+    let mut lines = table.lines();
+    assert!(lines.next().unwrap().starts_with("name       pending"), "{table}");
+    assert!(lines.zip(&all).all(|(line, name)| line.starts_with(&**name)), "{table}");
+    assert_eq!(table.lines().count(), 1 + QUEUES);
+    assert_eq!((asked(&["topics", "--json"]), asked(&["topics"]).lines().count()), ("[]\n".to_owned(), 1));
+    assert_eq!(asked(&["connections"]).lines().count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

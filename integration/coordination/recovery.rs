@@ -104,8 +104,8 @@ async fn a_group_that_has_lost_two_disks_of_three_goes_on_with_the_third_when_an
     eventually("three voters", LIMIT, || async { voters(&cluster).filter(|names| names.len() == 3) }).await;
     cluster.agreement(LIMIT).await;
     let kept = eventually("the queue", LIMIT, || async {
-        let queues = http::get(cluster.console(cluster.serving()?), "/api/queues")?;
-        queues.as_array()?.iter().find(|queue| queue["name"] == "kept")?["size"].as_u64()
+        let queues = http::entries(cluster.console(cluster.serving()?), "/api/queues")?;
+        queues.iter().find(|queue| queue["name"] == "kept")?["size"].as_u64()
     })
     .await;
     assert_eq!(kept, MESSAGES);

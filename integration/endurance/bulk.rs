@@ -89,9 +89,8 @@ pub(super) async fn without_backlog(cluster: &Cluster, consumers: usize, body_by
 
 /// How many messages a queue holds, as the master tells.
 fn size(cluster: &Cluster, name: &str) -> Option<u64> {
-    let queues = http::get(cluster.console(cluster.serving()?), "/api/queues")?;
-    let queue = queues.as_array()?.iter().find(|queue| queue["name"] == name)?.clone();
-    queue["size"].as_u64()
+    let queues = http::entries(cluster.console(cluster.serving()?), "/api/queues")?;
+    queues.iter().find(|queue| queue["name"] == name)?["size"].as_u64()
 }
 
 /// How many messages a queue holds that nobody uses; what the master shows may be a moment old.

@@ -194,8 +194,8 @@ impl Group {
 
     /// Messages that the serving node counts in a queue; nothing for a queue that it does not have.
     pub(crate) fn size(&self, queue: &str) -> Option<u64> {
-        let queues = self.serving()?.get("/api/queues")?;
-        queues.as_array()?.iter().find(|it| it["name"] == queue)?["size"].as_u64()
+        let queues = self.serving()?.get("/api/queues?limit=1000")?;
+        queues["items"].as_array()?.iter().find(|it| it["name"] == queue)?["size"].as_u64()
     }
 }
 

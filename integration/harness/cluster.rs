@@ -169,8 +169,8 @@ impl Cluster {
     /// Waits until the serving node counts no message in a queue; what it shows may be a moment old.
     pub(crate) async fn empty(&self, name: &str, limit: Duration) {
         eventually(&format!("queue {name} is empty"), limit, || async {
-            let queues = http::get(self.console(self.serving()?), "/api/queues")?;
-            let queue = queues.as_array()?.iter().find(|queue| queue["name"] == name)?;
+            let queues = http::entries(self.console(self.serving()?), "/api/queues")?;
+            let queue = queues.iter().find(|queue| queue["name"] == name)?;
             (queue["size"] == 0).then_some(())
         })
         .await;

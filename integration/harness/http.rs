@@ -42,3 +42,14 @@ pub(crate) fn get_within(patience: Duration, address: SocketAddr, path: &str) ->
     }
     serde_json::from_str(&body).ok()
 }
+
+/// The entries of a list that comes in pages.
+pub(crate) fn entries(address: SocketAddr, path: &str) -> Option<Vec<serde_json::Value>> {
+    let (mut entries, mut next) = (Vec::new(), Some(format!("{path}?limit=1000")));
+    while let Some(path) = next {
+        let page = get(address, &path)?;
+        entries.extend_from_slice(page["items"].as_array()?);
+        next = page["next"].as_str().map(str::to_owned);
+    }
+    Some(entries)
+}

@@ -5,32 +5,36 @@
 //! | `GET /` | a few lines for people |
 //! | `GET /api/status` | [`Status`](crate::node::Status) |
 //! | `GET /api/group` | [`GroupStatus`](crate::node::GroupStatus), 404 for a lone broker |
-//! | `GET /api/queues`, `GET /api/topics` | list of [`DestinationStatus`](crate::node::DestinationStatus) |
-//! | `GET /api/connections` | list of [`ConnectionStatus`](crate::node::ConnectionStatus) |
+//! | `GET /api/queues`, `GET /api/topics` | a [`Page`](crate::broker::Page) of [`DestinationStatus`](crate::broker::DestinationStatus) |
+//! | `GET /api/connections` | a page of [`ConnectionStatus`](crate::broker::ConnectionStatus) |
 //! | `POST /api/group/step-down` | 202; 409 with `{"error": ..}` if refused |
 //! | `GET /api/group/recover` | [`RecoveryPlan`](crate::node::RecoveryPlan); 409 if there is nothing to recover |
 //! | `POST /api/group/recover` with that plan as JSON | the same with 202: it is being done; 409 with the new one as `plan` if it has changed |
+//!
+//! Lists come in pages: `paging` says which part is asked for with `after` and `limit`, and a page's `next` is the request for
+//! the one behind it. They are read from the node's shared [`Figures`](crate::broker::Figures) without asking it; the rest is asked for.
 //!
 //! Figures show all that the node had answered before it was asked. The port answers to names of its own only, and changes
 //! need the console's token (`Authorization: Bearer`); `guard` says which, and why.
 
 mod guard;
 mod listener;
+mod paging;
 mod routes;
+mod shown;
 mod token;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, StoreConfig};
-use crate::node::{Request, Snapshot};
 
+pub use shown::Shown;
 pub use token::{TOKEN_FILE, Token};
 
 /// What the console is and who may use it.
@@ -86,21 +90,16 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Binds the console's port and serves what the node shows. `snapshots` has the last one for when the node does not
-    /// answer.
+    /// Binds the console's port and serves what the node shows.
     ///
     /// # Errors
     /// The port cannot be bound: in use, or not ours to bind. The caller does not start.
-    pub async fn start(
-        options: AdminOptions,
-        snapshots: watch::Receiver<Arc<Snapshot>>,
-        requests: mpsc::Sender<Request>,
-    ) -> std::io::Result<Admin> {
+    pub async fn start(options: AdminOptions, shown: Shown) -> std::io::Result<Admin> {
         let listener = TcpListener::bind(options.bind).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let guard = guard::Guard::new(&options.hosts, options.token);
-        let router = routes::router(guard, snapshots, requests);
+        let router = routes::router(guard, shown);
         let task = tokio::spawn(listener::accept(listener, options.connections_max, router, stopped));
         Ok(Admin { address, stop, task })
     }

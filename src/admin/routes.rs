@@ -6,18 +6,22 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, FromRequest, Request as HttpRequest, State};
 use axum::http::header::WWW_AUTHENTICATE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use serde::Serialize;
 use serde_json::json;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::Shown;
 use super::guard::Guard;
 use super::listener::{ANSWER_TIME_MAX, BODY_BYTES_MAX};
-use crate::node::{DestinationStatus, RecoveryPlan, Request, RequestError, Snapshot};
+use super::paging::Paging;
+use crate::broker::{Page, SessionId};
+use crate::node::{RecoveryPlan, Request, RequestError, Snapshot};
 
 /// How long the node may take to show itself. Operators look at sick nodes: then they get what it showed last.
 const LOOK_TIME_MAX: Duration = Duration::from_secs(2);
@@ -25,8 +29,7 @@ const LOOK_TIME_MAX: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 struct Shared {
     guard: Arc<Guard>,
-    snapshots: watch::Receiver<Arc<Snapshot>>,
-    requests: mpsc::Sender<Request>,
+    shown: Shown,
 }
 
 impl Shared {
@@ -34,22 +37,18 @@ impl Shared {
     async fn snapshot(&self) -> Arc<Snapshot> {
         let (reply, answer) = oneshot::channel();
         let look = async {
-            self.requests.send(Request::Look { reply }).await.ok()?;
+            self.shown.requests.send(Request::Look { reply }).await.ok()?;
             answer.await.ok()
         };
         match timeout(LOOK_TIME_MAX, look).await {
             Ok(Some(snapshot)) => snapshot,
-            _ => self.snapshots.borrow().clone(),
+            _ => self.shown.snapshots.borrow().clone(),
         }
     }
 }
 
-pub(super) fn router(
-    guard: Guard,
-    snapshots: watch::Receiver<Arc<Snapshot>>,
-    requests: mpsc::Sender<Request>,
-) -> Router {
-    let shared = Shared { guard: Arc::new(guard), snapshots, requests };
+pub(super) fn router(guard: Guard, shown: Shown) -> Router {
+    let shared = Shared { guard: Arc::new(guard), shown };
     Router::new()
         .route("/", get(overview))
         .route("/api/status", get(status))
@@ -119,23 +118,32 @@ async fn group(State(shared): State<Shared>) -> Response {
     }
 }
 
-async fn queues(State(shared): State<Shared>) -> Response {
-    destinations(shared.snapshot().await.as_ref(), "queue")
+async fn queues(State(shared): State<Shared>, uri: Uri) -> Response {
+    list(&uri, |paging| Ok(shared.shown.figures.queues(paging.after.as_deref(), paging.limit)))
 }
 
-async fn topics(State(shared): State<Shared>) -> Response {
-    destinations(shared.snapshot().await.as_ref(), "topic")
+async fn topics(State(shared): State<Shared>, uri: Uri) -> Response {
+    list(&uri, |paging| Ok(shared.shown.figures.topics(paging.after.as_deref(), paging.limit)))
 }
 
-/// Destinations of a kind, temporary ones among them.
-fn destinations(snapshot: &Snapshot, kind: &str) -> Response {
-    let list: Vec<&DestinationStatus> =
-        snapshot.destinations.iter().filter(|d| d.kind.ends_with(kind)).collect();
-    Json(list).into_response()
+async fn connections(State(shared): State<Shared>, uri: Uri) -> Response {
+    list(&uri, |paging| {
+        let number = |after: &str| after.parse().map_err(|_| "after is the number of a session".to_owned());
+        let after = paging.after.as_deref().map(number).transpose()?;
+        Ok(shared.shown.figures.connections(after.map(SessionId), paging.limit))
+    })
 }
 
-async fn connections(State(shared): State<Shared>) -> Response {
-    Json(&shared.snapshot().await.connections).into_response()
+/// A page of a list, with the request for the next one in it.
+fn list<T: Serialize>(uri: &Uri, page: impl FnOnce(&Paging) -> Result<Page<T>, String>) -> Response {
+    let paging = Paging::of(uri.query().unwrap_or_default());
+    match paging.and_then(|paging| page(&paging).map(|page| (paging, page))) {
+        Ok((paging, page)) => {
+            let next = page.next.map(|after| format!("{}?{}", uri.path(), paging.next(&after)));
+            Json(Page { next, ..page }).into_response()
+        }
+        Err(error) => refused(StatusCode::BAD_REQUEST, &error),
+    }
 }
 
 /// An order that cannot help is refused with the reason, whoever gives it; only then does it need the token.
@@ -182,7 +190,7 @@ async fn ask<T>(
 ) -> Result<T, Response> {
     let stopping = || refused(StatusCode::SERVICE_UNAVAILABLE, "the node is stopping");
     let (reply, answer) = oneshot::channel();
-    shared.requests.send(request(reply)).await.map_err(|_| stopping())?;
+    shared.shown.requests.send(request(reply)).await.map_err(|_| stopping())?;
     match answer.await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => {

@@ -7,11 +7,11 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
 use super::listener::BODY_BYTES_MAX;
-use super::{Admin, AdminOptions, Token};
-use crate::model::Epoch;
-use crate::node::{
-    DestinationStatus, GroupStatus, RecoveryPlan, Request, RequestError, Role, Snapshot, Status,
-};
+use super::{Admin, AdminOptions, Shown, Token};
+use crate::broker::{Broker, BrokerOptions, DestinationStatus, Figures, Page};
+use crate::model::{CatalogueChange, Destination, DestinationId, DestinationKind, Epoch, Offset, Record};
+use crate::node::{GroupStatus, RecoveryPlan, Request, RequestError, Role, Snapshot, Status};
+use crate::state::State;
 
 const CONNECTIONS_MAX: usize = 64;
 const TOKEN: &str = "Authorization: Bearer sesame, open";
@@ -27,6 +27,10 @@ struct Console {
 }
 
 async fn console() -> Console {
+    console_of(Figures::default()).await
+}
+
+async fn console_of(figures: Figures) -> Console {
     let (published, seen) = watch::channel(Arc::new(Snapshot::default()));
     let (now, looks) = watch::channel(Arc::new(Snapshot::default()));
     let (ask, mut asked) = mpsc::channel(4);
@@ -45,7 +49,8 @@ async fn console() -> Console {
         token: Some(Token::given("sesame, open")),
         connections_max: CONNECTIONS_MAX,
     };
-    let admin = Admin::start(options, seen, ask).await.unwrap();
+    let shown = Shown { figures, snapshots: seen, requests: ask };
+    let admin = Admin::start(options, shown).await.unwrap();
     Console { admin, now, published, requests }
 }
 
@@ -77,24 +82,14 @@ async fn what_the_node_looks_like_now_is_what_is_shown() {
     let console = console().await;
     let (code, body) = ask(&console, "GET /api/status HTTP/1.1").await;
     assert_eq!((code, serde_json::from_str::<Status>(&body).unwrap().role), (200, Role::Waiting));
-    let queue = |kind: &str, name: &str| DestinationStatus {
-        kind: kind.to_owned(),
-        name: name.to_owned(),
-        ..DestinationStatus::default()
-    };
     console.now.send_replace(Arc::new(Snapshot {
         status: Status { role: Role::Master, serving: true, epoch: Epoch(7), ..Status::default() },
         group: Some(GroupStatus { replicas: 3, ..GroupStatus::default() }),
-        destinations: vec![queue("queue", "A"), queue("topic", "B"), queue("temp-queue", "C")],
-        connections: Vec::new(),
     }));
     let (_, body) = ask(&console, "GET /api/status HTTP/1.1").await;
     assert!(body.contains("\"role\":\"master\"") && body.contains("\"epoch\":7"), "{body}");
     let (_, body) = ask(&console, "GET /api/group HTTP/1.1").await;
     assert_eq!(serde_json::from_str::<GroupStatus>(&body).unwrap().replicas, 3);
-    let (_, body) = ask(&console, "GET /api/queues HTTP/1.1").await;
-    let names: Vec<_> = serde_json::from_str::<Vec<DestinationStatus>>(&body).unwrap();
-    assert_eq!(names.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(), ["A", "C"]);
     let (code, body) = ask(&console, "GET / HTTP/1.1").await;
     assert!(code == 200 && body.contains("master, epoch 7"), "{body}");
     console.admin.stop().await;
@@ -107,13 +102,50 @@ async fn a_node_that_answers_no_more_is_shown_as_it_was_last() {
     drop(requests);
     let bind = ([127, 0, 0, 1], 0).into();
     let options = AdminOptions { bind, hosts: Vec::new(), token: None, connections_max: CONNECTIONS_MAX };
-    let admin = Admin::start(options, seen, ask_node).await.unwrap();
+    let shown = Shown { figures: Figures::default(), snapshots: seen, requests: ask_node };
+    let admin = Admin::start(options, shown).await.unwrap();
     let (now, requests) = (watch::channel(Arc::default()).0, mpsc::channel(1).1);
     let console = Console { admin, now, published, requests };
     let status = Status { epoch: Epoch(9), ..Status::default() };
     console.published.send_replace(Arc::new(Snapshot { status, ..Snapshot::default() }));
     let (code, body) = ask(&console, "GET /api/status HTTP/1.1").await;
     assert!(code == 200 && body.contains("\"epoch\":9"), "{body}");
+    console.admin.stop().await;
+}
+
+/// The figures of a node that knows these destinations.
+fn figures(kind: DestinationKind, names: &[&str]) -> Figures {
+    let mut state = State::new();
+    for (number, name) in (1..).zip(names) {
+        let destination = Destination::new(kind, *name).unwrap();
+        let change = CatalogueChange::CreateDestination { id: DestinationId(number), destination };
+        state.apply(Offset(0), &Record::Catalogue(change));
+    }
+    Broker::new(BrokerOptions::default(), state).figures().clone()
+}
+
+#[tokio::test]
+async fn lists_are_read_page_by_page_while_the_node_answers_nobody() {
+    let names = ["A B/&", "C", "D", "E", "F"];
+    let mut console = console_of(figures(DestinationKind::Queue, &names)).await;
+    let (mut seen, mut next) = (Vec::new(), Some("/api/queues?limit=2".to_owned()));
+    while let Some(path) = next {
+        let (code, body) = ask(&console, &format!("GET {path} HTTP/1.1")).await;
+        let page: Page<DestinationStatus> = serde_json::from_str(&body).unwrap();
+        assert_eq!((code, page.total), (200, 5), "{body}");
+        assert!(page.items.len() <= 2);
+        seen.extend(page.items.into_iter().map(|it| it.name));
+        next = page.next;
+    }
+    assert_eq!(seen, names);
+    for path in ["/api/topics", "/api/connections", "/api/connections?after=7"] {
+        let (code, body) = ask(&console, &format!("GET {path} HTTP/1.1")).await;
+        assert_eq!((code, &*body), (200, r#"{"total":0,"next":null,"items":[]}"#), "{path}");
+    }
+    for path in ["/api/queues?limit=1001", "/api/topics?page=2", "/api/connections?after=A"] {
+        assert_eq!(ask(&console, &format!("GET {path} HTTP/1.1")).await.0, 400, "{path}");
+    }
+    assert!(console.requests.try_recv().is_err(), "the node was asked");
     console.admin.stop().await;
 }
 

@@ -1,12 +1,14 @@
 //! What a session holds and has not settled.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 use crate::model::DestinationId;
 
 use super::DeliveryId;
+use super::destination::Transient;
+use super::figures::SessionFigures;
 use super::subscription::SubscriberId;
-use super::transient::Transient;
 
 /// What was delivered.
 #[derive(Debug)]
@@ -28,10 +30,11 @@ pub(super) struct Delivery {
 
 /// Unsettled deliveries in the order of their ids. Most are settled from the front, so a settled one in the middle
 /// leaves a hole; when half of it is holes, they are closed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Deliveries {
     entries: VecDeque<(DeliveryId, Option<Delivery>)>,
-    live: usize,
+    /// Its `in_flight` counts those that are no holes.
+    figures: Arc<SessionFigures>,
     last: u64,
 }
 
@@ -39,8 +42,12 @@ impl Deliveries {
     /// Holes that are left alone, as closing them costs a pass.
     const HOLES_MIN: usize = 64;
 
-    pub(super) fn len(&self) -> usize {
-        self.live
+    pub(super) fn new(figures: Arc<SessionFigures>) -> Deliveries {
+        Deliveries { entries: VecDeque::new(), figures, last: 0 }
+    }
+
+    fn live(&self) -> usize {
+        self.figures.in_flight.get() as usize
     }
 
     #[cfg(test)]
@@ -52,7 +59,7 @@ impl Deliveries {
         self.last += 1;
         let id = DeliveryId(self.last);
         self.entries.push_back((id, Some(delivery)));
-        self.live += 1;
+        self.figures.in_flight.add(1);
         id
     }
 
@@ -74,11 +81,11 @@ impl Deliveries {
     pub(super) fn remove(&mut self, id: DeliveryId) -> Option<Delivery> {
         let at = self.position(id)?;
         let taken = self.entries[at].1.take()?;
-        self.live -= 1;
+        self.figures.in_flight.sub(1);
         while self.entries.front().is_some_and(|(_, delivery)| delivery.is_none()) {
             self.entries.pop_front();
         }
-        if self.entries.len() > 2 * self.live + Deliveries::HOLES_MIN {
+        if self.entries.len() > 2 * self.live() + Deliveries::HOLES_MIN {
             self.entries.retain(|(_, delivery)| delivery.is_some());
         }
         Some(taken)
@@ -97,7 +104,7 @@ impl Deliveries {
             taken.extend(delivery.take_if(|delivery| gone(*id, delivery)));
         }
         self.entries.retain(|(_, delivery)| delivery.is_some());
-        self.live -= taken.len();
+        self.figures.in_flight.sub(taken.len() as u64);
         taken
     }
 }
@@ -105,6 +112,11 @@ impl Deliveries {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::{SessionId, SessionInfo};
+
+    fn none() -> Deliveries {
+        Deliveries::new(Arc::new(SessionFigures::new(SessionId(1), SessionInfo::default())))
+    }
 
     fn copy(subscriber: u64) -> Delivery {
         Delivery { subscriber: SubscriberId(subscriber), held: Held::Copy }
@@ -112,7 +124,7 @@ mod tests {
 
     #[test]
     fn one_delivery_that_is_never_settled_keeps_no_others_in_memory() {
-        let mut deliveries = Deliveries::default();
+        let mut deliveries = none();
         let stuck = deliveries.insert(copy(1));
         for _ in 0..10_000 {
             let id = deliveries.insert(copy(2));
@@ -120,19 +132,19 @@ mod tests {
             assert!(deliveries.remove(id).is_none(), "settled twice");
         }
         assert!(deliveries.entries.len() <= Deliveries::HOLES_MIN + 3);
-        assert_eq!(deliveries.len(), 1);
+        assert_eq!(deliveries.live(), 1);
         assert!(deliveries.remove(stuck).is_some());
         assert!(deliveries.remove(DeliveryId(77)).is_none());
     }
 
     #[test]
     fn the_deliveries_of_one_subscription_come_back_in_order() {
-        let mut deliveries = Deliveries::default();
+        let mut deliveries = none();
         let ids: Vec<_> = (0..6).map(|n| deliveries.insert(copy(n % 2))).collect();
         deliveries.remove(ids[2]);
         assert_eq!(deliveries.remove_of(SubscriberId(0), &[ids[0]]).len(), 1);
         assert_eq!(deliveries.remove_of(SubscriberId(0), &[]).len(), 1);
-        assert_eq!(deliveries.len(), 3);
+        assert_eq!(deliveries.live(), 3);
         assert!(deliveries.remove(ids[4]).is_none());
         assert!(deliveries.remove(ids[5]).is_some());
     }

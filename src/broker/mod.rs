@@ -8,6 +8,7 @@ mod budget;
 mod client_ids;
 mod deliveries;
 mod destination;
+mod figures;
 mod gate;
 mod options;
 mod outbox;
@@ -19,7 +20,6 @@ mod subscription;
 mod table;
 #[cfg(test)]
 mod tests;
-mod transient;
 
 use std::time::Duration;
 
@@ -28,19 +28,20 @@ use crate::state::State;
 use crate::storage::{Expired, Loaded};
 
 pub use budget::{Budget, Portion};
+pub use destination::{Spill, SpillId, Spilled};
+pub use figures::{ConnectionStatus, DestinationStatus, Figures, PAGE_ENTRIES_MAX, Page};
 pub use gate::{
     Closed, GATE_COMMANDS, Gate, Inbound, NotOpened, SESSION_SUBMISSIONS, Session, Slot, Submission, Turn,
 };
 pub use options::{BrokerOptions, PREFETCH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
 pub use outbox::Outbox;
-pub use output::{DestinationView, Output, ReadId, ReadRequest, SessionView};
+pub use output::{Output, ReadId, ReadRequest};
 pub use session::{
     Command, Correlation, DeliveryId, Refusal, SessionEvent, SessionId, SessionInfo, SubscribeOptions,
     SubscriptionKey, TransactionKey, Verdict,
 };
 
-pub use transient::{Spill, SpillId, Spilled};
-
+use figures::Book;
 use serving::Serving;
 
 /// The state of a node, and on the serving master all that happens on top of it.
@@ -48,6 +49,7 @@ use serving::Serving;
 pub struct Broker {
     options: BrokerOptions,
     state: State,
+    book: Book,
     serving: Option<Box<Serving>>,
     /// Whether sends that would be stored wait.
     stores_held: bool,
@@ -65,6 +67,7 @@ impl Broker {
     pub fn new(options: BrokerOptions, state: State) -> Broker {
         Broker {
             options,
+            book: Book::new(&state),
             state,
             serving: None,
             stores_held: false,
@@ -92,6 +95,7 @@ impl Broker {
     pub fn replace_state(&mut self, state: State) {
         assert!(self.serving.is_none(), "a serving master's state is never replaced");
         self.state = state;
+        self.book.begin_anew(&self.state);
     }
 
     /// Whether [`Broker::promote`] was called last, not [`Broker::demote`].
@@ -108,18 +112,20 @@ impl Broker {
     pub fn apply(&mut self, now: Duration, wall: i64, group: &[(Offset, Record)]) {
         let Some(serving) = &mut self.serving else {
             for (offset, record) in group {
-                self.state.apply(*offset, record);
+                let verdict = self.state.apply(*offset, record);
+                self.book.follow(&self.state, record, verdict);
             }
             return;
         };
         serving.set_time(now, wall);
-        serving.apply(&mut self.state, group);
+        serving.apply(&mut self.state, &mut self.book, group);
     }
 
     /// Begins to serve. Everything that is committed must have been applied, the epoch's start included; dispatch waits
     /// for [`Broker::dispatch_allowed`].
     pub fn promote(&mut self, now: Duration, wall: i64) {
-        let mut serving = Serving::new(self.options.clone(), &self.state, self.reads, self.spills);
+        let mut serving =
+            Serving::new(self.options.clone(), (&self.state, &self.book), self.reads, self.spills);
         serving.set_time(now, wall);
         serving.hold_stores(self.stores_held);
         self.serving = Some(Box::new(serving));
@@ -132,6 +138,7 @@ impl Broker {
             self.spills_over |= serving.spills_made() > self.spills;
             self.spills = serving.spills_made();
             self.farewells.extend(serving.into_farewells(reason));
+            self.book.end_mastership(&self.state);
         }
     }
 
@@ -237,16 +244,17 @@ impl Broker {
         output
     }
 
-    /// Every destination.
-    pub fn destinations(&self) -> Vec<DestinationView> {
-        match &self.serving {
-            Some(serving) => serving.destination_views(&self.state),
-            None => self.state.destinations().map(|(_, it)| DestinationView::of_state(it)).collect(),
-        }
+    /// What destinations and sessions count of themselves. A handle serves for as long as the process lasts, in every role.
+    pub fn figures(&self) -> &Figures {
+        self.book.figures()
     }
 
-    /// Every session of this mastership.
-    pub fn sessions(&self) -> Vec<SessionView> {
-        self.serving.as_ref().map_or_else(Vec::new, |serving| serving.session_views())
+    /// Panics when something does not hold that must hold between any two calls.
+    #[cfg(test)]
+    pub(crate) fn check(&self) {
+        match &self.serving {
+            Some(serving) => serving.check(&self.state),
+            None => self.book.check(&self.state),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Destination, DestinationId, Record};
+use crate::model::{DestinationId, Record};
 
 use super::{SessionEvent, SessionId, Spill};
 
@@ -54,38 +54,4 @@ impl Output {
             && self.events.is_empty()
             && self.damages.is_empty()
     }
-}
-
-/// One destination as operators see it. A slave counts what is in the log only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DestinationView {
-    /// Kind and name.
-    pub destination: Destination,
-    /// Messages in it.
-    pub size: u64,
-    /// Subscriptions on it.
-    pub consumers: usize,
-    /// Messages that ever entered; non-persistent ones under this master only.
-    pub enqueued: u64,
-    /// Messages that left.
-    pub dequeued: u64,
-    /// Deliveries under this master.
-    pub dispatched: u64,
-    /// Deliveries that are not settled.
-    pub in_flight: u64,
-}
-
-/// One session as operators see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionView {
-    /// Which.
-    pub session: SessionId,
-    /// Who.
-    pub info: super::SessionInfo,
-    /// Its subscriptions.
-    pub subscriptions: usize,
-    /// Deliveries that it has not settled.
-    pub in_flight: usize,
-    /// Commands that wait for room (producer flow control).
-    pub waiting: usize,
 }

@@ -63,29 +63,104 @@ fn told(error: &anyhow::Error) -> String {
     text
 }
 
-/// Columns, as wide as their widest cell; numbers stand at the right.
+/// A table that is printed in parts. Columns are as wide as their widest cell so far; where all cells of the first part are
+/// numbers they stand at the right.
+pub(super) struct Columns {
+    header: Vec<String>,
+    widths: Vec<usize>,
+    /// Which columns are of numbers; nothing was printed yet.
+    numbers: Option<Vec<bool>>,
+}
+
+impl Columns {
+    pub(super) fn new(header: &[&str]) -> Columns {
+        Columns {
+            header: header.iter().map(|name| (*name).to_owned()).collect(),
+            widths: header.iter().map(|name| name.chars().count()).collect(),
+            numbers: None,
+        }
+    }
+
+    /// The next rows, before the first of them the header.
+    pub(super) fn print(&mut self, rows: &[Vec<String>]) -> String {
+        for row in rows {
+            for (width, cell) in self.widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let first = self.numbers.is_none().then_some(&self.header);
+        let is_number =
+            |index: usize| !rows.is_empty() && rows.iter().all(|row| row[index].parse::<f64>().is_ok());
+        let numbers = self.numbers.get_or_insert_with(|| (0..self.header.len()).map(is_number).collect());
+        let mut text = String::new();
+        for row in first.into_iter().chain(rows) {
+            let mut line = String::new();
+            for ((cell, width), number) in row.iter().zip(&self.widths).zip(&*numbers) {
+                let pad = " ".repeat(width - cell.chars().count());
+                let (before, after) = if *number { (&*pad, "") } else { ("", &*pad) };
+                line.push_str(&format!("{before}{cell}{after}  "));
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// A list that is printed page by page as it comes, so that neither the node nor the command holds all of it. For programs it
+/// is one JSON array, for people one table.
+pub(super) struct Listing {
+    json: bool,
+    columns: Columns,
+    /// Whether anything was printed.
+    begun: bool,
+}
+
+impl Listing {
+    pub(super) fn new(json: bool, header: &[&str]) -> Listing {
+        Listing { json, columns: Columns::new(header), begun: false }
+    }
+
+    /// Prints a page.
+    pub(super) fn print<T: Serialize>(
+        &mut self,
+        page: &[T],
+        row: impl Fn(&T) -> Vec<String>,
+    ) -> Result<(), Failure> {
+        if page.is_empty() {
+            return Ok(());
+        }
+        let text = if self.json {
+            self.items(page)?
+        } else {
+            let rows: Vec<_> = page.iter().map(row).collect();
+            self.columns.print(&rows)
+        };
+        self.begun = true;
+        print(&text)
+    }
+
+    /// The items as they stand in an array that is printed in the same form as other answers.
+    fn items<T: Serialize>(&self, page: &[T]) -> Result<String, Failure> {
+        let array = serde_json::to_string_pretty(page)?;
+        let items = array.strip_prefix('[').and_then(|rest| rest.strip_suffix("\n]")).unwrap_or(&array);
+        Ok(format!("{}{items}", if self.begun { "," } else { "[" }))
+    }
+
+    /// Prints what belongs behind the last page.
+    pub(super) fn end(mut self) -> Result<(), Failure> {
+        match (self.json, self.begun) {
+            (true, true) => print("\n]\n"),
+            (true, false) => print("[]\n"),
+            (false, true) => Ok(()),
+            (false, false) => print(&self.columns.print(&[])),
+        }
+    }
+}
+
+/// A whole table.
 pub(super) fn columns(header: &[&str], rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = header.iter().map(|name| name.chars().count()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
-    for row in std::iter::once(&header).chain(rows) {
-        let mut line = String::new();
-        for (index, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let number = rows.iter().all(|row| row[index].parse::<f64>().is_ok());
-            let pad = " ".repeat(width - cell.chars().count());
-            let (before, after) =
-                if number && !rows.is_empty() { (pad, String::new()) } else { (String::new(), pad) };
-            line.push_str(&format!("{before}{cell}{after}  "));
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    Columns::new(header).print(rows)
 }
 
 /// `key  value` lines, values in one column.
@@ -111,5 +186,27 @@ mod tests {
             columns(&["name", "size"], &rows),
             "name         size\nA.LONG.NAME     7\nB            1200\n"
         );
+    }
+
+    #[test]
+    fn the_parts_of_a_table_have_one_header_and_columns_that_only_grow() {
+        let mut table = Columns::new(&["name", "size"]);
+        assert_eq!(
+            table.print(&[vec!["LONG.NAME".to_owned(), "7".to_owned()]]),
+            "name       size\nLONG.NAME     7\n"
+        );
+        assert_eq!(table.print(&[vec!["12".to_owned(), "1200".to_owned()]]), "12         1200\n");
+    }
+
+    #[test]
+    fn pages_of_json_are_together_what_the_whole_list_is() {
+        let whole = ["a\n]", "b", "c"];
+        let mut listing = Listing::new(true, &[]);
+        let mut text = String::new();
+        for page in whole.chunks(2) {
+            text += &listing.items(page).unwrap();
+            listing.begun = true;
+        }
+        assert_eq!(text + "\n]", serde_json::to_string_pretty(&whole).unwrap());
     }
 }

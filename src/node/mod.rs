@@ -25,7 +25,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::broker::{BrokerOptions, Inbound};
+use crate::broker::{BrokerOptions, Figures, Inbound};
 use crate::coordination::{Coordinator, CoordinatorEvent};
 use crate::env::Clock;
 use crate::model::Identity;
@@ -35,8 +35,8 @@ use crate::storage::{Checkpoint, IdentityFile, IndexHandle, Log, LogEvent, Recov
 use scrub::Scrub;
 
 pub use snapshot::{
-    Alarm, ConnectionStatus, DestinationStatus, ElectionStatus, GroupStatus, MemberStatus, RecoveryPlan,
-    Request, RequestError, Role, Snapshot, Status,
+    Alarm, ElectionStatus, GroupStatus, MemberStatus, RecoveryPlan, Request, RequestError, Role, Snapshot,
+    Status,
 };
 pub use spills::Temporary;
 
@@ -105,6 +105,8 @@ pub struct Node {
     pub requests: mpsc::Sender<Request>,
     /// What the node looks like, renewed several times a second while something happens.
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// What its destinations and sessions count.
+    pub figures: Figures,
     /// Whether clients are to be let in.
     pub serving: watch::Receiver<bool>,
     /// The addresses that clients are let in at, told back for the snapshot.
@@ -130,8 +132,10 @@ impl Node {
         let volatile = parts.broker.volatile;
         let scrub = if volatile { Scrub::default() } else { Scrub::start(parts.log.0.clone(), found) };
         let ports = core::Ports { peers, peer_events, jobs, scrub: (scrub, damage) };
-        let task = tokio::spawn(core::Core::new(parts, outside, ports).run());
-        Node { requests, snapshot, serving: serves, listening, stop, task }
+        let core = core::Core::new(parts, outside, ports);
+        let figures = core.broker.figures().clone();
+        let task = tokio::spawn(core.run());
+        Node { requests, snapshot, figures, serving: serves, listening, stop, task }
     }
 
     /// Asks the node to stop: it gives the mastership away, leaves the group and closes the store.

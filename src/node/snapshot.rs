@@ -1,5 +1,6 @@
 //! What a node looks like from outside at one moment, and what may be asked of it. The node publishes a new snapshot
-//! when something changed; whoever shows it never touches the node itself.
+//! when something changed; whoever shows it never touches the node itself. Destinations and connections are not in it: they
+//! have [`Figures`](crate::broker::Figures).
 
 use std::sync::Arc;
 
@@ -15,10 +16,6 @@ pub struct Snapshot {
     pub status: Status,
     /// Its group; `None` for a lone broker.
     pub group: Option<GroupStatus>,
-    /// Queues and topics by name. On a slave: what its state holds, without consumers.
-    pub destinations: Vec<DestinationStatus>,
-    /// Client connections; none on a slave.
-    pub connections: Vec<ConnectionStatus>,
 }
 
 /// What a node does.
@@ -233,50 +230,12 @@ pub struct MemberStatus {
     pub reason: Option<String>,
 }
 
-/// A queue or topic.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DestinationStatus {
-    /// `queue`, `topic`, `temp-queue` or `temp-topic`.
-    pub kind: String,
-    /// Name.
-    pub name: String,
-    /// Messages that it holds, those in flight among them.
-    pub size: u64,
-    /// Subscriptions.
-    pub consumers: u64,
-    /// Messages that came in: stored ones since the destination exists, others since the start of this mastership.
-    pub enqueued: u64,
-    /// Messages that left: consumed, expired, moved or purged. Counted as those that came in.
-    pub dequeued: u64,
-    /// Messages that were sent to consumers, each time counted.
-    pub dispatched: u64,
-    /// Messages sent and not yet settled.
-    pub in_flight: u64,
-}
-
-/// A client connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConnectionStatus {
-    /// Number of its session.
-    pub session: u64,
-    /// Client id, if it gave one.
-    pub client_id: Option<String>,
-    /// User, if it gave one.
-    pub user: Option<String>,
-    /// Address of the client.
-    pub remote: String,
-    /// Subscriptions.
-    pub subscriptions: u64,
-    /// Deliveries not yet settled.
-    pub in_flight: u64,
-}
-
 /// What may be asked of a node.
 #[derive(Debug)]
 pub enum Request {
     /// Tell what the node looks like now, with all that it has answered by now.
     Look {
-        /// The answer. It may take some tens of milliseconds, because requests share a snapshot.
+        /// The answer. It may take some 20 ms, because requests share a snapshot.
         reply: oneshot::Sender<Arc<Snapshot>>,
     },
     /// Give up the mastership in favour of a slave that has everything.

@@ -11,18 +11,17 @@ use crate::replication::{Recovery, ReplicaSettings};
 
 use super::core::Core;
 use super::{
-    Alarm, ConnectionStatus, DestinationStatus, ElectionStatus, GroupStatus, MemberStatus, RecoveryPlan,
-    RequestError, Role, Snapshot, Status,
+    Alarm, ElectionStatus, GroupStatus, MemberStatus, RecoveryPlan, RequestError, Role, Snapshot, Status,
 };
 
 /// A snapshot that nobody asked for is made so often, and so often the state is looked at for its digest.
 const EVERY: Duration = Duration::from_millis(200);
-/// A snapshot that somebody asked for is made at most so often: it walks all destinations.
+/// A snapshot that somebody asked for is made at most so often, so that those who ask share one.
 const EVERY_ASKED: Duration = Duration::from_millis(20);
-/// Snapshots take at most this part of the node's time, as long as they are younger than [`AGE_MAX`].
-const SHARE: u32 = 10;
-/// However long a snapshot took, the next one does not wait longer.
-const AGE_MAX: Duration = Duration::from_secs(1);
+/// The digest of a large state takes at most this part of the node's time, as long as it is younger than [`DIGEST_AGE_MAX`].
+const DIGEST_SHARE: u32 = 100;
+/// However long a digest took, the next one does not wait longer.
+const DIGEST_AGE_MAX: Duration = Duration::from_secs(10);
 /// Damages that are remembered for the alarms.
 const DAMAGES_MAX: usize = 16;
 
@@ -46,10 +45,8 @@ pub(super) struct StatusMaker {
 /// When snapshots are made.
 #[derive(Default)]
 struct Pace {
-    /// When the last one was begun.
+    /// When the last one was made.
     made_at: Option<Duration>,
-    /// How long it took.
-    cost: Duration,
     /// Those who wait for the next one.
     waiting: Vec<oneshot::Sender<Arc<Snapshot>>>,
 }
@@ -58,12 +55,11 @@ impl Pace {
     /// Whether one is due.
     fn is_due(&self, now: Duration) -> bool {
         let every = if self.waiting.is_empty() { EVERY } else { EVERY_ASKED };
-        let every = every.max((self.cost * SHARE).min(AGE_MAX));
         self.made_at.is_none_or(|at| now.saturating_sub(at) >= every)
     }
 
-    fn made(&mut self, at: Duration, cost: Duration, snapshot: &Arc<Snapshot>) {
-        (self.made_at, self.cost) = (Some(at), cost);
+    fn made(&mut self, at: Duration, snapshot: &Arc<Snapshot>) {
+        self.made_at = Some(at);
         for waiting in self.waiting.drain(..) {
             // Whoever asked may have gone.
             let _ = waiting.send(Arc::clone(snapshot));
@@ -80,17 +76,24 @@ struct Digest {
     sought_at: Option<Duration>,
     /// What was applied then.
     applied: Offset,
+    /// How long it took.
+    cost: Duration,
 }
 
 impl Digest {
     /// The digest walks the whole state, so a new one is due only when nothing was applied for a while.
     fn is_due(&mut self, now: Duration, applied: Offset) -> bool {
-        if self.sought_at.is_some_and(|at| now.saturating_sub(at) < EVERY) {
+        let every = EVERY.max((self.cost * DIGEST_SHARE).min(DIGEST_AGE_MAX));
+        if self.sought_at.is_some_and(|at| now.saturating_sub(at) < every) {
             return false;
         }
         self.sought_at = Some(now);
         let quiet = std::mem::replace(&mut self.applied, applied) == applied;
         self.made.is_none_or(|(at, _)| quiet && at != applied)
+    }
+
+    fn made(&mut self, applied: Offset, digest: u64, cost: Duration) {
+        (self.made, self.cost) = (Some((applied, digest)), cost);
     }
 }
 
@@ -176,15 +179,13 @@ impl Core {
         let group = self.replica.view().and_then(|view| view.group.as_ref()).map(|(group, _)| group.clone());
         self.status.see(group.as_ref(), now, wall);
         if self.status.digest.is_due(now, self.applied.offset) {
-            self.status.digest.made = Some((self.applied.offset, self.broker.renew_digest()));
+            let digest = self.broker.renew_digest();
+            self.status.digest.made(self.applied.offset, digest, self.clock.now().saturating_sub(now));
         }
-        let begun = self.clock.now();
-        let destinations: Vec<_> = self.broker.destinations().into_iter().map(destination).collect();
-        let connections: Vec<_> = self.broker.sessions().into_iter().map(connection).collect();
         let group_status = self.status.zk_path.as_ref().map(|path| self.group_status(path, group.as_ref()));
-        let status = self.node_status(group.as_ref(), serving, destinations.len(), connections.len());
-        let snapshot = Arc::new(Snapshot { status, group: group_status, destinations, connections });
-        self.status.pace.made(now, self.clock.now().saturating_sub(begun), &snapshot);
+        let status = self.node_status(group.as_ref(), serving);
+        let snapshot = Arc::new(Snapshot { status, group: group_status });
+        self.status.pace.made(now, &snapshot);
         self.outside.snapshots.send_replace(snapshot);
     }
 
@@ -200,14 +201,8 @@ impl Core {
         }
     }
 
-    fn node_status(
-        &self,
-        group: Option<&GroupRecord>,
-        serving: bool,
-        destinations: usize,
-        clients: usize,
-    ) -> Status {
-        let (maker, log) = (&self.status, self.replica.log());
+    fn node_status(&self, group: Option<&GroupRecord>, serving: bool) -> Status {
+        let (maker, log, figures) = (&self.status, self.replica.log(), self.broker.figures());
         let (digest_at, digest) = maker.digest.made.unwrap_or_default();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -232,8 +227,8 @@ impl Core {
             digest_at,
             election: maker.election.clone(),
             alarms: self.alarms(group),
-            destination_count: destinations,
-            connection_count: clients,
+            destination_count: figures.destination_count(),
+            connection_count: figures.connection_count(),
             started_ms: maker.started_ms,
             time_ms: self.clock.wall_ms(),
         }
@@ -387,30 +382,6 @@ impl Core {
     }
 }
 
-fn destination(view: crate::broker::DestinationView) -> DestinationStatus {
-    DestinationStatus {
-        kind: view.destination.kind.scheme().to_owned(),
-        name: view.destination.name,
-        size: view.size,
-        consumers: view.consumers as u64,
-        enqueued: view.enqueued,
-        dequeued: view.dequeued,
-        dispatched: view.dispatched,
-        in_flight: view.in_flight,
-    }
-}
-
-fn connection(view: crate::broker::SessionView) -> ConnectionStatus {
-    ConnectionStatus {
-        session: view.session.0,
-        client_id: Some(view.info.client_id).filter(|id| !id.is_empty()),
-        user: Some(view.info.user).filter(|user| !user.is_empty()),
-        remote: view.info.remote,
-        subscriptions: view.subscriptions as u64,
-        in_flight: view.in_flight as u64,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -420,35 +391,33 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_is_made_soon_for_who_asks_and_takes_a_small_part_of_the_time() {
+    fn a_snapshot_is_made_soon_for_who_asks_and_those_who_ask_share_one() {
         let mut pace = Pace::default();
         assert!(pace.is_due(at(0)));
-        pace.made(at(0), at(1), &Arc::default());
+        pace.made(at(0), &Arc::default());
         assert!(!pace.is_due(at(199)) && pace.is_due(at(200)));
-        let (reply, mut answer) = oneshot::channel();
-        pace.waiting.push(reply);
+        let (replies, answers): (Vec<_>, Vec<_>) = (0..2).map(|_| oneshot::channel()).unzip();
+        pace.waiting.extend(replies);
         assert!(!pace.is_due(at(19)) && pace.is_due(at(20)));
-        pace.made(at(20), at(7), &Arc::default());
-        assert!(answer.try_recv().is_ok());
-        let (reply, _answer) = oneshot::channel();
-        pace.waiting.push(reply);
-        assert!(!pace.is_due(at(89)) && pace.is_due(at(90)));
-        pace.made(at(90), at(60_000), &Arc::default());
-        assert!(
-            !pace.is_due(at(1_000)) && pace.is_due(at(1_090)),
-            "a pause of the process stops no snapshot"
-        );
+        pace.made(at(20), &Arc::default());
+        assert!(answers.into_iter().all(|mut answer| answer.try_recv().is_ok()));
+        assert!(!pace.is_due(at(219)) && pace.is_due(at(220)));
     }
 
     #[test]
     fn the_state_is_digested_once_after_each_change_when_it_rests() {
         let mut digest = Digest::default();
         assert!(digest.is_due(at(0), Offset(5)));
-        digest.made = Some((Offset(5), 1));
+        digest.made(Offset(5), 1, at(0));
         assert!(!digest.is_due(at(200), Offset(9)), "it has just changed");
         assert!(!digest.is_due(at(220), Offset(9)), "who asks often does not make it more often");
         assert!(digest.is_due(at(400), Offset(9)));
-        digest.made = Some((Offset(9), 2));
+        digest.made(Offset(9), 2, at(30));
         assert!(!digest.is_due(at(600), Offset(9)));
+        assert!(!digest.is_due(at(3_399), Offset(11)), "one that takes long is made seldom");
+        assert!(!digest.is_due(at(3_400), Offset(11)) && digest.is_due(at(6_400), Offset(11)));
+        digest.made(Offset(11), 3, at(60_000));
+        assert!(!digest.is_due(at(16_399), Offset(12)), "a pause of the process stops no digest");
+        assert!(!digest.is_due(at(16_400), Offset(12)) && digest.is_due(at(26_400), Offset(12)));
     }
 }

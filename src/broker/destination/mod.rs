@@ -5,6 +5,7 @@ mod expiry;
 mod pattern;
 mod queue;
 mod topic;
+mod transient;
 mod transients;
 
 pub(super) use census::Census;
@@ -12,4 +13,6 @@ pub(super) use expiry::Expiry;
 pub(super) use pattern::Pattern;
 pub(super) use queue::{Consumer, Dead, Next, Queue, Reading};
 pub(super) use topic::Topic;
+pub(super) use transient::Transient;
+pub use transient::{Spill, SpillId, Spilled};
 pub(super) use transients::Transients;

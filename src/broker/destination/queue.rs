@@ -12,16 +12,17 @@
 //! Deliveries go out in ascending order, so everything up to `seen` was delivered at least once: no flag per message.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
+use crate::broker::figures::DestinationFigures;
 use crate::broker::output::ReadId;
 use crate::broker::serving::Waiter;
 use crate::broker::subscription::SubscriberId;
-use crate::broker::transient::Transient;
 use crate::bugs;
 use crate::model::{Destination, Message, Outcome};
 use crate::state::DestinationState;
 
-use super::{Expiry, Transients};
+use super::{Expiry, Transient, Transients};
 
 /// A message whose body is in memory.
 #[derive(Debug)]
@@ -68,7 +69,8 @@ pub(in crate::broker) enum Next {
 /// One queue.
 #[derive(Debug)]
 pub(in crate::broker) struct Queue {
-    pub(in crate::broker) destination: Destination,
+    pub(in crate::broker) destination: Arc<Destination>,
+    pub(in crate::broker) figures: Arc<DestinationFigures>,
     /// The sequence that the next message gets; ahead of the state by what is in the log's pipeline.
     pub(in crate::broker) assigned: u64,
     pub(in crate::broker) cursor: u64,
@@ -80,7 +82,6 @@ pub(in crate::broker) struct Queue {
     pub(in crate::broker) dead: BTreeMap<u64, Dead>,
     pub(in crate::broker) dead_reading: bool,
     pub(in crate::broker) outstanding: u64,
-    pub(in crate::broker) in_flight: u64,
     /// Consumers may have seen what is up to here. All that a new master finds counts, because nobody can tell what the one
     /// before it delivered last.
     pub(in crate::broker) seen: u64,
@@ -89,7 +90,6 @@ pub(in crate::broker) struct Queue {
     /// Failure counters that are not committed yet.
     pub(in crate::broker) failures: BTreeMap<u64, u32>,
     pub(in crate::broker) transient: Transients,
-    pub(in crate::broker) dispatched: u64,
     /// Highest priority first; among equals in the order in which they came.
     pub(in crate::broker) consumers: Vec<Consumer>,
     /// Who was served last, as an index into `consumers`.
@@ -102,9 +102,13 @@ pub(in crate::broker) struct Queue {
 
 impl Queue {
     /// A queue as a new master finds it.
-    pub(in crate::broker) fn new(destination: Destination, state: Option<&DestinationState>) -> Queue {
+    pub(in crate::broker) fn new(
+        figures: Arc<DestinationFigures>,
+        state: Option<&DestinationState>,
+    ) -> Queue {
         Queue {
-            destination,
+            destination: Arc::clone(&figures.destination),
+            figures,
             assigned: state.map_or(1, DestinationState::next),
             cursor: state.map_or(1, |it| it.floor() + 1),
             window: VecDeque::new(),
@@ -114,12 +118,10 @@ impl Queue {
             dead: BTreeMap::new(),
             dead_reading: false,
             outstanding: 0,
-            in_flight: 0,
             seen: state.filter(|_| !bugs::on("seen_forgotten")).map_or(0, |it| it.next() - 1),
             expiry: Expiry::new(state.is_some_and(|it| it.size() > 0)),
             failures: BTreeMap::new(),
             transient: Transients::default(),
-            dispatched: 0,
             consumers: Vec::new(),
             turn: 0,
             reading: None,
@@ -291,15 +293,25 @@ impl Queue {
         !self.returned.is_empty() || self.cursor < state.next()
     }
 
+    /// Panics when the queue counts wrongly; `elsewhere` is how many of its messages are in the log, or with consumers and in
+    /// no log.
+    #[cfg(test)]
+    pub(in crate::broker) fn check_figures(&self, elsewhere: u64) {
+        assert_eq!(self.figures.size(), self.transient.count() + elsewhere, "messages in the queue");
+        assert_eq!(self.figures.consumers.get(), self.consumers.len() as u64, "consumers");
+    }
+
     /// Adds a consumer behind those of its priority.
     pub(in crate::broker) fn add_consumer(&mut self, consumer: Consumer) {
         let at = self.consumers.partition_point(|it| it.priority >= consumer.priority);
         self.consumers.insert(at, consumer);
+        self.figures.consumers.set(self.consumers.len() as u64);
     }
 
     /// Removes a consumer, if it is one.
     pub(in crate::broker) fn remove_consumer(&mut self, subscriber: SubscriberId) {
         self.consumers.retain(|it| it.subscriber != subscriber);
+        self.figures.consumers.set(self.consumers.len() as u64);
     }
 
     /// Who is served next, as an index: an exclusive consumer alone, else the highest priority that has credit, in turn.

@@ -1,19 +1,32 @@
 //! A topic in the master's memory.
 
+use std::sync::Arc;
+
+use crate::broker::figures::DestinationFigures;
 use crate::broker::subscription::SubscriberId;
 use crate::model::Destination;
 
 /// Who wants a topic's messages.
 #[derive(Debug)]
 pub(in crate::broker) struct Topic {
-    pub(in crate::broker) destination: Destination,
+    pub(in crate::broker) destination: Arc<Destination>,
+    pub(in crate::broker) figures: Arc<DestinationFigures>,
     pub(in crate::broker) subscribers: Vec<SubscriberId>,
-    pub(in crate::broker) enqueued: u64,
-    pub(in crate::broker) dispatched: u64,
 }
 
 impl Topic {
-    pub(in crate::broker) fn new(destination: Destination) -> Topic {
-        Topic { destination, subscribers: Vec::new(), enqueued: 0, dispatched: 0 }
+    pub(in crate::broker) fn new(figures: Arc<DestinationFigures>) -> Topic {
+        Topic { destination: Arc::clone(&figures.destination), figures, subscribers: Vec::new() }
+    }
+
+    pub(in crate::broker) fn add_subscriber(&mut self, subscriber: SubscriberId) {
+        self.subscribers.push(subscriber);
+        self.figures.consumers.set(self.subscribers.len() as u64);
+    }
+
+    /// Removes a subscriber, if it is one.
+    pub(in crate::broker) fn remove_subscriber(&mut self, subscriber: SubscriberId) {
+        self.subscribers.retain(|it| *it != subscriber);
+        self.figures.consumers.set(self.subscribers.len() as u64);
     }
 }

@@ -10,8 +10,9 @@
 
 use std::collections::VecDeque;
 
-use crate::broker::transient::{SpillId, Transient};
 use crate::model::Message;
+
+use super::{SpillId, Transient};
 
 /// Bytes that are not spilled, because consumers take them next.
 const HEAD_BYTES: usize = 256 << 10;
@@ -60,16 +61,12 @@ pub(in crate::broker) struct Transients {
     last: (u64, u64),
     /// No message in memory expires before this, in ms since 1970; 0: none does.
     expires: i64,
-    /// Messages that ever came, and that went.
-    pub(in crate::broker) enqueued: u64,
-    pub(in crate::broker) dequeued: u64,
 }
 
 impl Transients {
     /// A message comes, behind the sequence `after` and behind all that came before.
     pub(in crate::broker) fn enter(&mut self, after: u64, message: Message) {
         self.last = (self.last.0.max(after), self.last.1 + 1);
-        self.enqueued += 1;
         let (after, number) = self.last;
         let entry = Transient { after, number, message, redelivered: false, failures: 0 };
         self.tail_bytes += entry.bytes();
@@ -225,19 +222,17 @@ impl Transients {
         }
     }
 
-    /// The first chunk was read, or is lost. Returns the bytes that are in memory now; `None` if it is not this one.
+    /// The first chunk was read, or is lost. Returns the bytes that are in memory now, or how many messages are lost; `None` if
+    /// it is not this one.
     pub(in crate::broker) fn read(
         &mut self,
         spill: SpillId,
         messages: Option<Vec<Transient>>,
-    ) -> Option<usize> {
+    ) -> Option<Result<usize, u64>> {
         let chunk = self.chunks.pop_front_if(|it| it.spill == spill)?;
-        let found = messages.is_some();
-        if !found {
-            self.dequeued += chunk.count;
-        }
-        self.join(messages.unwrap_or_default());
-        Some(if found { chunk.bytes } else { 0 })
+        let Some(messages) = messages else { return Some(Err(chunk.count)) };
+        self.join(messages);
+        Some(Ok(chunk.bytes))
     }
 
     /// Puts messages at the head's end.
@@ -250,6 +245,12 @@ impl Transients {
     /// The files that nobody is writing or reading, and the bytes of each.
     pub(in crate::broker) fn files(&self) -> impl Iterator<Item = (SpillId, usize)> {
         self.chunks.iter().filter(|it| matches!(it.place, Place::File)).map(|it| (it.spill, it.bytes))
+    }
+
+    /// How many messages there are, in memory and in files.
+    #[cfg(test)]
+    pub(in crate::broker) fn count(&self) -> u64 {
+        (self.head.len() + self.tail.len()) as u64 + self.chunks.iter().map(|it| it.count).sum::<u64>()
     }
 
     /// Panics when an order or a sum is wrong.

@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::broker::SessionId;
 use crate::broker::destination::Queue;
+use crate::broker::figures::Book;
 use crate::model::{DestinationId, Message, MessageBuilder, Offset, Outcome, Place, Record, RecordKind};
 use crate::state::{Applied, Entrance, State};
 
@@ -39,7 +40,12 @@ fn is_ours(kind: RecordKind) -> bool {
 }
 
 impl Serving {
-    pub(in crate::broker) fn apply(&mut self, state: &mut State, group: &[(Offset, Record)]) {
+    pub(in crate::broker) fn apply(
+        &mut self,
+        state: &mut State,
+        book: &mut Book,
+        group: &[(Offset, Record)],
+    ) {
         let mut body = BytesMut::new();
         for (offset, record) in group {
             if let Record::Message { places, message } = record {
@@ -60,6 +66,9 @@ impl Serving {
                         forget_counted(queue, counters);
                     }
                 }
+                Record::Catalogue(change) if verdict == Applied::Done => {
+                    book.change(change, |id| self.figures_of(id));
+                }
                 _ => {}
             }
         }
@@ -77,15 +86,13 @@ impl Serving {
         } else {
             let mut builder = MessageBuilder::from_message(message);
             builder.body = body;
-            // A body that cannot be put together stays on disk, where the read says what is wrong with it.
             builder.build().ok()
         };
         for place in places {
             let (id, sequence) = (place.destination, place.sequence.0);
-            match (state.enter(*place, message), &whole) {
-                (Entrance::New, Some(whole)) => self.entered(state, id, sequence, whole.clone()),
-                (Entrance::New, None) => self.touch(id),
-                (Entrance::Duplicate | Entrance::Dropped, _) => {
+            match state.enter(*place, message) {
+                Entrance::New => self.entered(state, id, sequence, whole.clone()),
+                Entrance::Duplicate | Entrance::Dropped => {
                     if let Some(queue) = self.queues.get_mut(&id) {
                         queue.pass(sequence);
                     }
@@ -95,10 +102,13 @@ impl Serving {
     }
 
     /// A message is visible now.
-    fn entered(&mut self, state: &State, id: DestinationId, sequence: u64, whole: Message) {
+    fn entered(&mut self, state: &State, id: DestinationId, sequence: u64, whole: Option<Message>) {
         self.touch(id);
-        let (bytes, expiry) = (whole.encoded().len(), whole.expiry());
         let Some(queue) = self.queues.get(&id) else { return };
+        queue.figures.enqueued.add(1);
+        // A body that cannot be put together stays on disk, where the read says what is wrong with it.
+        let Some(whole) = whole else { return };
+        let (bytes, expiry) = (whole.encoded().len(), whole.expiry());
         if !queue.consumers.is_empty() && !self.fits(queue, bytes) {
             self.dispatch_queue(state, id);
         }
@@ -122,6 +132,7 @@ impl Serving {
     fn left(&mut self, state: &State, id: DestinationId, outcome: Outcome, verdict: Applied) {
         let Applied::Settled(count) = verdict else { return };
         let Some(queue) = self.queues.get_mut(&id) else { return };
+        queue.figures.dequeued.add(count);
         match outcome {
             Outcome::Consumed | Outcome::Expired | Outcome::Rejected => {
                 queue.outstanding = queue.outstanding.saturating_sub(count);

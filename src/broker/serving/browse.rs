@@ -1,11 +1,10 @@
 //! Browsing: a queue as it was when the browser came, without taking anything. The browser's credit is its window.
 
 use crate::broker::deliveries::Held;
-use crate::broker::destination::Queue;
+use crate::broker::destination::{Queue, Transient};
 use crate::broker::output::ReadRequest;
 use crate::broker::subscription::{Browse, Source, SubscriberId, Subscription};
 use crate::broker::table::Table;
-use crate::broker::transient::Transient;
 use crate::broker::{SessionEvent, SessionId, SubscriptionKey};
 use crate::model::{DestinationId, Message};
 use crate::state::State;
@@ -46,7 +45,7 @@ impl Serving {
             match next_step(state, &self.queues, subscription, &mut looks) {
                 Step::Deliver(message) => {
                     let from =
-                        browsed(subscription).and_then(|id| self.queues.get(&id)).map(|it| &it.destination);
+                        browsed(subscription).and_then(|id| self.queues.get(&id)).map(|it| &*it.destination);
                     self.clients.deliver((subscriber, subscription), Held::Copy, from, message, false);
                 }
                 Step::Rest => {
@@ -83,7 +82,7 @@ impl Serving {
         let queue = browse.queue;
         match result {
             Ok(page) => {
-                let from = self.queues.get(&queue).map(|it| &it.destination);
+                let from = self.queues.get(&queue).map(|it| &*it.destination);
                 if page.is_empty() {
                     browse.next = browse.asked + 1;
                 }

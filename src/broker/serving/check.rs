@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::broker::deliveries::Held;
 use crate::broker::subscription::Source;
-use crate::state::State;
+use crate::state::{DestinationState, State};
 
 use super::Serving;
 
@@ -13,6 +13,7 @@ impl Serving {
     pub(in crate::broker) fn check(&self, state: &State) {
         let mut in_flight: BTreeMap<_, BTreeSet<u64>> = BTreeMap::new();
         let (mut counts, mut outstanding, mut memory) = (BTreeMap::new(), BTreeMap::new(), 0);
+        let mut transient: BTreeMap<_, u64> = BTreeMap::new();
         for (_, client) in self.clients.iter() {
             for delivery in client.deliveries.iter() {
                 *outstanding.entry(delivery.subscriber).or_insert(0) += 1;
@@ -23,6 +24,7 @@ impl Serving {
                     }
                     Held::Transient { queue, entry } => {
                         *counts.entry(*queue).or_insert(0) += 1;
+                        *transient.entry(*queue).or_insert(0) += 1;
                         memory += entry.message.encoded().len();
                     }
                     Held::Copy => {}
@@ -47,7 +49,8 @@ impl Serving {
         for (id, queue) in &self.queues {
             let mut places = in_flight.remove(id).unwrap_or_default();
             let held = places.len() as u64;
-            assert_eq!(queue.in_flight, counts.get(id).copied().unwrap_or(0), "deliveries in flight");
+            let in_flight = queue.figures.in_flight.get();
+            assert_eq!(in_flight, counts.get(id).copied().unwrap_or(0), "deliveries in flight");
             assert!(queue.outstanding >= held + queue.dead.len() as u64, "outstanding");
             let mut put =
                 |at: u64, place| assert!(places.insert(at), "{at} is in two places, one is {place}");
@@ -62,6 +65,8 @@ impl Serving {
             assert!(bytes <= self.options.window_bytes_max || queue.window.len() == 1, "the window's bytes");
             window_bytes += bytes;
             queue.transient.check();
+            let stored = state.destination(*id).map_or(0, DestinationState::size);
+            queue.check_figures(stored + transient.get(id).copied().unwrap_or(0));
             memory += queue.transient.memory();
             if let Some(found) = state.destination(*id) {
                 assert!(queue.cursor <= found.next() && found.next() <= queue.assigned, "the cursor");

@@ -1,6 +1,9 @@
 //! Destinations come and go.
 
+use std::sync::Arc;
+
 use crate::broker::destination::{Consumer, Pattern, Queue, Topic};
+use crate::broker::figures::DestinationFigures;
 use crate::broker::subscription::{Source, SubscriberId};
 use crate::broker::{Refusal, SessionId};
 use crate::model::{CatalogueChange, Destination, DestinationId, DestinationKind, Record};
@@ -20,15 +23,19 @@ impl Serving {
     pub(super) fn install(
         &mut self,
         id: DestinationId,
-        destination: Destination,
+        figures: Arc<DestinationFigures>,
         state: Option<&DestinationState>,
     ) {
-        let subscribers: Vec<_> = self.meaning(&destination).collect();
-        self.census.insert(&destination, id);
+        let destination = &figures.destination;
+        let subscribers: Vec<_> = self.meaning(destination).collect();
+        self.census.insert(destination, id);
+        if is_temporary(id) {
+            self.figures.insert(Arc::clone(&figures));
+        }
         if destination.kind.is_queue() {
-            self.queues.insert(id, Queue::new(destination, state));
+            self.queues.insert(id, Queue::new(figures, state));
         } else {
-            self.topics.insert(id, Topic::new(destination));
+            self.topics.insert(id, Topic::new(figures));
         }
         subscribers.into_iter().for_each(|subscriber| self.attach(subscriber, id));
     }
@@ -47,7 +54,7 @@ impl Serving {
             }
             Source::Topics(topics, _) => {
                 let Some(topic) = self.topics.get_mut(&id) else { return };
-                topic.subscribers.push(subscriber);
+                topic.add_subscriber(subscriber);
                 topics.push(id);
                 self.census.join();
             }
@@ -88,7 +95,7 @@ impl Serving {
         self.next_destination += 1;
         let change = CatalogueChange::CreateDestination { id, destination: destination.clone() };
         self.propose(vec![Record::Catalogue(change)], pending);
-        self.install(id, destination, None);
+        self.install(id, Arc::new(DestinationFigures::new(destination)), None);
         id
     }
 
@@ -117,7 +124,7 @@ impl Serving {
             (None, true) => self.admit(&destination).map(|()| {
                 let id = DestinationId(self.next_temporary);
                 self.next_temporary += 1;
-                self.install(id, destination, None);
+                self.install(id, Arc::new(DestinationFigures::new(destination)), None);
                 if let Some(client) = self.clients.get_mut(waiter.session) {
                     client.temporary.push(id);
                 }
@@ -169,8 +176,17 @@ impl Serving {
         self.remove(id);
     }
 
+    /// What a destination counts, if it is here.
+    pub(super) fn figures_of(&self, id: DestinationId) -> Option<Arc<DestinationFigures>> {
+        let topic = || self.topics.get(&id).map(|topic| &topic.figures);
+        self.queues.get(&id).map(|queue| &queue.figures).or_else(topic).cloned()
+    }
+
     /// Forgets a destination. What is in the log's pipeline for it is dropped when it is applied.
     pub(super) fn remove(&mut self, id: DestinationId) {
+        if let Some(figures) = self.figures_of(id).filter(|_| is_temporary(id)) {
+            self.figures.remove(&figures.destination);
+        }
         let mut subscribers = Vec::new();
         if let Some(queue) = self.queues.remove(&id) {
             self.census.remove(&queue.destination);

@@ -79,8 +79,8 @@ impl Serving {
             }
             let topic = self.topics.get_mut(&topic);
             let from = topic.map(|topic| {
-                topic.dispatched += 1;
-                &topic.destination
+                topic.figures.dispatched.add(1);
+                &*topic.destination
             });
             self.clients.deliver((subscriber, subscription), Held::Copy, from, message, false);
         }
@@ -200,8 +200,8 @@ impl Outlet<'_> {
         let subscriber = queue.consumers[at].subscriber;
         let Some(subscription) = self.subscriptions.get_mut(&subscriber) else { return };
         queue.turn = at;
-        queue.in_flight += 1;
-        queue.dispatched += 1;
+        queue.figures.in_flight.add(1);
+        queue.figures.dispatched.add(1);
         let (held, message, redelivered) = match next {
             Next::Stored(entry) => {
                 let sequence = entry.sequence;
@@ -218,7 +218,7 @@ impl Outlet<'_> {
                 (Held::Transient { queue: id, entry: Box::new(entry) }, message, redelivered)
             }
         };
-        let from = Some(&queue.destination);
+        let from = Some(&*queue.destination);
         self.clients.deliver((subscriber, subscription), held, from, message, redelivered);
     }
 }

@@ -17,15 +17,16 @@ mod sessions;
 mod settle;
 mod spill;
 mod subscribe;
-mod view;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{DestinationId, DestinationKind, Record};
 use crate::state::State;
 
 use super::destination::{Census, Pattern, Queue, Topic};
+use super::figures::{Book, DestinationFigures, Figures, SessionFigures};
 use super::output::{Output, ReadId, ReadRequest};
 use super::subscription::{SubscriberId, Subscription};
 use super::table::Table;
@@ -48,6 +49,7 @@ const TEMPORARY_FIRST: u32 = 1 << 31;
 #[derive(Debug)]
 pub(super) struct Serving {
     options: BrokerOptions,
+    figures: Figures,
     now: Duration,
     wall: i64,
     allowed: bool,
@@ -93,9 +95,15 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    pub(super) fn new(options: BrokerOptions, state: &State, reads_asked: u64, spills_made: u64) -> Serving {
+    pub(super) fn new(
+        options: BrokerOptions,
+        (state, book): (&State, &Book),
+        reads_asked: u64,
+        spills_made: u64,
+    ) -> Serving {
         let mut serving = Serving {
             options,
+            figures: book.figures().clone(),
             now: Duration::ZERO,
             wall: 0,
             allowed: false,
@@ -129,7 +137,8 @@ impl Serving {
             damages: Vec::new(),
         };
         for (id, destination) in state.destinations() {
-            serving.install(id, destination.destination().clone(), Some(destination));
+            let blank = || Arc::new(DestinationFigures::new(destination.destination().clone()));
+            serving.install(id, book.get(id).cloned().unwrap_or_else(blank), Some(destination));
         }
         serving
     }
@@ -166,7 +175,9 @@ impl Serving {
     }
 
     pub(super) fn open(&mut self, session: SessionId, info: SessionInfo, outbox: Outbox) {
-        self.clients.insert(session, Client::new(info, outbox));
+        let figures = Arc::new(SessionFigures::new(session, info));
+        self.figures.open(Arc::clone(&figures));
+        self.clients.insert(session, Client::new(figures, outbox));
     }
 
     pub(super) fn drained(&mut self, session: SessionId) {
@@ -182,6 +193,7 @@ impl Serving {
         self.release_orphans(session, |_| true);
         temporary.into_iter().for_each(|id| self.remove(id));
         self.clients.remove(session);
+        self.figures.close(session);
         self.held.retain(|it| *it != session);
     }
 

@@ -214,6 +214,7 @@ impl Serving {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         self.memory += message.encoded().len();
         queue.transient.enter(after, message);
+        queue.figures.enqueued.add(1);
         self.touch(id);
         self.spill(id);
     }
@@ -221,7 +222,8 @@ impl Serving {
     /// Gives a message to a topic's subscriptions: at once, or from their backlog when they have credit.
     pub(super) fn publish(&mut self, id: DestinationId, message: &Message, from: SessionId) {
         let Some(topic) = self.topics.get_mut(&id) else { return };
-        topic.enqueued += 1;
+        topic.figures.enqueued.add(1);
+        topic.figures.dequeued.add(1);
         for subscriber in &topic.subscribers {
             let Some(subscription) = self.subscriptions.get_mut(subscriber) else { continue };
             if subscription.no_local && from == subscription.session || !subscription.selects(message, 0) {
@@ -230,8 +232,8 @@ impl Serving {
             let has_credit = subscription.credit() > 0;
             let Source::Topics(_, backlog) = &mut subscription.source else { continue };
             if self.allowed && has_credit && backlog.messages.is_empty() {
-                topic.dispatched += 1;
-                let from = Some(&topic.destination);
+                topic.figures.dispatched.add(1);
+                let from = Some(&*topic.destination);
                 self.clients.deliver((*subscriber, subscription), Held::Copy, from, message.clone(), false);
             } else {
                 let bytes = message.encoded().len();

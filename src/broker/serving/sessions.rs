@@ -1,13 +1,14 @@
 //! Sessions as the master sees them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use crate::broker::deliveries::{Deliveries, Delivery, Held};
+use crate::broker::figures::SessionFigures;
 use crate::broker::subscription::{SubscriberId, Subscription};
 use crate::broker::table::Table;
 use crate::broker::{
-    Command, Correlation, Outbox, Refusal, SessionEvent, SessionId, SessionInfo, SubscriptionKey,
-    TransactionKey, Turn,
+    Command, Correlation, Outbox, Refusal, SessionEvent, SessionId, SubscriptionKey, TransactionKey, Turn,
 };
 use crate::model::{Destination, DestinationId, DestinationKind, Field, Message};
 
@@ -23,7 +24,7 @@ pub(in crate::broker) struct Waiter {
 /// One session.
 #[derive(Debug)]
 pub(super) struct Client {
-    pub(super) info: SessionInfo,
+    figures: Arc<SessionFigures>,
     pub(super) outbox: Outbox,
     pub(super) subscriptions: BTreeMap<SubscriptionKey, SubscriberId>,
     pub(super) temporary: Vec<DestinationId>,
@@ -50,14 +51,14 @@ fn is_fleeting(command: &Command) -> bool {
 }
 
 impl Client {
-    pub(super) fn new(info: SessionInfo, outbox: Outbox) -> Client {
+    pub(super) fn new(figures: Arc<SessionFigures>, outbox: Outbox) -> Client {
         Client {
-            info,
+            deliveries: Deliveries::new(Arc::clone(&figures)),
+            figures,
             outbox,
             subscriptions: BTreeMap::new(),
             temporary: Vec::new(),
             transactions: BTreeMap::new(),
-            deliveries: Deliveries::default(),
             pending: 0,
             pending_bytes: 0,
             showing: 0,
@@ -66,6 +67,16 @@ impl Client {
             waiting_ordered: 0,
             events: Vec::new(),
         }
+    }
+
+    pub(super) fn subscribe(&mut self, key: SubscriptionKey, subscriber: SubscriberId) {
+        self.subscriptions.insert(key, subscriber);
+        self.figures.subscriptions.set(self.subscriptions.len() as u64);
+    }
+
+    pub(super) fn unsubscribe(&mut self, key: SubscriptionKey) {
+        self.subscriptions.remove(&key);
+        self.figures.subscriptions.set(self.subscriptions.len() as u64);
     }
 
     /// What makes room goes past sends that leave nothing in the log: it may be what those wait for. It waits behind

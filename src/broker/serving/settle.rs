@@ -167,7 +167,7 @@ impl Serving {
 
     fn landed(&mut self, queue: DestinationId, count: u64) {
         if let Some(queue) = self.queues.get_mut(&queue) {
-            queue.in_flight -= count;
+            queue.figures.in_flight.sub(count);
         }
     }
 
@@ -176,7 +176,7 @@ impl Serving {
         self.memory -= bytes;
         self.freed = true;
         if let Some(queue) = self.queues.get_mut(&queue) {
-            queue.transient.dequeued += 1;
+            queue.figures.dequeued.add(1);
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::broker::transient::{Spill, SpillId, Spilled};
+use crate::broker::{Spill, SpillId, Spilled};
 use crate::model::DestinationId;
 
 use super::Serving;
@@ -141,7 +141,11 @@ impl Serving {
         self.spills.reading -= bytes;
         self.spills.remove(spill, bytes);
         if let Some(queue) = self.queues.get_mut(&id) {
-            self.memory += queue.transient.read(spill, found.map(|it| it.0)).unwrap_or(0);
+            match queue.transient.read(spill, found.map(|it| it.0)) {
+                Some(Ok(bytes)) => self.memory += bytes,
+                Some(Err(lost)) => queue.figures.dequeued.add(lost),
+                None => {}
+            }
         }
         self.touch(id);
         for starved in std::mem::take(&mut self.spills.starved) {

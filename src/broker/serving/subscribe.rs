@@ -65,7 +65,7 @@ impl Serving {
         };
         self.subscriptions.insert(subscriber, made);
         if let Some(client) = self.clients.get_mut(session) {
-            client.subscriptions.insert(key, subscriber);
+            client.subscribe(key, subscriber);
         }
         places.into_iter().for_each(|id| self.attach(subscriber, id));
         if let Some(pattern) = pattern {
@@ -119,7 +119,7 @@ impl Serving {
         let Some(gone) = self.subscriptions.remove(&subscriber) else { return };
         let held = match self.clients.get_mut(gone.session) {
             Some(client) => {
-                client.subscriptions.remove(&gone.key);
+                client.unsubscribe(gone.key);
                 let held = client.deliveries.remove_of(subscriber, transacted);
                 client.outbox.settled(held.len());
                 held
@@ -143,7 +143,7 @@ impl Serving {
                 self.census.part(topics.len());
                 for id in topics {
                     if let Some(topic) = self.topics.get_mut(id) {
-                        topic.subscribers.retain(|it| *it != subscriber);
+                        topic.remove_subscriber(subscriber);
                     }
                 }
                 self.memory -= backlog.bytes;

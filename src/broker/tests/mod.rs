@@ -2,6 +2,7 @@
 
 mod bounds;
 mod failover;
+mod figures;
 mod flow;
 mod gate;
 mod queues;

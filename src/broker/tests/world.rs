@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::broker::{
-    Broker, BrokerOptions, Command, Correlation, DeliveryId, DestinationView, Outbox, ReadId, ReadRequest,
-    Refusal, SessionEvent, SessionId, SessionInfo, Spill, SpillId, Spilled, Submission, SubscribeOptions,
-    SubscriptionKey, TransactionKey, Verdict,
+    Broker, BrokerOptions, Command, Correlation, DeliveryId, DestinationStatus, Outbox, PAGE_ENTRIES_MAX,
+    ReadId, ReadRequest, Refusal, SessionEvent, SessionId, SessionInfo, Spill, SpillId, Spilled, Submission,
+    SubscribeOptions, SubscriptionKey, TransactionKey, Verdict,
 };
 use crate::model::{
     Destination, DestinationId, DestinationKind, Encoding, Epoch, Field, Message, MessageBuilder, Offset,
@@ -124,6 +124,7 @@ impl World {
     }
 
     fn serve(&mut self) {
+        self.broker.check();
         self.broker.promote(self.now, self.wall);
         self.broker.dispatch_allowed(true);
     }
@@ -176,9 +177,7 @@ impl World {
         for (session, events) in output.events {
             self.events.entry(session.0).or_default().extend(events);
         }
-        if let Some(serving) = &self.broker.serving {
-            serving.check(&self.broker.state);
-        }
+        self.broker.check();
         some
     }
 
@@ -425,8 +424,15 @@ impl World {
         events.len() < before
     }
 
-    pub(super) fn view(&self, destination: &Destination) -> DestinationView {
-        self.broker.destinations().into_iter().find(|it| it.destination == *destination).unwrap()
+    pub(super) fn view(&self, destination: &Destination) -> DestinationStatus {
+        let figures = self.broker.figures();
+        let all = match destination.kind.is_queue() {
+            true => figures.queues(None, PAGE_ENTRIES_MAX),
+            false => figures.topics(None, PAGE_ENTRIES_MAX),
+        };
+        let is_it =
+            |it: &DestinationStatus| it.kind == destination.kind.scheme() && it.name == destination.name;
+        all.items.into_iter().find(is_it).unwrap()
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) use status::run as status;
 use super::address;
 use super::exit::{Exit, Failure};
 use crate::admin::{TOKEN_FILE, Token};
+use crate::broker::{PAGE_ENTRIES_MAX, Page};
 use crate::env::{DialLimits, Names, dial};
 use crate::node::Status;
 
@@ -73,6 +74,21 @@ impl ConsoleArgs {
             StatusCode::NOT_FOUND => Ok(None),
             code => Err(refused(code, &body)),
         }
+    }
+
+    /// Asks for a list page by page, and hands on each as it comes.
+    pub(super) async fn pages<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&[T]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut next = Some(format!("{path}?limit={PAGE_ENTRIES_MAX}"));
+        while let Some(path) = next {
+            let Some(page) = self.get::<Page<T>>(&path).await? else { return Ok(()) };
+            take(&page.items)?;
+            next = page.next;
+        }
+        Ok(())
     }
 
     async fn ask(

@@ -138,6 +138,9 @@ impl World {
         machine.durable = durable;
         machine.held = held.max(machine.seen.min(durable));
         let Some(core) = self.machines[n].core() else { return };
+        if !core.broker.is_serving() {
+            core.broker.check();
+        }
         // A fold that began at the base knows nothing before the checkpoint.
         let whole = core.open_group.is_empty() && core.broker.state().base() >= core.log.base();
         if whole && self.rng.below(60) == 0 {

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use self::machine::NODES;
 use self::world::World;
+use crate::broker::PAGE_ENTRIES_MAX;
 use crate::env::seeded;
 use crate::storage::by_hand;
 
@@ -77,8 +78,8 @@ impl World {
     fn stuck(&self) -> String {
         let node = |it: &machine::Machine| {
             let core = it.core()?;
-            let views: Vec<_> =
-                core.broker.destinations().into_iter().map(|it| (it.size, it.in_flight)).collect();
+            let queues = core.broker.figures().queues(None, PAGE_ENTRIES_MAX).items;
+            let views: Vec<_> = queues.into_iter().map(|it| (it.size, it.in_flight)).collect();
             let (applied, end, cleaner) = (core.applied.offset, core.log.end(), &core.cleaner);
             Some(format!("n{} applied {applied} of {end}, queues {views:?}, {cleaner:?}", it.number))
         };

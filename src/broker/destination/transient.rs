@@ -16,22 +16,22 @@ const HEAD_BYTES: usize = 25;
 
 /// A non-persistent message of a queue: no other node has it.
 #[derive(Clone, Debug)]
-pub(super) struct Transient {
+pub(in crate::broker) struct Transient {
     /// It stands behind this sequence, in the order in which such messages came (`number`).
-    pub(super) after: u64,
-    pub(super) number: u64,
-    pub(super) message: Message,
-    pub(super) redelivered: bool,
-    pub(super) failures: u32,
+    pub(in crate::broker) after: u64,
+    pub(in crate::broker) number: u64,
+    pub(in crate::broker) message: Message,
+    pub(in crate::broker) redelivered: bool,
+    pub(in crate::broker) failures: u32,
 }
 
 impl Transient {
     /// Where it stands among the messages of its queue that are not in the log.
-    pub(super) fn place(&self) -> (u64, u64) {
+    pub(in crate::broker) fn place(&self) -> (u64, u64) {
         (self.after, self.number)
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::broker) fn bytes(&self) -> usize {
         self.message.encoded().len()
     }
 }
@@ -42,7 +42,7 @@ pub struct SpillId(pub u64);
 
 /// Messages on their way to a temporary file, or back.
 #[derive(Clone, Debug)]
-pub struct Spilled(pub(super) Vec<Transient>);
+pub struct Spilled(pub(in crate::broker) Vec<Transient>);
 
 /// What is to be done with temporary files, in the order in which it is asked for.
 #[derive(Clone, Debug)]

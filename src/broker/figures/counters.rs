@@ -1,0 +1,109 @@
+//! The counters of one destination and of one session.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::broker::{SessionId, SessionInfo};
+use crate::model::Destination;
+
+use super::{ConnectionStatus, DestinationStatus};
+
+/// A number that one task writes and any thread reads. To count is to load and to store: a second writer would lose counts.
+/// What orders it for a reader is the answer that goes out after it.
+#[derive(Debug, Default)]
+pub(in crate::broker) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(in crate::broker) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    pub(in crate::broker) fn set(&self, number: u64) {
+        self.0.store(number, Relaxed);
+    }
+
+    pub(in crate::broker) fn add(&self, count: u64) {
+        self.set(self.get() + count);
+    }
+
+    pub(in crate::broker) fn sub(&self, count: u64) {
+        self.set(self.get() - count);
+    }
+}
+
+/// What one destination counts. The names are those of [`DestinationStatus`].
+#[derive(Debug)]
+pub(in crate::broker) struct DestinationFigures {
+    pub(in crate::broker) destination: Arc<Destination>,
+    pub(in crate::broker) enqueued: Counter,
+    pub(in crate::broker) dequeued: Counter,
+    pub(in crate::broker) consumers: Counter,
+    pub(in crate::broker) dispatched: Counter,
+    pub(in crate::broker) in_flight: Counter,
+}
+
+impl DestinationFigures {
+    pub(in crate::broker) fn new(destination: Destination) -> DestinationFigures {
+        DestinationFigures {
+            destination: Arc::new(destination),
+            enqueued: Counter::default(),
+            dequeued: Counter::default(),
+            consumers: Counter::default(),
+            dispatched: Counter::default(),
+            in_flight: Counter::default(),
+        }
+    }
+
+    /// Messages in the destination. The two counters are not read at one moment: what left in between never counts twice.
+    pub(in crate::broker) fn size(&self) -> u64 {
+        let dequeued = self.dequeued.get();
+        self.enqueued.get().saturating_sub(dequeued)
+    }
+
+    /// Only what the log says is left of it: the mastership has ended.
+    pub(super) fn fall_back_to(&self, enqueued: u64, dequeued: u64) {
+        self.enqueued.set(enqueued);
+        self.dequeued.set(dequeued);
+        [&self.consumers, &self.dispatched, &self.in_flight].into_iter().for_each(|counter| counter.set(0));
+    }
+
+    pub(super) fn status(&self) -> DestinationStatus {
+        DestinationStatus {
+            kind: self.destination.kind.scheme().to_owned(),
+            name: self.destination.name.clone(),
+            size: self.size(),
+            consumers: self.consumers.get(),
+            enqueued: self.enqueued.get(),
+            dequeued: self.dequeued.get(),
+            dispatched: self.dispatched.get(),
+            in_flight: self.in_flight.get(),
+        }
+    }
+}
+
+/// What one session counts. The names are those of [`ConnectionStatus`].
+#[derive(Debug)]
+pub(in crate::broker) struct SessionFigures {
+    pub(super) session: SessionId,
+    info: SessionInfo,
+    pub(in crate::broker) subscriptions: Counter,
+    pub(in crate::broker) in_flight: Counter,
+}
+
+impl SessionFigures {
+    pub(in crate::broker) fn new(session: SessionId, info: SessionInfo) -> SessionFigures {
+        SessionFigures { session, info, subscriptions: Counter::default(), in_flight: Counter::default() }
+    }
+
+    pub(super) fn status(&self) -> ConnectionStatus {
+        let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        ConnectionStatus {
+            session: self.session.0,
+            client_id: given(&self.info.client_id),
+            user: given(&self.info.user),
+            remote: self.info.remote.clone(),
+            subscriptions: self.subscriptions.get(),
+            in_flight: self.in_flight.get(),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The registry: all figures in the order in which they are shown.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::broker::SessionId;
+use crate::model::{Destination, DestinationKind};
+
+use super::{ConnectionStatus, DestinationFigures, DestinationStatus, Page, SessionFigures};
+
+/// Entries on one page. The core task waits for a reader no longer than it takes to find so many.
+pub const PAGE_ENTRIES_MAX: usize = 1000;
+
+/// A handle of the registry: a clone is another one of the same.
+#[derive(Clone, Debug, Default)]
+pub struct Figures(Arc<Registry>);
+
+#[derive(Debug, Default)]
+struct Registry {
+    /// Lasting ones first, then temporary ones, each by name; so with topics.
+    queues: RwLock<BTreeSet<ByDestination>>,
+    topics: RwLock<BTreeSet<ByDestination>>,
+    sessions: RwLock<BTreeMap<SessionId, Arc<SessionFigures>>>,
+}
+
+impl Figures {
+    /// At most `limit` of the queues that stand behind `after`, which is the `next` of another page or a queue's name. A page
+    /// has 1 to [`PAGE_ENTRIES_MAX`] entries, whatever the limit is.
+    pub fn queues(&self, after: Option<&str>, limit: usize) -> Page<DestinationStatus> {
+        let kinds = [DestinationKind::Queue, DestinationKind::TemporaryQueue];
+        destinations(&self.0.queues, after.map(|after| place(after, kinds)), limit)
+    }
+
+    /// The same of the topics.
+    pub fn topics(&self, after: Option<&str>, limit: usize) -> Page<DestinationStatus> {
+        let kinds = [DestinationKind::Topic, DestinationKind::TemporaryTopic];
+        destinations(&self.0.topics, after.map(|after| place(after, kinds)), limit)
+    }
+
+    /// The same of the client connections, by the numbers of their sessions.
+    pub fn connections(&self, after: Option<SessionId>, limit: usize) -> Page<ConnectionStatus> {
+        let sessions = read(&self.0.sessions);
+        let from = (after.map_or(Unbounded, Excluded), Unbounded);
+        let found = sessions.range(from).map(|(_, session)| session);
+        let (found, more) = first(found, limit);
+        let total = sessions.len();
+        drop(sessions);
+        let next = found.last().filter(|_| more).map(|last| last.session.0.to_string());
+        Page { total, next, items: found.iter().map(|session| session.status()).collect() }
+    }
+
+    /// How many queues and topics there are.
+    pub fn destination_count(&self) -> usize {
+        read(&self.0.queues).len() + read(&self.0.topics).len()
+    }
+
+    /// How many clients are connected.
+    pub fn connection_count(&self) -> usize {
+        read(&self.0.sessions).len()
+    }
+
+    fn shelf(&self, kind: DestinationKind) -> &RwLock<BTreeSet<ByDestination>> {
+        if kind.is_queue() { &self.0.queues } else { &self.0.topics }
+    }
+
+    pub(in crate::broker) fn insert(&self, figures: Arc<DestinationFigures>) {
+        write(self.shelf(figures.destination.kind)).insert(ByDestination(figures));
+    }
+
+    pub(in crate::broker) fn remove(&self, destination: &Destination) {
+        write(self.shelf(destination.kind)).remove(destination);
+    }
+
+    pub(in crate::broker) fn open(&self, figures: Arc<SessionFigures>) {
+        write(&self.0.sessions).insert(figures.session, figures);
+    }
+
+    pub(in crate::broker) fn close(&self, session: SessionId) {
+        write(&self.0.sessions).remove(&session);
+    }
+
+    /// Nobody is connected any more, and what was temporary is gone.
+    pub(super) fn end_mastership(&self) {
+        write(&self.0.sessions).clear();
+        for shelf in [&self.0.queues, &self.0.topics] {
+            write(shelf).retain(|it| {
+                matches!(it.0.destination.kind, DestinationKind::Queue | DestinationKind::Topic)
+            });
+        }
+    }
+
+    pub(super) fn clear_destinations(&self) {
+        write(&self.0.queues).clear();
+        write(&self.0.topics).clear();
+    }
+}
+
+fn destinations(
+    shelf: &RwLock<BTreeSet<ByDestination>>,
+    after: Option<Destination>,
+    limit: usize,
+) -> Page<DestinationStatus> {
+    let all = read(shelf);
+    let from = (after.as_ref().map_or(Unbounded, Excluded), Unbounded);
+    let (found, more) = first(all.range::<Destination, _>(from).map(|it| &it.0), limit);
+    let total = all.len();
+    // Texts are made while nobody waits.
+    drop(all);
+    let next = found.last().filter(|_| more).map(|last| last.destination.to_string());
+    Page { total, next, items: found.iter().map(|it| it.status()).collect() }
+}
+
+/// The first of these, and whether there are more.
+fn first<'a, T: 'a>(all: impl Iterator<Item = &'a Arc<T>>, limit: usize) -> (Vec<Arc<T>>, bool) {
+    let limit = limit.clamp(1, PAGE_ENTRIES_MAX);
+    let mut found: Vec<_> = all.take(limit + 1).cloned().collect();
+    let more = found.len() > limit;
+    found.truncate(limit);
+    (found, more)
+}
+
+/// Where a text stands in the order: as `KIND://NAME`, else as a name of the first kind. Nothing has to be there.
+fn place(text: &str, kinds: [DestinationKind; 2]) -> Destination {
+    let named = |kind: DestinationKind| {
+        let name = text.strip_prefix(kind.scheme())?.strip_prefix("://")?;
+        Some(Destination { kind, name: name.to_owned() })
+    };
+    let plain = || Destination { kind: kinds[0], name: text.to_owned() };
+    kinds.into_iter().find_map(named).unwrap_or_else(plain)
+}
+
+/// Figures in the order of their destinations.
+#[derive(Debug)]
+struct ByDestination(Arc<DestinationFigures>);
+
+impl Borrow<Destination> for ByDestination {
+    fn borrow(&self) -> &Destination {
+        &self.0.destination
+    }
+}
+
+impl Ord for ByDestination {
+    fn cmp(&self, other: &ByDestination) -> Ordering {
+        self.0.destination.cmp(&other.0.destination)
+    }
+}
+
+impl PartialOrd for ByDestination {
+    fn partial_cmp(&self, other: &ByDestination) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByDestination {
+    fn eq(&self, other: &ByDestination) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for ByDestination {}
+
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::SessionInfo;
+
+    fn figures(kind: DestinationKind, name: &str) -> Arc<DestinationFigures> {
+        Arc::new(DestinationFigures::new(Destination::new(kind, name).unwrap()))
+    }
+
+    /// All pages of this size, and what every page said of the whole.
+    fn pages(figures: &Figures, limit: usize) -> (Vec<Vec<String>>, Vec<usize>) {
+        let (mut pages, mut totals, mut after) = (Vec::new(), Vec::new(), None);
+        loop {
+            let page = figures.queues(after.as_deref(), limit);
+            let names = page.items.into_iter().map(|it| format!("{} {}", it.kind, it.name));
+            pages.push(names.collect());
+            totals.push(page.total);
+            after = page.next;
+            if after.is_none() {
+                return (pages, totals);
+            }
+        }
+    }
+
+    #[test]
+    fn pages_together_are_all_that_is_there_in_order_each_once() {
+        let all = Figures::default();
+        assert_eq!(all.queues(None, 10), Page::default());
+        for name in ["b", "queue://a", "c", "a"] {
+            all.insert(figures(DestinationKind::Queue, name));
+        }
+        // A name that a lasting queue has too.
+        all.insert(figures(DestinationKind::TemporaryQueue, "a"));
+        all.insert(figures(DestinationKind::Topic, "t"));
+        let sorted = ["queue a", "queue b", "queue c", "queue queue://a", "temp-queue a"];
+        for limit in 0..7 {
+            let (pages, totals) = pages(&all, limit);
+            assert_eq!(pages.concat(), sorted, "pages of {limit}");
+            assert_eq!(pages.len(), sorted.len().div_ceil(limit.max(1)), "pages of {limit}");
+            assert!(totals.iter().all(|total| *total == sorted.len()));
+        }
+        assert_eq!(all.queues(Some("b"), 1).items[0].name, "c", "a plain name is a queue's");
+        assert_eq!(all.topics(None, 10).items[0].name, "t");
+        assert_eq!(all.destination_count(), 6);
+    }
+
+    #[test]
+    fn a_reader_goes_on_behind_what_has_gone_meanwhile() {
+        let all = Figures::default();
+        for name in ["a", "b", "c"] {
+            all.insert(figures(DestinationKind::Queue, name));
+        }
+        let page = all.queues(None, 2);
+        all.remove(&Destination::new(DestinationKind::Queue, "b").unwrap());
+        let next = all.queues(page.next.as_deref(), 2);
+        assert_eq!((next.items[0].name.as_str(), next.items.len(), next.total), ("c", 1, 2));
+    }
+
+    #[test]
+    fn no_page_is_longer_than_the_bound() {
+        let all = Figures::default();
+        for number in 0..PAGE_ENTRIES_MAX as u64 + 1 {
+            all.open(Arc::new(SessionFigures::new(SessionId(number), SessionInfo::default())));
+        }
+        let page = all.connections(None, usize::MAX);
+        assert_eq!((page.items.len(), page.next), (PAGE_ENTRIES_MAX, Some("999".to_owned())));
+        let rest = all.connections(Some(SessionId(999)), usize::MAX);
+        assert_eq!((rest.items.len(), rest.items[0].session, rest.next), (1, 1000, None));
+    }
+}
