@@ -81,17 +81,18 @@ impl Serving {
 
     /// A message enters its destinations. A large one's body came before it in parts.
     fn enter(&mut self, state: &mut State, places: &[Place], message: &Message, body: Bytes) {
-        let whole = if body.is_empty() {
-            Some(message.clone())
-        } else {
+        let joined = (!body.is_empty()).then(|| {
             let mut builder = MessageBuilder::from_message(message);
             builder.body = body;
             builder.build().ok()
-        };
+        });
         for place in places {
             let (id, sequence) = (place.destination, place.sequence.0);
             match state.enter(*place, message) {
-                Entrance::New => self.entered(state, id, sequence, whole.clone()),
+                Entrance::New => {
+                    let whole = joined.clone().unwrap_or_else(|| Some(message.clone()));
+                    self.entered(state, id, sequence, whole);
+                }
                 Entrance::Duplicate | Entrance::Dropped => {
                     if let Some(queue) = self.queues.get_mut(&id) {
                         queue.pass(sequence);

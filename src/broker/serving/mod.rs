@@ -18,7 +18,7 @@ mod settle;
 mod spill;
 mod subscribe;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
