@@ -35,8 +35,8 @@ pub use options::{BrokerOptions, PREFETCH_MAX, TRANSACTION_BYTES_MAX, TRANSACTIO
 pub use outbox::Outbox;
 pub use output::{DestinationView, Inboxes, Output, ReadId, ReadRequest, SessionView};
 pub use session::{
-    Command, Correlation, DeliveryId, Refusal, SessionEvent, SessionId, SessionInfo, SubscribeOptions,
-    SubscriptionKey, TransactionKey, Verdict,
+    Command, Correlation, Credentials, DeliveryId, Principal, Refusal, SessionEvent, SessionId, SessionInfo,
+    SubscribeOptions, SubscriptionKey, TransactionKey, Verdict,
 };
 
 pub use transient::{Spill, SpillId, Spilled};

@@ -404,7 +404,7 @@ fn connection(view: crate::broker::SessionView) -> ConnectionStatus {
     ConnectionStatus {
         session: view.session.0,
         client_id: Some(view.info.client_id).filter(|id| !id.is_empty()),
-        user: Some(view.info.user).filter(|user| !user.is_empty()),
+        user: Some(view.info.principal.user().to_owned()).filter(|user| !user.is_empty()),
         remote: view.info.remote,
         subscriptions: view.subscriptions as u64,
         in_flight: view.in_flight as u64,

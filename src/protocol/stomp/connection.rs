@@ -114,18 +114,19 @@ async fn run(stream: &mut TcpStream, remote: &str, shared: Shared) -> (End, Outp
     let (mut reader, writer) = stream.split();
     let mut input = Input::new();
     let mut output = Output::new();
-    let greeting = match greet(&mut reader, &mut input, remote, &shared.options).await {
+    let greeting = match greet(&mut reader, &mut input, &shared.options).await {
         Ok(greeting) => greeting,
         Err(end) => return (end, output, Version::V1_0),
     };
     let version = greeting.version;
-    let session = match shared.gate.open(greeting.info.clone()) {
+    let session = match shared.gate.open(remote, greeting.credentials.clone()) {
         Ok(session) => session,
         Err(NotOpened::Closed(closed)) => return (closed.into(), output, version),
         Err(in_use @ NotOpened::ClientIdInUse { .. }) => {
             return (End::Fault(greeting.fault(in_use.to_string())), output, Version::V1_0);
         }
     };
+    debug!(%remote, user = session.principal().user(), "session opened");
     shared.admission.admit();
     let name = format!("{:016x}", random_u64());
     let intake = Intake { budget: shared.gate.frames(), portion: Portion::default(), deaf: false };
@@ -161,7 +162,6 @@ async fn run(stream: &mut TcpStream, remote: &str, shared: Shared) -> (End, Outp
 async fn greet(
     reader: &mut ReadHalf<'_>,
     input: &mut Input,
-    remote: &str,
     options: &ConnectionOptions,
 ) -> Result<Greeting, End> {
     let first = async {
@@ -173,7 +173,7 @@ async fn greet(
         }
     };
     let frame = timeout(options.connect_timeout, first).await.map_err(|_| End::Gone)??;
-    handshake::greeting(&frame, remote.to_owned(), options).map_err(End::Fault)
+    handshake::greeting(&frame, options).map_err(End::Fault)
 }
 
 fn fault(error: CodecError) -> End {

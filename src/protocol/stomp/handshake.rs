@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::broker::SessionInfo;
+use crate::broker::Credentials;
 use crate::config::ConnectionOptions;
 
 use super::adapter::Fault;
@@ -25,7 +25,7 @@ const SERVER_COMPATIBLE: &str =
 #[derive(Debug)]
 pub(super) struct Greeting {
     pub(super) version: Version,
-    pub(super) info: SessionInfo,
+    pub(super) credentials: Credentials,
     /// The broker sends something at least this often; zero: it need not.
     pub(super) send_every: Duration,
     /// The client sends something at least this often; zero: it need not.
@@ -38,11 +38,7 @@ pub(super) struct Greeting {
 }
 
 /// Reads the first frame of a connection.
-pub(super) fn greeting(
-    frame: &Frame,
-    remote: String,
-    options: &ConnectionOptions,
-) -> Result<Greeting, Fault> {
+pub(super) fn greeting(frame: &Frame, options: &ConnectionOptions) -> Result<Greeting, Fault> {
     let value = |name: &str| frame.header(name).map(Cow::into_owned);
     let receipt = value("receipt");
     let fault = |message: String| Fault { message, receipt: receipt.clone() };
@@ -60,10 +56,9 @@ pub(super) fn greeting(
     };
     Ok(Greeting {
         version,
-        info: SessionInfo {
+        credentials: Credentials {
             client_id: value("client-id").unwrap_or_default(),
             user: value("login").unwrap_or_default(),
-            remote,
         },
         send_every: if wants.is_zero() { wants } else { wants.max(HEART_BEAT_MIN) },
         receive_every: sends,

@@ -59,7 +59,7 @@ impl Core {
     fn take(&mut self, inbound: Inbound) {
         match inbound {
             Inbound::Open { session, info, events, .. } => {
-                if info.user == "closed" {
+                if info.principal.user() == "closed" {
                     let reason = "not served".to_owned();
                     let _ = events.send(vec![SessionEvent::Closed { reason }]);
                     return;
