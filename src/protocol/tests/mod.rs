@@ -26,7 +26,7 @@ pub(crate) use self::core::start as start_core;
 /// Longer than anything here takes, shorter than a tester's patience.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn connector(maximum_connections: usize) -> TransportConnector {
+pub(crate) fn connector(maximum_connections: usize) -> TransportConnector {
     TransportConnector {
         name: "stomp".to_owned(),
         uri: "stomp://127.0.0.1:0".to_owned(),
