@@ -1,9 +1,11 @@
 //! Wire protocols: listeners, one connection for all of them, and for each a codec and an adapter to sessions.
 //!
-//! To add a protocol: a folder with a codec, a `Handshake` and an `Adapter` (`connection/adapter.rs` says what they do), and
-//! a line in `registry`.
+//! To add a protocol: a folder with a codec, a `Handshake` and an `Adapter` (`connection/adapter.rs` says what they do), a
+//! line in `registry`, a row in `contract`.
 
 mod connection;
+#[cfg(test)]
+mod contract;
 mod half_open;
 mod listener;
 mod output;
