@@ -1,7 +1,8 @@
 //! STOMP as the broker reads it and as the client reads it: fed whole and byte by byte.
 
 use bytes::{Bytes, BytesMut};
-use quorate::protocol::stomp::{CodecError, Decoder, Frame, Limits, Output, Verb, Version};
+use quorate::protocol::Output;
+use quorate::protocol::stomp::{CodecError, Decoder, Frame, FrameWriter, Limits, Verb, Version};
 
 use crate::driver::{Target, as_it_is, kind};
 
@@ -131,7 +132,7 @@ fn again(frame: &Frame) {
         return;
     }
     let mut output = Output::new();
-    let mut writer = output.frame(frame.verb, Version::V1_2);
+    let mut writer = FrameWriter::new(&mut output, frame.verb, Version::V1_2);
     for (name, value) in &pairs_before {
         writer.header(name, value);
     }
@@ -155,7 +156,7 @@ type Written<'a> = (Verb, &'a [(&'a str, &'a str)], &'a [u8]);
 fn frames(of: &[Written<'_>], version: Version) -> Vec<u8> {
     let mut output = Output::new();
     for (verb, headers, body) in of {
-        let mut frame = output.frame(*verb, version);
+        let mut frame = FrameWriter::new(&mut output, *verb, version);
         for (name, value) in *headers {
             frame.header(name, value);
         }

@@ -21,7 +21,8 @@ use super::options::{TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
 use super::outbox::{Outbox, Outboxes, Pool, Share};
 use super::spread::Spread;
 use super::{
-    Command, Correlation, DeliveryId, Refusal, SessionEvent, SessionId, SessionInfo, TransactionKey,
+    Command, Correlation, Credentials, DeliveryId, Principal, Refusal, SessionEvent, SessionId, SessionInfo,
+    TransactionKey,
 };
 
 /// Places in the channel to the core task: some rounds of its loop, not more, because what waits here is not counted
@@ -143,23 +144,25 @@ impl Gate {
         self.frames.clone()
     }
 
-    /// Opens a session. The core may hear of it later; nothing waits for that.
+    /// Opens a session for a client at the address `remote`. Everybody is let in, under the name that it gives. The core
+    /// may hear of the session later; nothing waits for that.
     ///
     /// # Errors
     /// [`NotOpened`]: nothing has happened.
-    pub fn open(&self, info: SessionInfo) -> Result<Session, NotOpened> {
-        let client_id =
-            match info.client_id.as_str() {
-                "" => None,
-                client_id => Some(self.client_ids.take(client_id, &info.remote).map_err(|remote| {
-                    NotOpened::ClientIdInUse { client_id: client_id.to_owned(), remote }
-                })?),
-            };
+    pub fn open(&self, remote: &str, credentials: Credentials) -> Result<Session, NotOpened> {
+        let Credentials { client_id, user } = credentials;
+        let taken = if client_id.is_empty() { None } else { Some(self.client_ids.take(&client_id, remote)) };
+        let taken = taken
+            .transpose()
+            .map_err(|remote| NotOpened::ClientIdInUse { client_id: client_id.clone(), remote })?;
+        let principal = Principal::Claimed(user);
+        let info = SessionInfo { client_id, principal: principal.clone(), remote: remote.to_owned() };
         let id = SessionId(self.next.fetch_add(1, Ordering::Relaxed));
         let (events, inbox) = mpsc::unbounded_channel();
         let mut session = Session {
             id,
-            _client_id: client_id,
+            principal,
+            _client_id: taken,
             core: self.core.clone(),
             held: VecDeque::new(),
             inbox,
@@ -181,6 +184,7 @@ impl Gate {
 #[derive(Debug)]
 pub struct Session {
     id: SessionId,
+    principal: Principal,
     _client_id: Option<ClientId>,
     core: mpsc::Sender<Inbound>,
     /// What the core has no place for yet, in order. An adapter takes nothing more from its client while there is any, so
@@ -231,6 +235,11 @@ impl Open {
 }
 
 impl Session {
+    /// Whose it is.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     /// Submits commands; waits for a turn, but not for the core: what that has no place for stays here until
     /// [`Session::advance`]. An adapter that also consumes must not wait for a turn, or it cannot settle what would make
     /// room: it reads its socket only when [`Session::ready`], and not while [`Session::holds`]. Commands that only settle

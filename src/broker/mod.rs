@@ -35,10 +35,10 @@ pub use gate::{
 };
 pub use options::{BrokerOptions, PREFETCH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
 pub use outbox::Outbox;
-pub use output::{Output, ReadId, ReadRequest};
+pub use output::{Inboxes, Output, ReadId, ReadRequest};
 pub use session::{
-    Command, Correlation, DeliveryId, Refusal, SessionEvent, SessionId, SessionInfo, SubscribeOptions,
-    SubscriptionKey, TransactionKey, Verdict,
+    Command, Correlation, Credentials, DeliveryId, Principal, Refusal, SessionEvent, SessionId, SessionInfo,
+    SubscribeOptions, SubscriptionKey, TransactionKey, Verdict,
 };
 
 use figures::Book;
@@ -155,6 +155,22 @@ impl Broker {
         self.stores_held = held;
         if let Some(serving) = &mut self.serving {
             serving.hold_stores(held);
+        }
+    }
+
+    /// Takes what has come through the gate; `inboxes` are those of its sessions.
+    pub fn take(&mut self, now: Duration, wall: i64, inbound: Inbound, inboxes: &mut Inboxes) {
+        match inbound {
+            Inbound::Open { session, info, events, outbox } => {
+                inboxes.insert(session, events);
+                self.open(session, info, outbox);
+            }
+            Inbound::Drained { session } => self.drained(session),
+            Inbound::Commands { session, submission } => self.submit(now, wall, session, submission),
+            Inbound::Close { session } => {
+                inboxes.remove(session);
+                self.close(session);
+            }
         }
     }
 

@@ -1,6 +1,9 @@
 //! What the broker asks of the core task, and what it is given back.
 
+use std::collections::HashMap;
 use std::time::Duration;
+
+use tokio::sync::mpsc;
 
 use crate::model::{DestinationId, Record};
 
@@ -53,5 +56,29 @@ impl Output {
             && self.spills.is_empty()
             && self.events.is_empty()
             && self.damages.is_empty()
+    }
+}
+
+/// Where the events of each session go, on the core task's side.
+#[derive(Debug, Default)]
+pub struct Inboxes(HashMap<SessionId, mpsc::UnboundedSender<Vec<SessionEvent>>>);
+
+impl Inboxes {
+    pub(super) fn insert(&mut self, session: SessionId, inbox: mpsc::UnboundedSender<Vec<SessionEvent>>) {
+        self.0.insert(session, inbox);
+    }
+
+    pub(super) fn remove(&mut self, session: SessionId) {
+        self.0.remove(&session);
+    }
+
+    /// Tells sessions what [`Output::events`] says; those that are gone hear nothing.
+    pub fn tell(&self, events: Vec<(SessionId, Vec<SessionEvent>)>) {
+        for (session, events) in events {
+            if let Some(inbox) = self.0.get(&session) {
+                // A connection that is gone closes its session by itself.
+                let _ = inbox.send(events);
+            }
+        }
     }
 }

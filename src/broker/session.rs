@@ -9,13 +9,44 @@ use crate::model::{Destination, Message};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
 
+/// What a client shows to be let in. A password is not among it, because nothing here would look at one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// The client's name for itself; empty if it has none.
+    pub client_id: String,
+    /// The user's name; empty for none.
+    pub user: String,
+}
+
+/// Whose a session is, as far as that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// The user's name as the client gave it, empty for none. Nothing has checked it: it may stand in logs and views, and
+    /// allows nothing.
+    Claimed(String),
+}
+
+impl Default for Principal {
+    fn default() -> Principal {
+        Principal::Claimed(String::new())
+    }
+}
+
+impl Principal {
+    /// The user's name; empty for none.
+    pub fn user(&self) -> &str {
+        let Principal::Claimed(user) = self;
+        user
+    }
+}
+
 /// Who a session belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionInfo {
     /// The client's name for itself; empty if it has none.
     pub client_id: String,
-    /// The user's name as the client gave it; empty for none. Nothing has checked it.
-    pub user: String,
+    /// Whose it is.
+    pub principal: Principal,
     /// Address of the peer, for operators.
     pub remote: String,
 }

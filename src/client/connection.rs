@@ -178,7 +178,7 @@ impl Connection {
         };
         if count == Some(0) {
             // All handles are gone.
-            self.wire.output.frame(Verb::Disconnect, self.wire.version).end_empty();
+            FrameWriter::new(&mut self.wire.output, Verb::Disconnect, self.wire.version).end_empty();
             while !self.wire.output.is_empty() {
                 self.wire.step(false).await?;
             }
@@ -324,7 +324,7 @@ impl Connection {
             Err(()) => return,
         };
         let receipt = answer.map(|answer| self.wait(Waiting::Answer(answer)));
-        let mut frame = self.wire.output.frame(Verb::Send, self.wire.version);
+        let mut frame = FrameWriter::new(&mut self.wire.output, Verb::Send, self.wire.version);
         frame.header("destination", &message.destination);
         for (name, value) in &message.headers {
             frame.header(name, value);
@@ -385,7 +385,7 @@ impl Connection {
     fn write_subscribe(&mut self, number: u64, answer: Option<Answer>) {
         let receipt = self.wait(Waiting::Subscribed(number, answer));
         let Some(Subscribed { destination, options, .. }) = self.subscriptions.get(&number) else { return };
-        let mut frame = self.wire.output.frame(Verb::Subscribe, self.wire.version);
+        let mut frame = FrameWriter::new(&mut self.wire.output, Verb::Subscribe, self.wire.version);
         frame.number("id", number as i64).header("destination", destination);
         frame.plain("ack", options.ack.text()).number("receipt", receipt);
         if let Some(prefetch) = options.prefetch {
@@ -410,7 +410,7 @@ impl Connection {
     }
 
     fn frame(&mut self, verb: Verb) -> FrameWriter<'_> {
-        self.wire.output.frame(verb, self.wire.version)
+        FrameWriter::new(&mut self.wire.output, verb, self.wire.version)
     }
 }
 

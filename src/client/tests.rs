@@ -1,4 +1,4 @@
-//! The client and the load generator against a listener with a core in memory.
+//! The client and the load generator against a listener with a node in memory.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use crate::protocol::Listener;
-use crate::protocol::tests::{listen, restart, start_core};
+use crate::protocol::tests::{listen, restart, start_answers, start_core};
 
 use super::{
     AckMode, BrowseOptions, Client, ClientError, ClientEvent, ConnectOptions, ConsumeOptions, Incoming, Load,
@@ -37,7 +37,7 @@ async fn message(subscription: &mut Subscription) -> Incoming {
 
 #[tokio::test]
 async fn what_is_sent_is_confirmed_received_and_acknowledged() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let client = client(&[&listener]).await;
     let mut receipts = Vec::new();
@@ -65,7 +65,7 @@ async fn what_is_sent_is_confirmed_received_and_acknowledged() {
 
 #[tokio::test]
 async fn a_refused_operation_says_so_and_the_client_goes_on() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_answers();
     let listener = listen(gate).await;
     let client = client(&[&listener]).await;
     let mut refused = Outgoing::persistent("/queue/a", "x");
@@ -84,7 +84,7 @@ async fn a_refused_operation_says_so_and_the_client_goes_on() {
 
 #[tokio::test]
 async fn a_transaction_commits_and_belongs_to_its_connection() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate.clone()).await;
     let client = client(&[&listener]).await;
     let mut subscription = client.subscribe("/queue/t", individual()).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_transaction_commits_and_belongs_to_its_connection() {
 
 #[tokio::test]
 async fn the_next_address_is_used_when_one_goes_away() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let first = listen(gate.clone()).await;
     let second = listen(gate.clone()).await;
     let client = client(&[&first, &second]).await;
@@ -123,7 +123,7 @@ async fn the_next_address_is_used_when_one_goes_away() {
 #[tokio::test]
 async fn nobody_at_any_address_is_an_error_that_names_them() {
     let options = ConnectOptions { give_up_after: Duration::from_millis(50), ..ConnectOptions::default() };
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let address = listener.address().to_string();
     listener.stop().await;
@@ -135,7 +135,7 @@ async fn nobody_at_any_address_is_an_error_that_names_them() {
 
 #[tokio::test]
 async fn a_slow_user_of_an_auto_subscription_stops_the_socket_and_loses_nothing() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let consumer = client(&[&listener]).await;
     let producer = client(&[&listener]).await;
@@ -151,7 +151,7 @@ async fn a_slow_user_of_an_auto_subscription_stops_the_socket_and_loses_nothing(
 
 #[tokio::test]
 async fn the_commands_layer_produces_browses_and_consumes() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let client = client(&[&listener]).await;
     let options = ProduceOptions {
@@ -193,7 +193,7 @@ async fn the_commands_layer_produces_browses_and_consumes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_load_with_a_bound_is_sent_confirmed_and_consumed_whole() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let load = Load {
         addresses: vec![listener.address().to_string()],
@@ -217,7 +217,7 @@ async fn a_load_with_a_bound_is_sent_confirmed_and_consumed_whole() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_load_goes_on_after_its_broker_was_away() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate.clone()).await;
     let load = Load {
         addresses: vec![listener.address().to_string()],
@@ -258,7 +258,7 @@ async fn a_broker_that_falls_silent_is_left_for_the_next_one() {
         stream.write_all(b"CONNECTED\nversion:1.2\nheart-beat:100,100\n\n\0").await.unwrap();
         std::future::pending::<()>().await;
     });
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let addresses = [addresses, vec![listener.address().to_string()]].concat();
     let heart_beat = Duration::from_millis(100);

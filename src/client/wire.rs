@@ -11,7 +11,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::env::{DialError, DialLimits, dial};
-use crate::protocol::stomp::{Decoder, Frame, Limits, Output, Verb, Version};
+use crate::protocol::Output;
+use crate::protocol::stomp::{Decoder, Frame, FrameWriter, Limits, Verb, Version, heart_beat};
 
 use super::options::{ClientError, ConnectOptions};
 
@@ -136,7 +137,7 @@ impl Wire {
 
     fn greet(&mut self, authority: &str, options: &ConnectOptions) {
         let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-        let mut frame = self.output.frame(Verb::Connect, Version::V1_2);
+        let mut frame = FrameWriter::new(&mut self.output, Verb::Connect, Version::V1_2);
         frame.plain("accept-version", "1.2,1.1,1.0");
         frame.plain("host", options.host.as_deref().unwrap_or(host));
         let beat = options.heart_beat.as_millis();
@@ -266,7 +267,7 @@ impl Wire {
         }
         if !self.send_every.is_zero() && now >= self.spoke + self.send_every / 2 {
             if self.output.is_empty() {
-                self.output.heart_beat();
+                heart_beat(&mut self.output);
             }
             self.spoke = now;
         }

@@ -1,6 +1,6 @@
 //! The loop: one owner for everything that decides.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::broker::{Broker, Inbound, SessionEvent, SessionId};
+use crate::broker::{Broker, Inbound, Inboxes};
 use crate::coordination::{Coordinator, CoordinatorEvent, CoordinatorRequest};
 use crate::env::{Clock, Names};
 use crate::model::{Offset, Position};
@@ -108,7 +108,7 @@ pub(super) struct Core {
     pub(super) reads: Reads,
     pub(super) spills: Spills,
     scrub: Scrub,
-    pub(super) sessions: HashMap<SessionId, mpsc::UnboundedSender<Vec<SessionEvent>>>,
+    pub(super) inboxes: Inboxes,
     /// The records of the event at hand.
     pub(super) incoming: Option<Batch>,
     /// What was appended and is not applied yet, so that applying does not read it back.
@@ -172,7 +172,7 @@ impl Core {
             reads,
             spills,
             scrub,
-            sessions: HashMap::new(),
+            inboxes: Inboxes::default(),
             incoming: None,
             unapplied: VecDeque::new(),
             applied,
@@ -467,18 +467,7 @@ impl Core {
 
     pub(super) fn take_inbound(&mut self, inbound: Inbound) {
         let (now, wall) = self.time();
-        match inbound {
-            Inbound::Open { session, info, events, outbox } => {
-                self.sessions.insert(session, events);
-                self.broker.open(session, info, outbox);
-            }
-            Inbound::Drained { session } => self.broker.drained(session),
-            Inbound::Commands { session, submission } => self.broker.submit(now, wall, session, submission),
-            Inbound::Close { session } => {
-                self.sessions.remove(&session);
-                self.broker.close(session);
-            }
-        }
+        self.broker.take(now, wall, inbound, &mut self.inboxes);
     }
 
     async fn take_request(&mut self, request: Request) {

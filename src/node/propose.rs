@@ -19,12 +19,7 @@ impl Core {
             return;
         }
         let Output { proposals, reads, expiry, spills, events, damages, again: _ } = output;
-        for (session, events) in events {
-            if let Some(way) = self.sessions.get(&session) {
-                // A connection that is gone closes its session by itself.
-                let _ = way.send(events);
-            }
-        }
+        self.inboxes.tell(events);
         let below = self.applied.offset;
         let window = |request| {
             let ReadRequest { destination, ranges, entries_max, bytes_max } = request;

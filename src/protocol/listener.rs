@@ -15,8 +15,9 @@ use crate::broker::Gate;
 use crate::config::{Scheme, TransportConnector};
 use crate::env::{Clock, ConnectionLimit, ConnectionPermit};
 
+use super::connection::Shared;
 use super::half_open::{Admission, Complaint, HalfOpen};
-use super::{Protocol, Shared, protocol};
+use super::registry::Protocol;
 
 /// How often a newcomer for whom there is no place lets the other connections have their turn first: one that has just been
 /// closed by its client may have made a place.
@@ -84,7 +85,7 @@ impl Listener {
         clock: Arc<dyn Clock>,
     ) -> Result<Listener, ListenerError> {
         let name = connector.name.clone();
-        let (Some(protocol), false) = (protocol(connector.scheme), connector.tls) else {
+        let (Some(protocol), false) = (Protocol::of(connector.scheme), connector.tls) else {
             return Err(ListenerError::Unsupported { name, scheme: connector.scheme, tls: connector.tls });
         };
         let options = connector.connection;
@@ -99,7 +100,7 @@ impl Listener {
         let task =
             tokio::spawn(accept(socket, protocol, shared, (connector.maximum_connections, limit), stopped));
         let shown = authority(&connector.host, address.port());
-        info!("Listening for connections at: {}://{shown}", protocol.name());
+        info!("Listening for connections at: {}://{shown}", protocol.name);
         info!("Connector {name} started");
         Ok(Listener { name, address, stop, task })
     }
@@ -166,7 +167,7 @@ fn claim(address: SocketAddr) -> io::Result<TcpSocket> {
 /// Accepts until told to stop, then closes everything.
 async fn accept(
     socket: TcpListener,
-    protocol: &'static dyn Protocol,
+    protocol: Protocol,
     shared: Shared,
     (connections_max, limit): (usize, ConnectionLimit),
     mut stopped: oneshot::Receiver<()>,
@@ -211,7 +212,7 @@ async fn accept(
 /// Whether there may be one more, when those that have just ended are not counted any more.
 async fn has_place(
     connections: &mut JoinSet<()>,
-    protocol: &'static dyn Protocol,
+    protocol: Protocol,
     connections_max: usize,
     limit: &ConnectionLimit,
 ) -> bool {
@@ -227,18 +228,18 @@ async fn has_place(
     connections.len() < connections_max && !limit.is_reached()
 }
 
-fn note(ended: &Result<(), JoinError>, protocol: &'static dyn Protocol) {
+fn note(ended: &Result<(), JoinError>, protocol: Protocol) {
     // One that was ended to make room is no failure.
     if let Err(error) = ended
         && !error.is_cancelled()
     {
-        warn!("a {} connection failed: {error}", protocol.name());
+        warn!("a {} connection failed: {error}", protocol.name);
     }
 }
 
 fn start(
     connections: &mut JoinSet<()>,
-    protocol: &'static dyn Protocol,
+    protocol: Protocol,
     (stream, permit): (TcpStream, ConnectionPermit),
     remote: SocketAddr,
     shared: Shared,

@@ -1,13 +1,12 @@
 //! The core of a lone node without its threads: gate, broker and record format as shipped; what it appends is committed
 //! at once or held back, and a slave's broker folds the same bytes.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
 use quorate::broker::{
-    Broker, BrokerOptions, Gate, Inbound, ReadId, ReadRequest, SessionEvent, SessionId, Spill, SpillId,
-    Spilled,
+    Broker, BrokerOptions, Gate, Inbound, Inboxes, ReadId, ReadRequest, Spill, SpillId, Spilled,
 };
 use quorate::model::{DestinationId, Epoch, Message, Offset, Place, Record, Sequence};
 use quorate::state::State;
@@ -57,7 +56,7 @@ pub(super) struct Core {
     inbound: mpsc::Receiver<Inbound>,
     broker: Broker,
     slave: Broker,
-    sessions: HashMap<SessionId, mpsc::UnboundedSender<Vec<SessionEvent>>>,
+    inboxes: Inboxes,
     at: Offset,
     last: u32,
     /// Appended and not committed.
@@ -78,7 +77,7 @@ impl Core {
             inbound,
             broker: Broker::new(options(), State::new()),
             slave: Broker::new(options(), State::new()),
-            sessions: HashMap::new(),
+            inboxes: Inboxes::default(),
             at: Offset(0),
             last: 0,
             pipeline: VecDeque::new(),
@@ -113,7 +112,7 @@ impl Core {
                 break;
             }
             let Ok(inbound) = self.inbound.try_recv() else { break };
-            self.take(inbound);
+            self.broker.take(self.now, self.wall(), inbound, &mut self.inboxes);
             busy = true;
         }
         if !self.holds {
@@ -124,12 +123,7 @@ impl Core {
         let output = self.broker.take_output(self.now);
         busy |= !output.is_empty();
         assert!(output.damages.is_empty(), "{:?}", output.damages);
-        for (session, events) in output.events {
-            if let Some(way) = self.sessions.get(&session) {
-                // A connection that is gone closes its session by itself.
-                let _ = way.send(events);
-            }
-        }
+        self.inboxes.tell(output.events);
         for (read, request) in output.reads {
             let found = self.read(&request);
             self.broker.loaded(read, Ok(found));
@@ -140,22 +134,6 @@ impl Core {
         output.spills.into_iter().for_each(|spill| self.spill(spill));
         self.append(&output.proposals);
         busy
-    }
-
-    fn take(&mut self, inbound: Inbound) {
-        let (now, wall) = (self.now, self.wall());
-        match inbound {
-            Inbound::Open { session, info, events, outbox } => {
-                self.sessions.insert(session, events);
-                self.broker.open(session, info, outbox);
-            }
-            Inbound::Drained { session } => self.broker.drained(session),
-            Inbound::Commands { session, submission } => self.broker.submit(now, wall, session, submission),
-            Inbound::Close { session } => {
-                self.sessions.remove(&session);
-                self.broker.close(session);
-            }
-        }
     }
 
     /// Writes groups as a node does; a slave must be able to read them.

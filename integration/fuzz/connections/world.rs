@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate::broker::Gate;
+use quorate::config::Scheme;
 use quorate::env::Clock;
-use quorate::protocol::stomp::{Verb, serve};
+use quorate::protocol::serve;
+use quorate::protocol::stomp::Verb;
 use tokio::runtime::Builder;
 use tokio::task::{JoinSet, yield_now};
 
@@ -134,7 +136,8 @@ impl World {
     fn connect(&mut self) -> Client {
         let (client, stream) = Client::new();
         let remote = "tcp://127.0.0.1:1".to_owned();
-        self.connections.spawn(serve(stream, remote, self.gate.clone(), Arc::new(Still), BODY_BYTES_MAX));
+        let (gate, clock) = (self.gate.clone(), Arc::new(Still));
+        self.connections.spawn(serve(Scheme::Stomp, stream, remote, gate, clock, BODY_BYTES_MAX));
         client
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use crate::client::connection::write_settled;
 use crate::client::options::ClientError;
 use crate::client::wire::{Wire, error_message};
-use crate::protocol::stomp::Verb;
+use crate::protocol::stomp::{FrameWriter, Verb};
 
 use super::{Load, LoadProgress};
 
@@ -39,7 +39,7 @@ pub(super) async fn consume(
 }
 
 fn subscribe(wire: &mut Wire, load: &Load, source: &str) {
-    let mut frame = wire.output.frame(Verb::Subscribe, wire.version);
+    let mut frame = FrameWriter::new(&mut wire.output, Verb::Subscribe, wire.version);
     frame.number("id", SUBSCRIPTION as i64).header("destination", source);
     frame.plain("ack", "client-individual").plain("receipt", "subscribed");
     // ActiveMQ's name and RabbitMQ's.
@@ -61,7 +61,7 @@ async fn turns(
         while let Some(frame) = wire.decode()? {
             match frame.verb {
                 Verb::Message => {
-                    let mut ack = wire.output.frame(Verb::Ack, wire.version);
+                    let mut ack = FrameWriter::new(&mut wire.output, Verb::Ack, wire.version);
                     write_settled(&mut ack, wire.version, &frame, SUBSCRIPTION);
                     ack.end_empty();
                     consumed += 1;

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::client::options::ClientError;
 use crate::client::wire::{Wire, error_message};
-use crate::protocol::stomp::Verb;
+use crate::protocol::stomp::{FrameWriter, Verb};
 
 use super::pace::Pace;
 use super::{Findings, Run};
@@ -94,7 +94,7 @@ impl Producer {
             }
             self.answers()?;
         }
-        self.wire.output.frame(Verb::Disconnect, self.wire.version).end_empty();
+        FrameWriter::new(&mut self.wire.output, Verb::Disconnect, self.wire.version).end_empty();
         while !self.wire.output.is_empty() {
             self.wire.step(false).await?;
         }
@@ -122,7 +122,7 @@ impl Producer {
 
     fn write(&mut self, slot: usize) {
         let load = &self.run.load;
-        let mut frame = self.wire.output.frame(Verb::Send, self.wire.version);
+        let mut frame = FrameWriter::new(&mut self.wire.output, Verb::Send, self.wire.version);
         frame.header("destination", &self.destination);
         if load.persistent {
             frame.plain("persistent", "true");

@@ -1,94 +1,44 @@
-//! Frames to commands and events to frames, for one connection. No I/O: the connection feeds it and writes what it
-//! says. It holds what the protocol needs to name things and nothing durable.
+//! Frames to commands and events to frames, for one connection. It holds what the protocol needs to name things and
+//! nothing durable.
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::broker::{
     Command, Correlation, DeliveryId, Refusal, SessionEvent, SubscriptionKey, TransactionKey, Verdict,
 };
 use crate::model::{Destination, Field, Message};
+use crate::protocol::Output;
+use crate::protocol::connection::{Adapter, Fault, Rhythm};
 
-use super::codec::{Frame, Output, Verb, Version, bare};
+use super::codec::{Decoder, Frame, FrameWriter, Verb, Version, bare, heart_beat};
 use super::deliver::{self, Heading};
+use super::error_frame::ErrorFrame;
 use super::names::Names;
 use super::send;
 use super::subscribe;
 use super::subscription::{AckMode, Subscription};
 use super::subscriptions::Subscriptions;
+use super::unanswered::Unanswered;
 use super::unserved;
 
-/// Commands that may wait for their answer before the connection stops reading; enough to keep a replicated store
-/// busy, few enough to bound what one connection can pile up in the core.
-pub(super) const UNANSWERED_MAX: usize = 1024;
-/// The same bound in bytes of frames.
-pub(super) const UNANSWERED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Subscriptions of one connection.
 const SUBSCRIPTIONS_MAX: usize = 10_000;
 /// Open transactions of one connection.
 const TRANSACTIONS_MAX: usize = 1_000;
 
-/// Why the connection ends with an ERROR frame.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) message: String,
-    /// The receipt that the offending frame asked for.
-    pub(super) receipt: Option<String>,
-}
-
-/// Bytes of the message header of an ERROR, so that every client can read it.
-const MESSAGE_HEADER_BYTES_MAX: usize = 1024;
-
-impl Fault {
-    pub(super) fn new(message: impl Into<String>) -> Fault {
-        Fault { message: message.into(), receipt: None }
-    }
-
-    /// Writes the ERROR frame.
-    pub(super) fn write(&self, output: &mut Output, version: Version) {
-        let mut frame = output.frame(Verb::Error, version);
-        // A message may repeat what the client sent; the body has all of it.
-        let short = &self.message[..self.message.floor_char_boundary(MESSAGE_HEADER_BYTES_MAX)];
-        frame.header("message", short).plain("content-type", "text/plain");
-        if let Some(receipt) = &self.receipt {
-            frame.header("receipt-id", receipt);
-        }
-        frame.end(&Bytes::copy_from_slice(self.message.as_bytes()), true);
-    }
-}
-
-/// What an event means for the connection.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Told {
-    /// It goes on.
-    Open,
-    /// It ends without another word, for this reason.
-    Closed(String),
-    /// It ends with an ERROR frame.
-    Fault(Fault),
-}
-
-/// A command that waits for its answer.
-#[derive(Debug)]
-struct Unanswered {
-    receipt: Option<String>,
-    /// What it takes of the bound; commands inside of transactions take nothing, their transaction is bounded itself.
-    bytes: Option<usize>,
-}
-
 /// One connection's side of its session.
 #[derive(Debug)]
-pub(super) struct Adapter {
+pub(in crate::protocol) struct StompAdapter {
     version: Version,
+    decoder: Decoder,
+    rhythm: Rhythm,
     session: String,
     names: Names,
     messages: u64,
-    correlations: u64,
     keys: u64,
-    unanswered: HashMap<Correlation, Unanswered>,
-    bounded: usize,
-    bounded_bytes: usize,
+    unanswered: Unanswered,
     subscriptions: Subscriptions,
     transactions: HashMap<String, TransactionKey>,
     /// Deliveries in auto mode that stand in the output.
@@ -99,19 +49,19 @@ pub(super) struct Adapter {
     farewell: Option<String>,
 }
 
-impl Adapter {
-    /// An adapter for a connection that has just been opened; `session` is unique among all connections of all nodes.
-    pub(super) fn new(version: Version, session: &str) -> Adapter {
-        Adapter {
+impl StompAdapter {
+    /// An adapter for a client that has just been let in, whose next frame is of this version; `session` is unique among
+    /// all connections of all nodes.
+    pub(super) fn new(version: Version, decoder: Decoder, rhythm: Rhythm, session: &str) -> StompAdapter {
+        StompAdapter {
             version,
+            decoder,
+            rhythm,
             session: session.to_owned(),
             names: Names::new(session),
             messages: 0,
-            correlations: 0,
             keys: 0,
-            unanswered: HashMap::new(),
-            bounded: 0,
-            bounded_bytes: 0,
+            unanswered: Unanswered::default(),
             subscriptions: Subscriptions::default(),
             transactions: HashMap::new(),
             written_next: Vec::new(),
@@ -120,23 +70,8 @@ impl Adapter {
         }
     }
 
-    /// Whether another frame may be taken. Not while too much is unanswered: the socket fills up and the client waits.
-    pub(super) fn may_read(&self) -> bool {
-        !self.leaving && self.bounded < UNANSWERED_MAX && self.bounded_bytes < UNANSWERED_BYTES_MAX
-    }
-
-    /// Whether the client has said goodbye and everything it asked for is answered.
-    pub(super) fn finished(&self) -> bool {
-        self.leaving && self.unanswered.is_empty()
-    }
-
     /// Takes a frame; what it asks of the broker is added to `commands`. `wall` in ms since 1970.
-    pub(super) fn accept(
-        &mut self,
-        frame: &Frame,
-        wall: i64,
-        commands: &mut Vec<Command>,
-    ) -> Result<(), Fault> {
+    fn accept(&mut self, frame: &Frame, wall: i64, commands: &mut Vec<Command>) -> Result<(), ErrorFrame> {
         let done = match frame.verb {
             Verb::Send => self.send(frame, wall, commands),
             Verb::Ack => self.settle(frame, Verdict::Consumed, commands),
@@ -150,29 +85,7 @@ impl Adapter {
             Verb::Connect | Verb::Stomp => Err("The connection is already connected".to_owned()),
             _ => Err(format!("Unknown STOMP action: {}", frame.verb.text())),
         };
-        done.map_err(|message| Fault { message, receipt: receipt(frame) })
-    }
-
-    /// Takes what the broker says; frames for the client are added to `output`.
-    pub(super) fn tell(&mut self, event: SessionEvent, output: &mut Output) -> Told {
-        match event {
-            SessionEvent::Done { correlation, result } => return self.answer(correlation, result, output),
-            SessionEvent::Delivery { subscription, delivery, destination, message, redelivered, .. } => {
-                self.deliver((subscription, delivery), destination.as_deref(), &message, redelivered, output);
-            }
-            SessionEvent::BrowseEnd { subscription } => self.browse_end(subscription, output),
-            SessionEvent::Closed { reason } => return Told::Closed(reason),
-        }
-        Told::Open
-    }
-
-    /// Everything that was told has reached the socket: what was delivered in auto mode is consumed.
-    pub(super) fn written(&mut self) -> Option<Command> {
-        if self.written_next.is_empty() {
-            return None;
-        }
-        let deliveries = std::mem::take(&mut self.written_next);
-        Some(Command::Settle { deliveries, verdict: Verdict::Consumed, transaction: None, correlation: None })
+        done.map_err(|message| ErrorFrame { message, receipt: receipt(frame) })
     }
 
     fn send(&mut self, frame: &Frame, wall: i64, commands: &mut Vec<Command>) -> Result<(), String> {
@@ -183,8 +96,8 @@ impl Adapter {
         // Every send outside of a transaction wants an answer, receipt or not: it is what bounds a producer.
         let correlation = match (transaction, &sent.receipt) {
             (Some(_), None) => None,
-            (Some(_), Some(_)) => Some(self.correlate(sent.receipt, None)),
-            (None, _) => Some(self.correlate(sent.receipt, Some(frame.bytes()))),
+            (Some(_), Some(_)) => Some(self.unanswered.wait(sent.receipt, None)),
+            (None, _) => Some(self.unanswered.wait(sent.receipt, Some(frame.bytes()))),
         };
         commands.push(Command::Send { message: sent.message, transaction, correlation });
         Ok(())
@@ -221,7 +134,7 @@ impl Adapter {
         let deliveries =
             found.ok_or_else(|| format!("Unexpected {verb} received for message-id [{named}]"))?;
         let correlation =
-            asked.map(|receipt| self.correlate(Some(receipt.into_owned()), Some(frame.bytes())));
+            asked.map(|receipt| self.unanswered.wait(Some(receipt.into_owned()), Some(frame.bytes())));
         if let (
             None,
             None,
@@ -265,7 +178,7 @@ impl Adapter {
         self.keys += 1;
         let key = SubscriptionKey(self.keys);
         self.subscriptions.insert(key, Subscription::new(key, wanted.id, wanted.destination, wanted.mode));
-        let correlation = Some(self.correlate(wanted.receipt, Some(frame.bytes())));
+        let correlation = Some(self.unanswered.wait(wanted.receipt, Some(frame.bytes())));
         commands.push(Command::Subscribe { subscription: key, destination, options, correlation });
         Ok(())
     }
@@ -284,7 +197,7 @@ impl Adapter {
             return Err(format!("No subscription matched {}", id.unwrap_or(destination)));
         };
         self.subscriptions.remove(subscription);
-        let correlation = Some(self.correlate(receipt(frame), Some(frame.bytes())));
+        let correlation = Some(self.unanswered.wait(receipt(frame), Some(frame.bytes())));
         commands.push(Command::Unsubscribe { subscription, transacted: Vec::new(), correlation });
         Ok(())
     }
@@ -300,7 +213,7 @@ impl Adapter {
         self.keys += 1;
         let transaction = TransactionKey(self.keys);
         self.transactions.insert(name, transaction);
-        let correlation = Some(self.correlate(receipt(frame), None));
+        let correlation = Some(self.unanswered.wait(receipt(frame), None));
         commands.push(Command::Begin { transaction, correlation });
         Ok(())
     }
@@ -312,7 +225,7 @@ impl Adapter {
         let transaction =
             self.transactions.remove(&*name).ok_or_else(|| format!("Invalid transaction id: {name}"))?;
         self.subscriptions.finish(transaction, commit);
-        let correlation = Some(self.correlate(receipt(frame), Some(frame.bytes())));
+        let correlation = Some(self.unanswered.wait(receipt(frame), Some(frame.bytes())));
         commands.push(Command::Finish { transaction, commit, correlation });
         Ok(())
     }
@@ -321,16 +234,9 @@ impl Adapter {
     fn disconnect(&mut self, frame: &Frame, commands: &mut Vec<Command>) -> Result<(), String> {
         self.leaving = true;
         self.farewell = receipt(frame);
-        let correlation = Some(self.correlate(None, None));
+        let correlation = Some(self.unanswered.wait(None, None));
         commands.push(Command::Leave { correlation });
         Ok(())
-    }
-
-    /// Writes the receipt of DISCONNECT, if one is wanted.
-    pub(super) fn farewell(&mut self, output: &mut Output) {
-        if let Some(receipt) = self.farewell.take() {
-            write_receipt(output, self.version, &receipt);
-        }
     }
 
     fn transaction(&self, name: Option<&str>) -> Result<Option<TransactionKey>, String> {
@@ -339,30 +245,22 @@ impl Adapter {
         known.map(Some).ok_or_else(|| format!("Invalid transaction id: {name}"))
     }
 
-    /// A number for a command that wants an answer; `bytes` is what it takes of the bound.
-    fn correlate(&mut self, receipt: Option<String>, bytes: Option<usize>) -> Correlation {
-        self.correlations += 1;
-        let correlation = Correlation(self.correlations);
-        if let Some(bytes) = bytes {
-            self.bounded += 1;
-            self.bounded_bytes += bytes;
-        }
-        self.unanswered.insert(correlation, Unanswered { receipt, bytes });
-        correlation
-    }
-
-    fn answer(&mut self, correlation: Correlation, result: Result<(), Refusal>, output: &mut Output) -> Told {
-        let Some(unanswered) = self.unanswered.remove(&correlation) else { return Told::Open };
-        if let Some(bytes) = unanswered.bytes {
-            self.bounded -= 1;
-            self.bounded_bytes -= bytes;
-        }
-        match (result, unanswered.receipt) {
+    fn answer(
+        &mut self,
+        correlation: Correlation,
+        result: Result<(), Refusal>,
+        output: &mut Output,
+    ) -> Result<(), Fault> {
+        let Some(receipt) = self.unanswered.answered(correlation) else { return Ok(()) };
+        match (result, receipt) {
             (Ok(()), Some(receipt)) => write_receipt(output, self.version, &receipt),
             (Ok(()), None) => {}
-            (Err(refusal), receipt) => return Told::Fault(Fault { message: refusal.to_string(), receipt }),
+            (Err(refusal), receipt) => {
+                let message = refusal.to_string();
+                return Err(ErrorFrame { message, receipt }.write(output, self.version));
+            }
         }
-        Told::Open
+        Ok(())
     }
 
     fn deliver(
@@ -397,7 +295,7 @@ impl Adapter {
 
     fn browse_end(&mut self, key: SubscriptionKey, output: &mut Output) {
         let Some(subscription) = self.subscriptions.get(key) else { return };
-        let mut frame = output.frame(Verb::Message, self.version);
+        let mut frame = FrameWriter::new(output, Verb::Message, self.version);
         if let Some(id) = &subscription.id {
             frame.header("subscription", id);
         }
@@ -409,12 +307,80 @@ impl Adapter {
     }
 }
 
+impl Adapter for StompAdapter {
+    fn rhythm(&self) -> Rhythm {
+        self.rhythm
+    }
+
+    fn announced(&self, arrived: &BytesMut) -> usize {
+        self.decoder.announced(arrived)
+    }
+
+    fn may_read(&self) -> bool {
+        !self.leaving && self.unanswered.has_room()
+    }
+
+    fn take(
+        &mut self,
+        arrived: &mut BytesMut,
+        wall: i64,
+        commands: &mut Vec<Command>,
+        output: &mut Output,
+    ) -> Result<bool, Fault> {
+        let taken = match self.decoder.decode(arrived) {
+            Ok(None) => return Ok(false),
+            Ok(Some(frame)) => self.accept(&frame, wall, commands),
+            Err(error) => Err(ErrorFrame::new(error.to_string())),
+        };
+        taken.map(|()| true).map_err(|error| error.write(output, self.version))
+    }
+
+    fn tell(&mut self, event: SessionEvent, output: &mut Output) -> Result<(), Fault> {
+        match event {
+            SessionEvent::Done { correlation, result } => return self.answer(correlation, result, output),
+            SessionEvent::Delivery { subscription, delivery, destination, message, redelivered, .. } => {
+                self.deliver((subscription, delivery), destination.as_deref(), &message, redelivered, output);
+            }
+            SessionEvent::BrowseEnd { subscription } => self.browse_end(subscription, output),
+            // The connection ends without another word.
+            SessionEvent::Closed { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// What was delivered in auto mode is consumed.
+    fn written(&mut self) -> Option<Command> {
+        if self.written_next.is_empty() {
+            return None;
+        }
+        let deliveries = std::mem::take(&mut self.written_next);
+        Some(Command::Settle { deliveries, verdict: Verdict::Consumed, transaction: None, correlation: None })
+    }
+
+    fn beat(&mut self, output: &mut Output) {
+        heart_beat(output);
+    }
+
+    /// Writes the receipt of DISCONNECT, if one is wanted.
+    fn farewell(&mut self, output: &mut Output) -> bool {
+        let finished = self.leaving && self.unanswered.is_empty();
+        if finished && let Some(receipt) = self.farewell.take() {
+            write_receipt(output, self.version, &receipt);
+        }
+        finished
+    }
+
+    fn fault(&mut self, reason: &str, output: &mut Output) -> Fault {
+        ErrorFrame::new(reason).write(output, self.version)
+    }
+}
+
 fn receipt(frame: &Frame) -> Option<String> {
     frame.header("receipt").map(|receipt| receipt.into_owned())
 }
 
 fn write_receipt(output: &mut Output, version: Version, receipt: &str) {
-    let mut frame = output.frame(Verb::Receipt, version);
+    let mut frame = FrameWriter::new(output, Verb::Receipt, version);
     frame.header("receipt-id", receipt);
     frame.end_empty();
 }

@@ -2,7 +2,9 @@
 
 use crate::model::{BodyKind, Destination, DestinationKind, Field, Message, PropertyValue};
 
-use super::codec::{FrameWriter, Output, Verb, Version, bare};
+use crate::protocol::Output;
+
+use super::codec::{FrameWriter, Verb, Version, bare};
 use super::names::Names;
 
 /// Whether a header of this name is the broker's to say on MESSAGE. A sender's own header of that name could make a
@@ -47,7 +49,7 @@ pub(super) struct Heading<'a> {
 
 /// Writes a message to its consumer.
 pub(super) fn message(output: &mut Output, names: &Names, heading: &Heading<'_>, message: &Message) {
-    let mut frame = output.frame(Verb::Message, heading.version);
+    let mut frame = FrameWriter::new(output, Verb::Message, heading.version);
     if let Some(subscription) = heading.subscription {
         frame.header("subscription", subscription);
     }

@@ -3,11 +3,16 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::broker::SessionInfo;
-use crate::config::ConnectionOptions;
+use bytes::BytesMut;
 
-use super::adapter::Fault;
-use super::codec::{Frame, Output, Verb, Version};
+use crate::broker::Credentials;
+use crate::config::ConnectionOptions;
+use crate::protocol::Output;
+use crate::protocol::connection::{Fault, Handshake, Rhythm};
+
+use super::adapter::StompAdapter;
+use super::codec::{Decoder, Frame, FrameWriter, Limits, Verb, Version};
+use super::error_frame::ErrorFrame;
 
 /// A client that wants heart-beats more often gets them at this interval.
 const HEART_BEAT_MIN: Duration = Duration::from_millis(100);
@@ -21,31 +26,68 @@ const SERVER: &str = concat!("quorate/", env!("CARGO_PKG_VERSION"));
 const SERVER_COMPATIBLE: &str =
     concat!("ActiveMQ/5.18 (compatible; quorate/", env!("CARGO_PKG_VERSION"), ")");
 
-/// What a CONNECT frame says.
+/// A connection before its CONNECT.
 #[derive(Debug)]
-pub(super) struct Greeting {
-    pub(super) version: Version,
-    pub(super) info: SessionInfo,
+pub(in crate::protocol) struct StompHandshake {
+    options: ConnectionOptions,
+    body_bytes_max: usize,
+    decoder: Decoder,
+    /// What the CONNECT said; nothing before it.
+    greeting: Greeting,
+}
+
+impl Handshake for StompHandshake {
+    type Adapter = StompAdapter;
+
+    const NAME: &'static str = "stomp";
+
+    fn new(options: ConnectionOptions, body_bytes_max: usize) -> StompHandshake {
+        let decoder = Decoder::new(Limits::BEFORE_CONNECT);
+        StompHandshake { options, body_bytes_max, decoder, greeting: Greeting::default() }
+    }
+
+    fn greet(&mut self, arrived: &mut BytesMut, output: &mut Output) -> Result<Option<Credentials>, Fault> {
+        let read = match self.decoder.decode(arrived) {
+            Ok(None) => return Ok(None),
+            Ok(Some(frame)) => greeting(&frame, &self.options),
+            Err(error) => Err(ErrorFrame::new(error.to_string())),
+        };
+        let (greeting, credentials) = read.map_err(|error| error.write(output, Version::V1_0))?;
+        self.greeting = greeting;
+        Ok(Some(credentials))
+    }
+
+    fn welcome(mut self, session: &str, output: &mut Output) -> StompAdapter {
+        let version = self.greeting.version;
+        self.decoder.settle(version, Limits::connected(self.body_bytes_max));
+        self.greeting.connected(session, self.options.named_activemq, output);
+        StompAdapter::new(version, self.decoder, self.greeting.rhythm(), session)
+    }
+
+    fn refuse(self, reason: &str, output: &mut Output) -> Fault {
+        ErrorFrame { message: reason.to_owned(), receipt: self.greeting.receipt }.write(output, Version::V1_0)
+    }
+}
+
+/// What a CONNECT frame says.
+#[derive(Debug, Default)]
+struct Greeting {
+    version: Version,
     /// The broker sends something at least this often; zero: it need not.
-    pub(super) send_every: Duration,
+    send_every: Duration,
     /// The client sends something at least this often; zero: it need not.
-    pub(super) receive_every: Duration,
+    receive_every: Duration,
     /// A silence of the client that is longer means that it is gone.
     patience: Duration,
-    named_activemq: bool,
     request: Option<String>,
     receipt: Option<String>,
 }
 
 /// Reads the first frame of a connection.
-pub(super) fn greeting(
-    frame: &Frame,
-    remote: String,
-    options: &ConnectionOptions,
-) -> Result<Greeting, Fault> {
+fn greeting(frame: &Frame, options: &ConnectionOptions) -> Result<(Greeting, Credentials), ErrorFrame> {
     let value = |name: &str| frame.header(name).map(Cow::into_owned);
     let receipt = value("receipt");
-    let fault = |message: String| Fault { message, receipt: receipt.clone() };
+    let fault = |message: String| ErrorFrame { message, receipt: receipt.clone() };
     if !matches!(frame.verb, Verb::Connect | Verb::Stomp) {
         return Err(fault("Not connected: the first frame must be CONNECT or STOMP".to_owned()));
     }
@@ -58,40 +100,37 @@ pub(super) fn greeting(
         }
         None => options.heart_beat,
     };
-    Ok(Greeting {
+    let credentials = Credentials {
+        client_id: value("client-id").unwrap_or_default(),
+        user: value("login").unwrap_or_default(),
+    };
+    let greeting = Greeting {
         version,
-        info: SessionInfo {
-            client_id: value("client-id").unwrap_or_default(),
-            user: value("login").unwrap_or_default(),
-            remote,
-        },
         send_every: if wants.is_zero() { wants } else { wants.max(HEART_BEAT_MIN) },
         receive_every: sends,
         patience: sends.saturating_mul(options.heart_beat_grace_percent) / 100,
-        named_activemq: options.named_activemq,
         request: value("request-id"),
         receipt,
-    })
+    };
+    Ok((greeting, credentials))
 }
 
 impl Greeting {
-    /// The ERROR that answers it instead.
-    pub(super) fn fault(&self, message: String) -> Fault {
-        Fault { message, receipt: self.receipt.clone() }
-    }
-
-    /// How long nothing may come from the client; none if it promised nothing.
-    pub(super) fn silence_max(&self) -> Option<Duration> {
+    /// What it means for the connection.
+    fn rhythm(&self) -> Rhythm {
         let least = self.receive_every.saturating_add(GRACE);
-        (!self.receive_every.is_zero()).then(|| self.patience.max(least))
+        Rhythm {
+            speaks_every: Some(self.send_every).filter(|every| !every.is_zero()),
+            silence_max: (!self.receive_every.is_zero()).then(|| self.patience.max(least)),
+        }
     }
 
     /// Writes the answer.
-    pub(super) fn connected(&self, session: &str, output: &mut Output) {
-        let mut frame = output.frame(Verb::Connected, self.version);
+    fn connected(&self, session: &str, named_activemq: bool, output: &mut Output) {
+        let mut frame = FrameWriter::new(output, Verb::Connected, self.version);
         frame.plain("version", self.version.text());
         frame.header("session", session);
-        frame.plain("server", if self.named_activemq { SERVER_COMPATIBLE } else { SERVER });
+        frame.plain("server", if named_activemq { SERVER_COMPATIBLE } else { SERVER });
         let (sends, wants) = (self.send_every.as_millis(), self.receive_every.as_millis());
         frame.plain("heart-beat", &format!("{sends},{wants}"));
         if let Some(request) = &self.request {
@@ -105,7 +144,7 @@ impl Greeting {
 }
 
 /// The two intervals of a heart-beat header.
-pub(super) fn heart_beat(text: &str) -> Option<(Duration, Duration)> {
+fn heart_beat(text: &str) -> Option<(Duration, Duration)> {
     let (sends, wants) = text.split_once(',')?;
     let interval = |text: &str| text.trim().parse::<u32>().ok().map(|ms| Duration::from_millis(ms.into()));
     Some((interval(sends)?, interval(wants)?))

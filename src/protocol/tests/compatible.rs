@@ -10,7 +10,7 @@ fn header(frame: &Frame, name: &str) -> String {
 
 #[tokio::test]
 async fn bare_names_are_queues_and_uris_name_their_kind() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     for (written, shown) in [
         ("bare.1", "/queue/bare.1"),
@@ -29,13 +29,18 @@ async fn bare_names_are_queues_and_uris_name_their_kind() {
 
 #[tokio::test]
 async fn each_copy_of_a_composite_send_has_its_own_destination_and_names_the_original() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let (mut raw, _) = Raw::connect(&listener, Version::V1_0).await;
-    raw.say("SEND\ndestination:a,topic://b,/queue/c\nreceipt:r\n\nx\0").await;
-    raw.hear_receipt("r").await;
-    for place in ["/queue/c", "/queue/a", "/topic/b"] {
-        raw.say(&format!("SUBSCRIBE\ndestination:{place}\n\n\0")).await;
+    let (mut other, _) = Raw::connect(&listener, Version::V1_0).await;
+    raw.say("SUBSCRIBE\ndestination:/topic/b\nreceipt:s\n\n\0").await;
+    raw.hear_receipt("s").await;
+    other.say("SEND\ndestination:a,topic://b,/queue/c\nreceipt:r\n\nx\0").await;
+    other.hear_receipt("r").await;
+    for place in ["/topic/b", "/queue/c", "/queue/a"] {
+        if place != "/topic/b" {
+            raw.say(&format!("SUBSCRIBE\ndestination:{place}\n\n\0")).await;
+        }
         let message = raw.hear().await;
         assert_eq!(header(&message, "destination"), place);
         assert_eq!(header(&message, "original-destination"), "/queue/a,/topic/b,/queue/c");
@@ -46,7 +51,7 @@ async fn each_copy_of_a_composite_send_has_its_own_destination_and_names_the_ori
 
 #[tokio::test]
 async fn a_length_counts_where_there_may_be_a_body_and_nuls_between_frames_count_nowhere() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     for version in [Version::V1_0, Version::V1_1, Version::V1_2] {
         let queue = format!("/queue/{}", version.text());
@@ -72,7 +77,7 @@ async fn a_length_counts_where_there_may_be_a_body_and_nuls_between_frames_count
 
 #[tokio::test]
 async fn persistent_is_true_in_any_case_of_letters() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     for (text, kept) in [("true", "true"), ("True", "true"), ("TRUE", "true"), ("False", "")] {
         let (mut raw, _) = Raw::connect(&listener, Version::V1_2).await;
@@ -87,7 +92,7 @@ async fn persistent_is_true_in_any_case_of_letters() {
 
 #[tokio::test]
 async fn a_header_with_blanks_around_its_name_is_no_other_header() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let (mut raw, _) = Raw::connect(&listener, Version::V1_2).await;
     raw.say(
@@ -108,7 +113,7 @@ async fn a_header_with_blanks_around_its_name_is_no_other_header() {
 
 #[tokio::test]
 async fn what_cannot_be_read_or_is_not_served_is_refused_by_name() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let send = |header: &str| format!("SEND\ndestination:/queue/a\n{header}\n\n\0");
     let subscribe = |header: &str| format!("SUBSCRIBE\nid:1\ndestination:/queue/a\n{header}\n\n\0");
@@ -152,7 +157,7 @@ async fn what_cannot_be_read_or_is_not_served_is_refused_by_name() {
 
 #[tokio::test]
 async fn a_subscription_id_in_use_is_refused() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let (mut raw, _) = Raw::connect(&listener, Version::V1_2).await;
     raw.say(

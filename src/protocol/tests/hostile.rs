@@ -20,7 +20,7 @@ async fn pour(raw: &mut Raw, bytes: &[u8]) {
 
 #[tokio::test]
 async fn hostile_frames_before_connect_end_in_an_error_and_a_closed_connection() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let table: Vec<(Vec<u8>, &str)> = vec![
         (b"SEND\ndestination:/queue/a\n\n\0".to_vec(), "first frame must be CONNECT"),
@@ -54,7 +54,7 @@ async fn hostile_frames_before_connect_end_in_an_error_and_a_closed_connection()
 
 #[tokio::test]
 async fn hostile_frames_after_connect_end_in_an_error_and_a_closed_connection() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let table: Vec<(Vec<u8>, &str)> = vec![
         (b"CONNECT\n\n\0".to_vec(), "already connected"),
@@ -86,7 +86,7 @@ async fn hostile_frames_after_connect_end_in_an_error_and_a_closed_connection() 
 
 #[tokio::test]
 async fn frames_before_a_wrong_one_count() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let (mut raw, _) = Raw::connect(&listener, Version::V1_2).await;
     raw.say("SEND\ndestination:/queue/a\n\nkept\0FLY\n\n\0").await;
@@ -100,7 +100,7 @@ async fn frames_before_a_wrong_one_count() {
 #[tokio::test]
 async fn large_frames_that_do_not_go_on_make_way_for_others() {
     // Room for one of them.
-    let (gate, _core) = start_bounded(2 << 20);
+    let (gate, _core) = start_bounded(2 << 20).await;
     let listener = listen(gate).await;
     let body = "x".repeat(700 << 10);
     let frame = |receipt| {

@@ -1,11 +1,13 @@
-//! STOMP over real sockets, against a core in memory.
+//! STOMP over real sockets, against a node in memory.
 
+mod answers;
 mod compatible;
 mod core;
 mod hostile;
 mod silence;
 mod verbs;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,12 +23,13 @@ use crate::env::{ConnectionLimit, SystemClock};
 use super::Listener;
 use super::stomp::{Decoder, Frame, Limits, Verb, Version};
 
-pub(crate) use self::core::start as start_core;
+pub(crate) use self::answers::start_answers;
+pub(crate) use self::core::{Core, start as start_core};
 
 /// Longer than anything here takes, shorter than a tester's patience.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn connector(maximum_connections: usize) -> TransportConnector {
+pub(crate) fn connector(maximum_connections: usize) -> TransportConnector {
     TransportConnector {
         name: "stomp".to_owned(),
         uri: "stomp://127.0.0.1:0".to_owned(),
@@ -63,7 +66,7 @@ pub(crate) async fn restart(listener: Listener, gate: Gate) -> Listener {
 }
 
 /// A client that says exactly what it is told to.
-struct Raw {
+pub(crate) struct Raw {
     stream: TcpStream,
     decoder: Decoder,
     input: BytesMut,
@@ -71,7 +74,11 @@ struct Raw {
 
 impl Raw {
     async fn open(listener: &Listener) -> Raw {
-        let stream = TcpStream::connect(listener.address()).await.unwrap();
+        Raw::at(listener.address()).await
+    }
+
+    pub(crate) async fn at(address: SocketAddr) -> Raw {
+        let stream = TcpStream::connect(address).await.unwrap();
         Raw { stream, decoder: Decoder::new(Limits::connected(1 << 30)), input: BytesMut::new() }
     }
 
@@ -81,11 +88,16 @@ impl Raw {
         raw.say(&format!("CONNECT\naccept-version:{}\nhost:h\nlogin:u\n\n\0", version.text())).await;
         let connected = raw.hear().await;
         assert_eq!(connected.verb, Verb::Connected);
-        raw.decoder.settle(version, Limits::connected(1 << 30));
+        raw.settle(version);
         (raw, connected)
     }
 
-    async fn say(&mut self, text: &str) {
+    /// From now on this version is spoken.
+    pub(crate) fn settle(&mut self, version: Version) {
+        self.decoder.settle(version, Limits::connected(1 << 30));
+    }
+
+    pub(crate) async fn say(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).await.unwrap();
     }
 
@@ -106,7 +118,7 @@ impl Raw {
         .expect("nothing was heard")
     }
 
-    async fn hear(&mut self) -> Frame {
+    pub(crate) async fn hear(&mut self) -> Frame {
         self.listen().await.expect("the connection was closed")
     }
 

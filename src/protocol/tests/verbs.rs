@@ -8,7 +8,7 @@ use crate::env::{ConnectionLimit, SystemClock};
 use crate::protocol::stomp::{Frame, Limits, Verb, Version};
 use crate::protocol::{Listener, ListenerError};
 
-use super::{Raw, connector, listen, start_core};
+use super::{Raw, connector, listen, start_answers, start_core};
 
 fn header(frame: &Frame, name: &str) -> String {
     frame.header(name).unwrap_or_default().into_owned()
@@ -16,7 +16,7 @@ fn header(frame: &Frame, name: &str) -> String {
 
 #[tokio::test]
 async fn the_highest_common_version_is_spoken() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     for (accept, spoken) in [
         ("", "1.0"),
@@ -45,7 +45,7 @@ async fn the_highest_common_version_is_spoken() {
 
 #[tokio::test]
 async fn the_articles_script_sends_and_receives_with_1_0() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let (mut sender, _) = Raw::connect(&listener, Version::V1_0).await;
     sender.say("SEND\ndestination:/queue/SampleQueue\n\nlen 123\0\nDISCONNECT\nreceipt:bye\n\n\0\n").await;
@@ -63,7 +63,7 @@ async fn the_articles_script_sends_and_receives_with_1_0() {
 
 #[tokio::test]
 async fn headers_leave_as_activemq_would_write_them_and_the_senders_own_as_they_came() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let (mut raw, _) = Raw::connect(&listener, Version::V1_2).await;
     raw.say(
@@ -126,7 +126,7 @@ async fn headers_leave_as_activemq_would_write_them_and_the_senders_own_as_they_
 
 #[tokio::test]
 async fn what_is_not_acknowledged_comes_again_in_every_version_and_mode() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     for version in [Version::V1_0, Version::V1_1, Version::V1_2] {
         for (mode, left) in [("client", 1), ("client-individual", 2)] {
@@ -172,17 +172,15 @@ async fn what_is_not_acknowledged_comes_again_in_every_version_and_mode() {
 }
 
 #[tokio::test]
-async fn a_nack_sends_a_message_to_the_dead_letters() {
-    let (gate, _core) = start_core();
+async fn a_transaction_that_is_over_and_a_nack_in_1_0_are_unknown() {
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let (mut raw, _) = Raw::connect(&listener, Version::V1_2).await;
-    raw.say("SEND\ndestination:/queue/n\n\nbad\0SUBSCRIBE\nid:1\ndestination:/queue/n\nack:client\n\n\0")
-        .await;
-    let message = raw.hear().await;
-    raw.say(&format!("NACK\nid:{}\nreceipt:n\n\n\0", header(&message, "ack"))).await;
-    raw.hear_receipt("n").await;
-    raw.say("SUBSCRIBE\nid:2\ndestination:/queue/ActiveMQ.DLQ\n\n\0").await;
-    assert_eq!(&raw.hear().await.body[..], b"bad");
+    raw.say("BEGIN\ntransaction:d\n\n\0COMMIT\ntransaction:d\nreceipt:5\n\n\0").await;
+    raw.hear_receipt("5").await;
+    raw.say("COMMIT\ntransaction:d\nreceipt:6\n\n\0").await;
+    let error = raw.hear_error("Invalid transaction id: d").await;
+    assert_eq!(header(&error, "receipt-id"), "6");
     let (mut old, _) = Raw::connect(&listener, Version::V1_0).await;
     old.say("NACK\nmessage-id:1\n\n\0").await;
     old.hear_error("Unknown STOMP action: NACK").await;
@@ -190,60 +188,8 @@ async fn a_nack_sends_a_message_to_the_dead_letters() {
 }
 
 #[tokio::test]
-async fn what_a_transaction_holds_reaches_the_core_at_its_commit_or_not_at_all() {
-    let (gate, _core) = start_core();
-    let listener = listen(gate).await;
-    let (mut raw, _) = Raw::connect(&listener, Version::V1_2).await;
-    raw.say("SUBSCRIBE\nid:1\ndestination:/queue/t\nack:client-individual\nreceipt:s\n\n\0").await;
-    raw.hear_receipt("s").await;
-    raw.say("BEGIN\ntransaction:a\n\n\0SEND\ndestination:/queue/t\ntransaction:a\nreceipt:1\n\nno\0").await;
-    raw.hear_receipt("1").await;
-    raw.say("ABORT\ntransaction:a\nreceipt:2\n\n\0BEGIN\ntransaction:b\nreceipt:3\n\n\0").await;
-    raw.hear_receipt("2").await;
-    raw.hear_receipt("3").await;
-    raw.say("SEND\ndestination:/queue/t\ntransaction:b\n\nyes\0COMMIT\ntransaction:b\nreceipt:4\n\n\0").await;
-    raw.hear_receipt("4").await;
-    let message = raw.hear().await;
-    assert_eq!(&message.body[..], b"yes");
-    // An acknowledgement that was rolled back can be given again.
-    let ack = header(&message, "ack");
-    raw.say(&format!(
-        "BEGIN\ntransaction:c\n\n\0ACK\nid:{ack}\ntransaction:c\n\n\0ABORT\ntransaction:c\n\n\0"
-    ))
-    .await;
-    raw.say(&format!(
-        "BEGIN\ntransaction:d\n\n\0ACK\nid:{ack}\ntransaction:d\n\n\0COMMIT\ntransaction:d\nreceipt:5\n\n\0"
-    ))
-    .await;
-    raw.hear_receipt("5").await;
-    raw.say("COMMIT\ntransaction:d\nreceipt:6\n\n\0").await;
-    let error = raw.hear_error("Invalid transaction id: d").await;
-    assert_eq!(header(&error, "receipt-id"), "6");
-    listener.stop().await;
-}
-
-#[tokio::test]
-async fn a_browser_sees_the_queue_and_its_end_and_takes_nothing() {
-    let (gate, _core) = start_core();
-    let listener = listen(gate).await;
-    let (mut raw, _) = Raw::connect(&listener, Version::V1_1).await;
-    raw.say("SEND\ndestination:/queue/b\n\n1\0SEND\ndestination:/queue/b\nreceipt:r\n\n2\0").await;
-    raw.hear_receipt("r").await;
-    for _ in 0..2 {
-        raw.say("SUBSCRIBE\nid:look\ndestination:/queue/b\nbrowser:true\n\n\0").await;
-        assert_eq!(&raw.hear().await.body[..], b"1");
-        assert_eq!(&raw.hear().await.body[..], b"2");
-        let end = raw.hear().await;
-        assert_eq!((header(&end, "browser"), header(&end, "subscription")), ("end".into(), "look".into()));
-        raw.say("UNSUBSCRIBE\nid:look\nreceipt:u\n\n\0").await;
-        raw.hear_receipt("u").await;
-    }
-    listener.stop().await;
-}
-
-#[tokio::test]
 async fn a_refused_send_is_answered_with_error_and_one_of_unknown_outcome_with_silence() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_answers();
     let listener = listen(gate).await;
     let (mut raw, _) = Raw::connect(&listener, Version::V1_2).await;
     raw.say("SEND\ndestination:/queue/a\ntype:refuse\nreceipt:r\n\n\0").await;
@@ -262,7 +208,7 @@ async fn a_refused_send_is_answered_with_error_and_one_of_unknown_outcome_with_s
 
 #[tokio::test]
 async fn the_broker_beats_and_notices_a_client_that_does_not() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let mut raw = Raw::open(&listener).await;
     raw.say("CONNECT\naccept-version:1.2\nheart-beat:100,100\n\n\0").await;
@@ -282,7 +228,7 @@ async fn the_broker_beats_and_notices_a_client_that_does_not() {
 
 #[tokio::test]
 async fn more_sends_than_may_be_unanswered_are_all_answered() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let (mut raw, _) = Raw::connect(&listener, Version::V1_2).await;
     let mut text = String::new();
@@ -298,7 +244,7 @@ async fn more_sends_than_may_be_unanswered_are_all_answered() {
 
 #[tokio::test]
 async fn a_large_body_arrives_as_it_was_sent() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate).await;
     let (mut raw, _) = Raw::connect(&listener, Version::V1_2).await;
     let body: String = (0..900_000).map(|n| char::from(b'a' + (n % 23) as u8)).collect();
@@ -312,7 +258,7 @@ async fn a_large_body_arrives_as_it_was_sent() {
 
 #[tokio::test]
 async fn a_stopped_listener_has_closed_its_port_and_its_connections() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_core().await;
     let listener = listen(gate.clone()).await;
     let address = listener.address();
     let (mut raw, _) = Raw::connect(&listener, Version::V1_2).await;
@@ -352,7 +298,7 @@ async fn a_port_is_waited_for_while_its_owner_ends() {
 
 #[tokio::test]
 async fn a_producer_that_waits_for_room_is_not_taken_for_dead() {
-    let (gate, _core) = start_core();
+    let (gate, _core) = start_answers();
     let listener = listen(gate).await;
     let mut raw = Raw::open(&listener).await;
     raw.say("CONNECT\naccept-version:1.2\nheart-beat:100,0\n\n\0").await;

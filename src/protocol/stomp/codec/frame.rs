@@ -7,9 +7,10 @@ use bytes::Bytes;
 use memchr::{memchr, memchr_iter};
 
 /// Version of the protocol that a connection has agreed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// No escapes, no required ids.
+    #[default]
     V1_0,
     /// Escapes for `\\`, newline and colon; heart-beats; NACK.
     V1_1,

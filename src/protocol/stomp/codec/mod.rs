@@ -7,6 +7,6 @@ mod frame;
 mod tests;
 
 pub use decoder::{CodecError, Decoder, Limits};
-pub use encoder::{FrameWriter, Output};
+pub use encoder::{FrameWriter, heart_beat};
 pub(super) use frame::bare;
 pub use frame::{Frame, Header, Verb, Version};

@@ -3,7 +3,9 @@
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
-use super::{CodecError, Decoder, Frame, Limits, Output, Verb, Version};
+use crate::protocol::Output;
+
+use super::{CodecError, Decoder, Frame, FrameWriter, Limits, Verb, Version};
 
 fn decoder(version: Version) -> Decoder {
     let mut decoder = Decoder::new(Limits::BEFORE_CONNECT);
@@ -44,7 +46,7 @@ fn special_characters_in_headers_survive_as_far_as_the_version_can_say_them() {
         (Version::V1_2, "a:b\r", "x\r\ny\\z:"),
     ] {
         let mut output = Output::new();
-        let mut frame = output.frame(Verb::Message, version);
+        let mut frame = FrameWriter::new(&mut output, Verb::Message, version);
         frame.header(name, value).number("n", -12);
         frame.end(&Bytes::from_static(b"a\0b"), false);
         let frames = all(&mut decoder(version), &output.take()).unwrap();
@@ -57,7 +59,7 @@ fn special_characters_in_headers_survive_as_far_as_the_version_can_say_them() {
 #[test]
 fn a_value_never_passes_for_another_header_in_1_0() {
     let mut output = Output::new();
-    let mut frame = output.frame(Verb::Message, Version::V1_0);
+    let mut frame = FrameWriter::new(&mut output, Verb::Message, Version::V1_0);
     frame.header("a:b\nc", "1\nadmin:true");
     frame.end(&Bytes::new(), false);
     let frames = all(&mut decoder(Version::V1_0), &output.take()).unwrap();
@@ -68,7 +70,7 @@ fn a_value_never_passes_for_another_header_in_1_0() {
 fn the_frames_that_settle_the_version_are_never_escaped() {
     for version in [Version::V1_0, Version::V1_1, Version::V1_2] {
         let mut output = Output::new();
-        let mut frame = output.frame(Verb::Connected, version);
+        let mut frame = FrameWriter::new(&mut output, Verb::Connected, version);
         frame.header("session", "a\\c:b");
         frame.end(&Bytes::new(), false);
         assert_eq!(&output.take()[..], b"CONNECTED\nsession:a\\c:b\n\n\0");
@@ -146,8 +148,8 @@ fn an_announced_length_allocates_nothing() {
 fn a_large_body_is_written_without_a_copy() {
     let body = Bytes::from(vec![7; 64 * 1024]);
     let mut output = Output::new();
-    output.frame(Verb::Message, Version::V1_2).end(&body, true);
-    output.frame(Verb::Receipt, Version::V1_2).end(&Bytes::new(), false);
+    FrameWriter::new(&mut output, Verb::Message, Version::V1_2).end(&body, true);
+    FrameWriter::new(&mut output, Verb::Receipt, Version::V1_2).end(&Bytes::new(), false);
     let mut slices = [std::io::IoSlice::new(&[]); 8];
     assert_eq!(output.slices(&mut slices), 3);
     assert_eq!(slices[1].as_ptr(), body.as_ptr());
@@ -190,7 +192,7 @@ proptest! {
         prop_assume!(version != Version::V1_0);
         let mut output = Output::new();
         for _ in 0..2 {
-            let mut frame = output.frame(Verb::Send, version);
+            let mut frame = FrameWriter::new(&mut output, Verb::Send, version);
             for (name, value) in &headers {
                 frame.header(name, value);
             }
