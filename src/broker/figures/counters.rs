@@ -96,11 +96,11 @@ impl SessionFigures {
     }
 
     pub(super) fn status(&self) -> ConnectionStatus {
-        let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         ConnectionStatus {
             session: self.session.0,
             client_id: given(&self.info.client_id),
-            user: given(&self.info.user),
+            user: given(self.info.principal.user()),
             remote: self.info.remote.clone(),
             subscriptions: self.subscriptions.get(),
             in_flight: self.in_flight.get(),
