@@ -5,7 +5,7 @@ use crate::harness::stomp::{Connection, Frame};
 
 /// A SUBSCRIBE with these headers beside its id.
 fn subscribe(id: &str, headers: &[(&str, &str)]) -> Frame {
-    Frame::new("SUBSCRIBE", &[&[("id", id)], headers].concat())
+    Frame::new("SUBSCRIBE", &[&[("id", id)][..], headers].concat())
 }
 
 /// The subscription and the header `amount` of the next message, or what came in its place.
@@ -32,7 +32,7 @@ async fn subscribers_of_topics_and_browsers_of_queues_get_what_they_select() {
     {
         let (topic, queue) = (format!("/topic/selected.{number}"), format!("/queue/selected.{number}"));
         let mut connection = Connection::open(lone.stomp()).await.unwrap();
-        let asked = subscribe("t", &[("destination", &topic), ("selector", selector)]);
+        let asked = subscribe("t", &[("destination", &*topic), ("selector", selector)]);
         connection.request(asked, "subscribed").await.unwrap();
         let mut sender = Connection::open(lone.stomp()).await.unwrap();
         for place in [&topic, &queue] {
