@@ -100,13 +100,8 @@ impl Ratchets {
         Ratchets::of(LONG_FILES, SURFACES, CIRCLES, DOUBLES, WIDE_STRUCTS, COUNTS);
 }
 
-const LONG_FILES: &[&str] = &[
-    "integration/model/steps.rs",
-    "integration/model/world.rs",
-    "src/node/core.rs",
-    "src/replication/access/tests.rs",
-    "src/replication/tests.rs",
-];
+const LONG_FILES: &[&str] =
+    &["integration/model/steps.rs", "integration/model/world.rs", "src/model/message.rs", "src/node/core.rs"];
 const SURFACES: &[&str] = &[
     "integration/faults/disk/mod.rs",
     "src/broker/mod.rs",
