@@ -33,7 +33,9 @@ pub use figures::{ConnectionStatus, DestinationStatus, Figures, PAGE_ENTRIES_MAX
 pub use gate::{
     Closed, GATE_COMMANDS, Gate, Inbound, NotOpened, SESSION_SUBMISSIONS, Session, Slot, Submission, Turn,
 };
-pub use options::{BrokerOptions, PREFETCH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
+pub use options::{
+    BrokerOptions, CensusOptions, PREFETCH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX,
+};
 pub use outbox::Outbox;
 pub use output::{Inboxes, Output, ReadId, ReadRequest};
 pub use session::{

@@ -10,15 +10,8 @@ pub struct BrokerOptions {
     pub memory_limit: usize,
     /// Bytes of messages in temporary files.
     pub temp_limit: u64,
-    /// How many destinations there may be, temporary ones included; a further one is refused.
-    pub destinations_max: usize,
-    /// Bytes of the names of all destinations; what would take more is refused.
-    pub name_bytes_max: usize,
-    /// Subscriptions on destinations, one for each pair; what would make more is refused.
-    pub joins_max: usize,
-    /// Bytes of the texts of all subscriptions' selectors; what would make more is refused. Each takes up to sixteen times
-    /// as much in memory.
-    pub selector_bytes_max: usize,
+    /// What clients may make that stays.
+    pub census: CensusOptions,
     /// How many subscriptions one session may have.
     pub subscriptions_max: usize,
     /// How many unanswered commands one session may have in the log's pipeline; then its later commands wait.
@@ -49,15 +42,37 @@ pub struct BrokerOptions {
     pub volatile: bool,
 }
 
+/// Bounds on what clients make that stays in the master's memory.
+#[derive(Clone, Debug)]
+pub struct CensusOptions {
+    /// How many destinations there may be, temporary ones included; a further one is refused.
+    pub destinations_max: usize,
+    /// Bytes of the names of all destinations; what would take more is refused.
+    pub name_bytes_max: usize,
+    /// Subscriptions on destinations, one for each pair; what would make more is refused.
+    pub joins_max: usize,
+    /// Bytes of the texts of all subscriptions' selectors; what would make more is refused. Each takes up to sixteen times
+    /// as much in memory.
+    pub selector_bytes_max: usize,
+}
+
+impl Default for CensusOptions {
+    fn default() -> CensusOptions {
+        CensusOptions {
+            destinations_max: 100_000,
+            name_bytes_max: 32 << 20,
+            joins_max: 1 << 20,
+            selector_bytes_max: 4 << 20,
+        }
+    }
+}
+
 impl Default for BrokerOptions {
     fn default() -> BrokerOptions {
         BrokerOptions {
             memory_limit: 1 << 30,
             temp_limit: 50 << 30,
-            destinations_max: 100_000,
-            name_bytes_max: 32 << 20,
-            joins_max: 1 << 20,
-            selector_bytes_max: 4 << 20,
+            census: CensusOptions::default(),
             subscriptions_max: 10_000,
             pending_max: 8_192,
             pending_bytes_max: 64 << 20,
@@ -83,10 +98,12 @@ impl BrokerOptions {
         let part = |of: usize| ((of as u128 * memory_limit as u128) >> 30).min(of as u128) as usize;
         BrokerOptions {
             memory_limit,
-            destinations_max: part(usual.destinations_max).max(DESTINATIONS_MIN),
-            name_bytes_max: part(usual.name_bytes_max).max(DESTINATIONS_MIN * 64),
-            joins_max: part(usual.joins_max).max(DESTINATIONS_MIN),
-            selector_bytes_max: part(usual.selector_bytes_max).max(SELECTOR_BYTES_MAX),
+            census: CensusOptions {
+                destinations_max: part(usual.census.destinations_max).max(DESTINATIONS_MIN),
+                name_bytes_max: part(usual.census.name_bytes_max).max(DESTINATIONS_MIN * 64),
+                joins_max: part(usual.census.joins_max).max(DESTINATIONS_MIN),
+                selector_bytes_max: part(usual.census.selector_bytes_max).max(SELECTOR_BYTES_MAX),
+            },
             pipeline_bytes_max: part(2 * usual.pipeline_bytes_max).clamp(1 << 20, usual.pipeline_bytes_max),
             pending_bytes_max: part(2 * usual.pending_bytes_max).clamp(1 << 20, usual.pending_bytes_max),
             transaction_bytes_max: part(2 * usual.transaction_bytes_max)

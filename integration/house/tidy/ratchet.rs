@@ -100,8 +100,7 @@ impl Ratchets {
         Ratchets::of(LONG_FILES, SURFACES, CIRCLES, DOUBLES, WIDE_STRUCTS, COUNTS);
 }
 
-const LONG_FILES: &[&str] =
-    &["integration/model/steps.rs", "integration/model/world.rs", "src/model/message.rs", "src/node/core.rs"];
+const LONG_FILES: &[&str] = &["integration/model/steps.rs", "integration/model/world.rs", "src/node/core.rs"];
 const SURFACES: &[&str] = &[
     "integration/faults/disk/mod.rs",
     "src/broker/mod.rs",
@@ -129,14 +128,10 @@ const CIRCLES: &[&str] = &[
     "src/node/space.rs",
     "src/node/status.rs",
     "src/node/weights.rs",
-    "src/protocol/mod.rs",
-    "src/protocol/stomp/connection.rs",
-    "src/protocol/stomp/mod.rs",
-    "src/state/destination.rs",
     "src/state/mod.rs",
 ];
 const DOUBLES: &[&str] = &["Output"];
 /// With the number of their fields.
-const WIDE_STRUCTS: &[&str] = &["BrokerOptions 19", "Core 33", "Queue 21", "Serving 31", "Status 26"];
+const WIDE_STRUCTS: &[&str] = &["BrokerOptions 17", "Core 33", "Queue 20", "Serving 31", "Status 26"];
 /// Fields that are open, `impl` blocks that are scattered, items that are unused, items that are narrow, words.
 const COUNTS: [usize; 5] = [77, 21, 12, 3, 25];

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::broker::subscription::Selection;
-use crate::broker::{BrokerOptions, Refusal};
+use crate::broker::{CensusOptions, Refusal};
 use crate::model::{Destination, DestinationId};
 
 /// See the module.
@@ -60,7 +60,7 @@ impl Census {
         &self,
         destination: &Destination,
         meant_by: usize,
-        options: &BrokerOptions,
+        options: &CensusOptions,
     ) -> Result<(), Refusal> {
         if self.names.len() >= options.destinations_max {
             return Err(Refusal::Limit(format!("there are {} destinations already", self.names.len())));
@@ -76,7 +76,7 @@ impl Census {
     pub(in crate::broker) fn admit_joins(
         &self,
         count: usize,
-        options: &BrokerOptions,
+        options: &CensusOptions,
     ) -> Result<(), Refusal> {
         if self.joins + count > options.joins_max {
             let joins = self.joins;
@@ -89,7 +89,7 @@ impl Census {
     pub(in crate::broker) fn admit_selection(
         &mut self,
         selection: Option<&Selection>,
-        options: &BrokerOptions,
+        options: &CensusOptions,
     ) -> Result<(), Refusal> {
         let bytes = self.selector_bytes + selection.map_or(0, |it| it.bytes);
         if bytes > options.selector_bytes_max {

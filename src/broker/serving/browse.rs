@@ -53,7 +53,7 @@ impl Serving {
                     return;
                 }
                 Step::Read(request) => {
-                    self.ask(Purpose::Browse(subscriber), request);
+                    self.reads.ask(Purpose::Browse(subscriber), request);
                     return;
                 }
                 Step::End => {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::broker::deliveries::Held;
+use crate::broker::destination::Queue;
 use crate::broker::subscription::Source;
 use crate::state::{DestinationState, State};
 
@@ -52,18 +53,8 @@ impl Serving {
             let in_flight = queue.figures.in_flight.get();
             assert_eq!(in_flight, counts.get(id).copied().unwrap_or(0), "deliveries in flight");
             assert!(queue.outstanding >= held + queue.dead.len() as u64, "outstanding");
-            let mut put =
-                |at: u64, place| assert!(places.insert(at), "{at} is in two places, one is {place}");
-            queue.window.iter().for_each(|it| put(it.sequence, "the window"));
-            queue.returned.iter().for_each(|at| put(*at, "returned"));
-            queue.dead.keys().for_each(|at| put(*at, "dead"));
-            let ends: Vec<_> = queue.window.iter().map(|it| it.sequence).collect();
-            assert!(ends.is_sorted(), "the window's order");
-            assert!(queue.window.len() <= self.options.window_entries_max.max(1), "the window's length");
-            let bytes: usize = queue.window.iter().map(|it| it.message.encoded().len()).sum();
-            assert_eq!(queue.window_bytes, bytes);
-            assert!(bytes <= self.options.window_bytes_max || queue.window.len() == 1, "the window's bytes");
-            window_bytes += bytes;
+            self.check_window(queue, &mut places);
+            window_bytes += queue.window_bytes;
             queue.transient.check();
             let stored = state.destination(*id).map_or(0, DestinationState::size);
             queue.check_figures(stored + transient.get(id).copied().unwrap_or(0));
@@ -81,5 +72,18 @@ impl Serving {
         assert_eq!(self.window_bytes, window_bytes, "bytes of all windows");
         self.census.check(joins, selector_bytes);
         assert_eq!(self.memory, memory, "bytes in memory");
+    }
+
+    /// What of a queue is in the log and on this node stands in one place each.
+    fn check_window(&self, queue: &Queue, places: &mut BTreeSet<u64>) {
+        let mut put = |at: u64, place| assert!(places.insert(at), "{at} is in two places, one is {place}");
+        queue.window.iter().for_each(|it| put(it.sequence, "the window"));
+        queue.returned.iter().for_each(|at| put(*at, "returned"));
+        queue.dead.keys().for_each(|at| put(*at, "dead"));
+        assert!(queue.window.iter().map(|it| it.sequence).is_sorted(), "the window's order");
+        assert!(queue.window.len() <= self.options.window_entries_max.max(1), "the window's length");
+        let bytes: usize = queue.window.iter().map(|it| it.message.encoded().len()).sum();
+        assert_eq!(queue.window_bytes, bytes);
+        assert!(bytes <= self.options.window_bytes_max || queue.window.len() == 1, "the window's bytes");
     }
 }

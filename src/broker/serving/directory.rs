@@ -64,7 +64,7 @@ impl Serving {
 
     /// Whether there may be this destination beside all others.
     fn admit(&self, destination: &Destination) -> Result<(), Refusal> {
-        self.census.admit(destination, self.meaning(destination).count(), &self.options)
+        self.census.admit(destination, self.meaning(destination).count(), &self.options.census)
     }
 
     /// The subscriptions that mean a destination by their wildcards.

@@ -90,8 +90,7 @@ impl Serving {
                 entries_max: EXPIRED_MAX,
                 bytes_max: EXPIRED_BYTES_MAX,
             };
-            self.reads_asked += 1;
-            let read = ReadId(self.reads_asked);
+            let read = self.reads.name();
             self.expiry.reading = Some((read, last));
             self.expiry.asked = Some((read, request, self.wall));
         }

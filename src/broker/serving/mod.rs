@@ -27,7 +27,7 @@ use crate::state::State;
 
 use super::destination::{Census, Pattern, Queue, Topic};
 use super::figures::{Book, DestinationFigures, Figures, SessionFigures};
-use super::output::{Output, ReadId, ReadRequest};
+use super::output::Output;
 use super::subscription::{SubscriberId, Subscription};
 use super::table::Table;
 use super::{BrokerOptions, Command, Outbox, Refusal, SessionEvent, SessionId, SessionInfo, Submission};
@@ -35,7 +35,7 @@ use super::{BrokerOptions, Command, Outbox, Refusal, SessionEvent, SessionId, Se
 use acknowledge::Acknowledgements;
 use applied::Pending;
 use expiry::Expirer;
-use reading::Purpose;
+use reading::Reads;
 pub(super) use sessions::Waiter;
 use sessions::{Client, Clients};
 use spill::Spills;
@@ -79,9 +79,7 @@ pub(super) struct Serving {
     held: VecDeque<SessionId>,
     /// Whether there may be room for them.
     freed: bool,
-    reads: Table<ReadId, Purpose>,
-    reads_asked: u64,
-    requests: Vec<(ReadId, ReadRequest)>,
+    reads: Reads,
     /// Bytes of non-persistent messages in memory, and of topics' messages that wait.
     memory: usize,
     spills: Spills,
@@ -125,9 +123,7 @@ impl Serving {
             sifting: BTreeSet::new(),
             held: VecDeque::new(),
             freed: false,
-            reads: Table::default(),
-            reads_asked,
-            requests: Vec::new(),
+            reads: Reads::new(reads_asked),
             memory: 0,
             spills: Spills::new(spills_made),
             window_bytes: 0,
@@ -149,7 +145,7 @@ impl Serving {
     }
 
     pub(super) fn reads_asked(&self) -> u64 {
-        self.reads_asked
+        self.reads.made()
     }
 
     pub(super) fn spills_made(&self) -> u64 {
@@ -311,7 +307,7 @@ impl Serving {
         self.propose_acknowledgements();
         Output {
             proposals: std::mem::take(&mut self.proposals),
-            reads: std::mem::take(&mut self.requests),
+            reads: self.reads.take_requests(),
             expiry: self.expiry.take_asked(),
             spills: self.spills.take_asked(),
             events: self.clients.take_events(),

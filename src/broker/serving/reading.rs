@@ -3,6 +3,7 @@
 use crate::broker::destination::{Queue, Reading};
 use crate::broker::output::{ReadId, ReadRequest};
 use crate::broker::subscription::{SubscriberId, Subscription};
+use crate::broker::table::Table;
 use crate::model::{DestinationId, touching};
 use crate::state::{DestinationState, State};
 use crate::storage::Loaded;
@@ -24,18 +25,47 @@ pub(super) enum Purpose {
     Browse(SubscriberId),
 }
 
+/// What was asked of the log.
+#[derive(Debug)]
+pub(super) struct Reads {
+    purposes: Table<ReadId, Purpose>,
+    made: u64,
+    requests: Vec<(ReadId, ReadRequest)>,
+}
+
+impl Reads {
+    /// None yet; so many were made under earlier masterships, whose answers must fit no question of this one.
+    pub(super) fn new(made: u64) -> Reads {
+        Reads { purposes: Table::default(), made, requests: Vec::new() }
+    }
+
+    pub(super) fn made(&self) -> u64 {
+        self.made
+    }
+
+    /// A name for a read.
+    pub(super) fn name(&mut self) -> ReadId {
+        self.made += 1;
+        ReadId(self.made)
+    }
+
+    pub(super) fn ask(&mut self, purpose: Purpose, request: ReadRequest) -> ReadId {
+        let read = self.name();
+        self.purposes.insert(read, purpose);
+        self.requests.push((read, request));
+        read
+    }
+
+    /// What has been asked since the last call.
+    pub(super) fn take_requests(&mut self) -> Vec<(ReadId, ReadRequest)> {
+        std::mem::take(&mut self.requests)
+    }
+}
+
 impl Serving {
     /// Bytes that windows may still grow by, all together.
     pub(super) fn room(&self) -> usize {
         self.options.windows_bytes_max.saturating_sub(self.window_bytes)
-    }
-
-    pub(super) fn ask(&mut self, purpose: Purpose, request: ReadRequest) -> ReadId {
-        self.reads_asked += 1;
-        let read = ReadId(self.reads_asked);
-        self.reads.insert(read, purpose);
-        self.requests.push((read, request));
-        read
     }
 
     /// Asks for the next messages of a queue when its window runs low and somebody may want them.
@@ -77,7 +107,7 @@ impl Serving {
             entries_max,
             bytes_max: (room / 2).max(1),
         };
-        let read = self.ask(Purpose::Window(id), request);
+        let read = self.reads.ask(Purpose::Window(id), request);
         if let Some(queue) = self.queues.get_mut(&id) {
             queue.reading = Some(Reading { read, ranges, entries_max, ahead });
         }
@@ -123,7 +153,7 @@ impl Serving {
         read: ReadId,
         result: Result<Vec<Loaded>, String>,
     ) {
-        match self.reads.remove(&read) {
+        match self.reads.purposes.remove(&read) {
             Some(Purpose::Window(id)) => self.loaded_window(state, id, read, result),
             Some(Purpose::Dead(id)) => self.loaded_dead(state, id, result),
             Some(Purpose::Browse(subscriber)) => self.loaded_browse(state, subscriber, result),
@@ -168,7 +198,7 @@ impl Serving {
         let ranges = touching(queue.dead.keys().take(DEAD_MAX).copied());
         let request =
             ReadRequest { destination: id, ranges, entries_max: DEAD_MAX, bytes_max: DEAD_BYTES_MAX };
-        self.ask(Purpose::Dead(id), request);
+        self.reads.ask(Purpose::Dead(id), request);
     }
 }
 

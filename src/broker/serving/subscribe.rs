@@ -41,8 +41,8 @@ impl Serving {
             Some(pattern) => self.matching(session, &destination, pattern),
             None => vec![self.find_to_consume(session, &destination)?],
         };
-        self.census.admit_joins(places.len(), &self.options)?;
-        self.census.admit_selection(selection.as_deref(), &self.options)?;
+        self.census.admit_joins(places.len(), &self.options.census)?;
+        self.census.admit_selection(selection.as_deref(), &self.options.census)?;
         self.subscriptions_made += 1;
         let subscriber = SubscriberId(self.subscriptions_made);
         let source = match (options.browse, destination.kind.is_queue()) {

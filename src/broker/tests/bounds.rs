@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::broker::outbox::Outboxes;
 use crate::broker::tests::world::{World, message, prefetch, queue, topic};
 use crate::broker::{
-    BrokerOptions, Command, Outbox, Refusal, SessionId, SessionInfo, SubscriptionKey, TransactionKey, Verdict,
+    BrokerOptions, CensusOptions, Command, Outbox, Refusal, SessionId, SessionInfo, SubscriptionKey,
+    TransactionKey, Verdict,
 };
 use crate::model::{Destination, HEAD_BYTES_MAX, Message, PropertyValue};
 
@@ -184,7 +185,8 @@ fn deliveries_that_are_not_read_or_not_settled_are_bounded_over_all_sessions() {
 
 #[test]
 fn names_and_what_joins_subscriptions_to_destinations_are_bounded() {
-    let options = BrokerOptions { name_bytes_max: 300, joins_max: 5, ..BrokerOptions::default() };
+    let census = CensusOptions { name_bytes_max: 300, joins_max: 5, ..CensusOptions::default() };
+    let options = BrokerOptions { census, ..BrokerOptions::default() };
     let mut world = World::with(options);
     world.open(1);
     let long = |n: usize| format!("A.{n}.{}", "x".repeat(80));

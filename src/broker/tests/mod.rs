@@ -1,6 +1,7 @@
 //! Scenarios over a log in memory.
 
 mod bounds;
+mod composites;
 mod failover;
 mod figures;
 mod flow;

@@ -1,7 +1,9 @@
 //! Topics: everybody gets everything, from memory; publishers wait for the slowest.
 
 use crate::broker::tests::world::{World, message, prefetch, topic};
-use crate::broker::{BrokerOptions, Command, Refusal, SubscribeOptions, TransactionKey, Verdict};
+use crate::broker::{
+    BrokerOptions, CensusOptions, Command, Refusal, SubscribeOptions, TransactionKey, Verdict,
+};
 use crate::model::PropertyValue;
 
 fn publish(world: &mut World, session: u64, name: &str, body: &str) -> u64 {
@@ -141,7 +143,8 @@ fn a_wrong_selector_is_refused_with_its_place() {
 #[test]
 fn the_text_of_all_selectors_is_bounded() {
     let selector = "kind = 'a'";
-    let options = BrokerOptions { selector_bytes_max: 2 * selector.len(), ..BrokerOptions::default() };
+    let census = CensusOptions { selector_bytes_max: 2 * selector.len(), ..CensusOptions::default() };
+    let options = BrokerOptions { census, ..BrokerOptions::default() };
     let mut world = World::with(options);
     world.open(1);
     for key in 1..=2 {
