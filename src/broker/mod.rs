@@ -189,7 +189,7 @@ impl Broker {
     }
 
     /// The client of a session has read what was too much: there is room in its outbox again.
-    pub fn drained(&mut self, session: SessionId) {
+    fn drained(&mut self, session: SessionId) {
         if let Some(serving) = &mut self.serving {
             serving.drained(session);
         }

@@ -37,12 +37,12 @@ impl Output {
 
     /// Adds a byte.
     #[inline]
-    pub fn put_byte(&mut self, byte: u8) {
+    pub(super) fn put_byte(&mut self, byte: u8) {
         self.tail.put_u8(byte);
     }
 
     /// Adds a body; a large one is not copied.
-    pub fn put_body(&mut self, body: &Bytes) {
+    pub(super) fn put_body(&mut self, body: &Bytes) {
         if body.len() < BODY_SHARED_BYTES_MIN {
             self.tail.put_slice(body);
         } else {

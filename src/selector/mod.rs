@@ -43,6 +43,7 @@ mod evaluate;
 mod lexer;
 mod like;
 mod parser;
+mod power;
 mod predicate;
 mod print;
 mod property;

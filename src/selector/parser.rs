@@ -2,6 +2,7 @@
 //! not bound nesting and size, nor say what was expected in a user's words.
 
 use super::lexer::{Fault, Keyword, Lexer, Symbol, Token};
+use super::power;
 use super::property::Property;
 use super::syntax::{Condition, Operand};
 use super::value::{Literal, Operator};
@@ -14,19 +15,6 @@ pub(super) const DEPTH_MAX: usize = 64;
 const NESTING_MAX: usize = 2 * DEPTH_MAX + 2;
 /// Names, literals and operators; what one message costs at most is a multiple of this.
 pub(super) const NODES_MAX: usize = 1000;
-
-/// How strongly operators bind what stands beside them.
-pub(super) mod power {
-    pub(in crate::selector) const ANYTHING: u8 = 0;
-    pub(in crate::selector) const OR: u8 = 1;
-    pub(in crate::selector) const AND: u8 = 2;
-    pub(in crate::selector) const NOT: u8 = 3;
-    pub(in crate::selector) const EQUALITY: u8 = 4;
-    pub(in crate::selector) const ORDER: u8 = 5;
-    pub(in crate::selector) const SUM: u8 = 6;
-    pub(in crate::selector) const PRODUCT: u8 = 7;
-    pub(in crate::selector) const SIGN: u8 = 8;
-}
 
 /// Reads a text from a byte on.
 pub(super) fn parse(text: &str, from: usize) -> Result<Condition, Fault> {
@@ -64,7 +52,7 @@ pub(super) struct Part {
 }
 
 impl Part {
-    pub(super) fn into_condition(self) -> Result<Condition, Fault> {
+    fn into_condition(self) -> Result<Condition, Fault> {
         match self.operand {
             Operand::Condition(condition) => Ok(*condition),
             Operand::Property(property) => Ok(Condition::Flag(property)),

@@ -2,7 +2,8 @@
 
 use super::lexer::{Fault, Keyword, Symbol, Token};
 use super::like::Like;
-use super::parser::{Parser, Part, power};
+use super::parser::{Parser, Part};
+use super::power;
 use super::syntax::{Condition, Operand};
 use super::value::{Comparison, Literal};
 

@@ -4,19 +4,17 @@ use std::sync::Arc;
 
 use crate::broker::figures::DestinationFigures;
 use crate::broker::subscription::SubscriberId;
-use crate::model::Destination;
 
 /// Who wants a topic's messages.
 #[derive(Debug)]
 pub(in crate::broker) struct Topic {
-    pub(in crate::broker) destination: Arc<Destination>,
     pub(in crate::broker) figures: Arc<DestinationFigures>,
     pub(in crate::broker) subscribers: Vec<SubscriberId>,
 }
 
 impl Topic {
     pub(in crate::broker) fn new(figures: Arc<DestinationFigures>) -> Topic {
-        Topic { destination: Arc::clone(&figures.destination), figures, subscribers: Vec::new() }
+        Topic { figures, subscribers: Vec::new() }
     }
 
     pub(in crate::broker) fn add_subscriber(&mut self, subscriber: SubscriberId) {

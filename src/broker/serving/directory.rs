@@ -199,7 +199,7 @@ impl Serving {
             }
         }
         if let Some(topic) = self.topics.remove(&id) {
-            self.census.remove(&topic.destination);
+            self.census.remove(&topic.figures.destination);
             subscribers.extend(topic.subscribers);
         }
         self.census.part(subscribers.len());

@@ -80,7 +80,7 @@ impl Serving {
             let topic = self.topics.get_mut(&topic);
             let from = topic.map(|topic| {
                 topic.figures.dispatched.add(1);
-                &*topic.destination
+                &*topic.figures.destination
             });
             self.clients.deliver((subscriber, subscription), Held::Copy, from, message, false);
         }
@@ -120,7 +120,7 @@ impl Serving {
     }
 
     /// An expired message leaves a window for the dead-letter queue.
-    pub(super) fn bury_expired(&mut self, id: DestinationId, sequence: u64, message: &Message) {
+    fn bury_expired(&mut self, id: DestinationId, sequence: u64, message: &Message) {
         if let Some(queue) = self.queues.get_mut(&id) {
             queue.outstanding += 1;
         }

@@ -233,7 +233,7 @@ impl Serving {
             let Source::Topics(_, backlog) = &mut subscription.source else { continue };
             if self.allowed && has_credit && backlog.messages.is_empty() {
                 topic.figures.dispatched.add(1);
-                let from = Some(&*topic.destination);
+                let from = Some(&*topic.figures.destination);
                 self.clients.deliver((*subscriber, subscription), Held::Copy, from, message.clone(), false);
             } else {
                 let bytes = message.encoded().len();

@@ -91,7 +91,7 @@ impl Serving {
     /// Every destination that a pattern means now, by number.
     fn matching(&self, session: SessionId, wanted: &Destination, pattern: &Pattern) -> Vec<DestinationId> {
         let queues = self.queues.iter().map(|(id, it)| (*id, &it.destination));
-        let topics = self.topics.iter().map(|(id, it)| (*id, &it.destination));
+        let topics = self.topics.iter().map(|(id, it)| (*id, &it.figures.destination));
         let mut found: Vec<_> = queues
             .chain(topics)
             .filter(|(_, it)| it.kind == wanted.kind && pattern.matches(&it.name))
