@@ -172,7 +172,7 @@ impl Log {
         }
     }
 
-    /// Appends a batch behind all others, without waiting: [`LogEvent::Durable`] tells when it is on the disk. A log
+    /// Appends a batch behind all others, without waiting: [`LogEvent::Durable`](crate::storage::LogEvent::Durable) tells when it is on the disk. A log
     /// that has failed takes nothing and says nothing.
     ///
     /// # Panics
