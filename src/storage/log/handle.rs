@@ -172,8 +172,8 @@ impl Log {
         }
     }
 
-    /// Appends a batch behind all others, without waiting: [`LogEvent::Durable`](crate::storage::LogEvent::Durable) tells when it is on the disk. A log
-    /// that has failed takes nothing and says nothing.
+    /// Appends a batch behind all others, without waiting: [`LogEvent::Durable`](crate::storage::LogEvent::Durable) tells when
+    /// it is on the disk. A log that has failed takes nothing and says nothing.
     ///
     /// # Panics
     /// When the batch does not begin at the log's end or does not continue its last record, or when the log is
