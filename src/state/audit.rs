@@ -65,9 +65,14 @@ impl Audit {
         self.forgotten + self.order.len() as u64
     }
 
-    /// So many names were forgotten already; said before the first one is remembered.
-    pub(super) fn begin_at(&mut self, forgotten: u64) {
-        self.forgotten = forgotten;
+    /// So many names were forgotten already; said before the first one is remembered. False, and nothing, if nobody can have
+    /// counted so far: there must be a next number.
+    pub(super) fn begin_at(&mut self, forgotten: u64) -> bool {
+        let counted = forgotten <= u64::MAX / 2;
+        if counted {
+            self.forgotten = forgotten;
+        }
+        counted
     }
 
     /// The remembered names with their numbers, oldest first.

@@ -107,7 +107,9 @@ impl State {
                 self.next_destination = value.u32()?;
                 self.next_subscription = value.u32()?;
                 self.base = Offset(value.u64()?);
-                self.audit.begin_at(value.u64()?);
+                if !self.audit.begin_at(value.u64()?) {
+                    return Err(SnapshotError::Damaged);
+                }
             }
             DESTINATION => {
                 let id = DestinationId(key.u32_be()?);
