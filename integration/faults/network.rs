@@ -163,8 +163,8 @@ impl Network {
         must("tc", &arguments, "");
     }
 
-    /// Takes the limit away; how many packets had to wait for it. None when another slow link of this host, begun meanwhile,
-    /// has ended first and taken it along.
+    /// Takes the limit away; how many packets had to wait for it. 0 when another slow link of this host has ended first
+    /// and taken it along.
     pub(crate) fn quick(&self, host: Host) -> u64 {
         let space = self.space(host);
         let text = must("tc", &["-n", &space, "-s", "qdisc", "show", "dev", "eth0"], "");

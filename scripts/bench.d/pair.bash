@@ -1,5 +1,4 @@
-# Two builds of quorate, three nodes each, in turns on one machine: what a change costs or saves. QUORATE_PAIR_PARTS="many topic"
-# measures some parts only.
+# Two builds of quorate, three nodes each, in turns on one machine: what a change costs or saves.
 
 before_port=$((bench_port + 100))
 read -ra pair_parts <<<"${QUORATE_PAIR_PARTS:-many one topic large}"
