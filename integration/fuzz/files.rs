@@ -1,7 +1,7 @@
 //! Several pieces in one input, and the formats of the store's files as far as their checksums need it.
 
 use crc_fast::{CrcAlgorithm, checksum};
-use quorate::storage::RECORD_HEADER_BYTES;
+use quorate::storage::{RECORD_HEADER_BYTES, RECORD_VERSION};
 
 /// Bytes of a segment before its first record.
 const SEGMENT_HEADER_BYTES: usize = 4096;
@@ -57,7 +57,7 @@ pub(crate) fn mend_records(at: u64, previous: u32, mut rest: &mut [u8]) -> (u64,
         let length = length.min(rest.len() - RECORD_HEADER_BYTES);
         let (record, after) = rest.split_at_mut(RECORD_HEADER_BYTES + length);
         record[4..8].copy_from_slice(&(length as u32).to_le_bytes());
-        record[10..12].copy_from_slice(&1u16.to_le_bytes());
+        record[10..12].copy_from_slice(&RECORD_VERSION.to_le_bytes());
         record[20..24].copy_from_slice(&last.to_le_bytes());
         last = crc(&[&at.to_le_bytes(), &record[4..]].concat());
         record[..4].copy_from_slice(&last.to_le_bytes());

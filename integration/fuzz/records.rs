@@ -221,7 +221,7 @@ fn mend_message(input: &mut [u8]) {
     let fields = u32::from_le_bytes(*input[44..].first_chunk().unwrap()).min(rest as u32);
     input[44..48].copy_from_slice(&fields.to_le_bytes());
     input[48..52].copy_from_slice(&(rest as u32 - fields).to_le_bytes());
-    input[0] = 1;
+    input[0] = Message::VERSION;
 }
 
 fn message(input: &[u8]) -> u64 {
@@ -236,7 +236,9 @@ fn message(input: &[u8]) -> u64 {
     let built = MessageBuilder::from_message(&message).build().unwrap();
     let again = Message::decode(built.encoded().clone()).expect("built from a message");
     assert_eq!(again.body(), message.body());
-    assert_eq!(again.field(Field::Properties), message.field(Field::Properties));
+    // A field of no properties is left out when it is written again.
+    let properties_of = |it: &Message| it.field(Field::Properties).unwrap_or_default().to_vec();
+    assert_eq!(properties_of(&again), properties_of(&message));
     let fixed = |it: &Message| {
         let times = (it.timestamp(), it.expiry(), it.due(), it.producer_sequence(), it.group_sequence());
         (it.persistent(), it.priority(), it.body_kind(), it.encoding(), times)

@@ -16,7 +16,6 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::property::{put_property, split_property};
 use super::{Destination, DestinationKind, PropertyValue};
 
-const VERSION: u8 = 2;
 const FIXED: usize = 52;
 const PERSISTENT: u8 = 1;
 
@@ -140,6 +139,8 @@ impl std::fmt::Debug for Message {
 impl Message {
     /// Smallest size of a message in bytes.
     pub const BYTES_MIN: usize = FIXED;
+    /// Version of the layout.
+    pub const VERSION: u8 = 2;
 
     /// Takes bytes for a message after checking version and lengths. No copy.
     ///
@@ -150,7 +151,7 @@ impl Message {
         if bytes.len() < FIXED {
             return Err(wrong());
         }
-        if bytes[0] != VERSION {
+        if bytes[0] != Message::VERSION {
             return Err(MessageError::Version(bytes[0]));
         }
         let message = Message { bytes: bytes.clone() };
@@ -402,7 +403,7 @@ impl MessageBuilder {
         let fields_length = u32::try_from(fields_bytes).map_err(too_long)?;
         let body_length = u32::try_from(self.body.len()).map_err(too_long)?;
         let mut out = BytesMut::with_capacity(FIXED + fields_bytes + self.body.len());
-        out.put_slice(&[VERSION, if self.persistent { PERSISTENT } else { 0 }]);
+        out.put_slice(&[Message::VERSION, if self.persistent { PERSISTENT } else { 0 }]);
         out.put_slice(&[self.priority.min(9), self.body_kind as u8, self.encoding as u8, 0, 0, 0]);
         out.put_i64_le(self.timestamp);
         out.put_i64_le(self.expiry);

@@ -27,7 +27,8 @@ const WHOLE_BYTES_MAX: usize = RECORD_BYTES_MAX - 2 - PLACES_MAX * PLACE_BYTES;
 const _: () =
     assert!(crate::model::HEAD_BYTES_MAX <= WHOLE_BYTES_MAX, "a message without its body fits a record");
 
-const VERSION: u16 = 2;
+/// Version of the record's layout.
+pub const RECORD_VERSION: u16 = 2;
 const MORE: u8 = 1;
 
 /// Why bytes are no records.
@@ -135,7 +136,7 @@ impl BatchBuilder {
         record[4..8].copy_from_slice(&(length as u32).to_le_bytes());
         record[8] = kind;
         record[9] = if more { MORE } else { 0 };
-        record[10..12].copy_from_slice(&VERSION.to_le_bytes());
+        record[10..12].copy_from_slice(&RECORD_VERSION.to_le_bytes());
         record[12..20].copy_from_slice(&self.epoch.0.to_le_bytes());
         record[20..24].copy_from_slice(&self.last.to_le_bytes());
         self.last = checksum(offset, &record[4..]);
@@ -275,7 +276,9 @@ impl Header {
         let u32_at =
             |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let length = u32_at(4);
-        if u16::from_le_bytes([header[10], header[11]]) != VERSION || length as usize > RECORD_BYTES_MAX {
+        if u16::from_le_bytes([header[10], header[11]]) != RECORD_VERSION
+            || length as usize > RECORD_BYTES_MAX
+        {
             return None;
         }
         Some(Header {

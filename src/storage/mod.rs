@@ -20,8 +20,8 @@ mod tests;
 pub use checks::{Look, VerifyReport};
 pub use error::StorageError;
 pub use format::{
-    Batch, BatchBuilder, CHUNK_BYTES, FormatError, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RecordView,
-    cut_body, join_body, push_group, records, verify,
+    Batch, BatchBuilder, CHUNK_BYTES, FormatError, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RECORD_VERSION,
+    RecordView, cut_body, join_body, push_group, records, verify,
 };
 pub use identity::IdentityFile;
 pub use index::{Checkpoint, Index, IndexError, IndexHandle, SledIndex};
