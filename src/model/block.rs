@@ -33,6 +33,16 @@ impl Block {
         Block { len: 0, form: Form::Ranges(Vec::new()) }
     }
 
+    /// A block of all numbers, of which one is about to go.
+    pub(super) fn full() -> Block {
+        Block { len: NUMBERS, form: Form::Ranges(vec![(0, u16::MAX)]) }
+    }
+
+    /// Whether none is in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// How many numbers are in it.
     pub(super) fn len(&self) -> u32 {
         self.len
@@ -88,6 +98,32 @@ impl Block {
             }
         }
         added
+    }
+
+    /// Takes out `low..=high`; returns how many of them were there. Leaves no block when none is left.
+    pub(super) fn remove(&mut self, low: u16, high: u16) -> u32 {
+        let removed = self.count(low, high);
+        if removed == 0 {
+            return 0;
+        }
+        self.len -= removed;
+        match &mut self.form {
+            Form::Ranges(ranges) => {
+                remove_range(ranges, low, high);
+                if ranges.len() > RANGES_MAX {
+                    self.form = bits_of(ranges);
+                }
+            }
+            Form::Bits(words, count) => {
+                *count -= starts(words, low, high);
+                masks(low, high).for_each(|(at, mask)| words[at] &= !mask);
+                *count += starts(words, low, high);
+                if *count <= RANGES_MAX {
+                    self.form = Form::Ranges(ranges_of(words));
+                }
+            }
+        }
+        removed
     }
 
     /// The least number from `low` on that is in the block (`wanted`), or that is not.
@@ -189,6 +225,15 @@ fn insert_range(ranges: &mut Vec<(u16, u16)>, low: u16, high: u16) {
         Some([one]) => ranges[from] = (low.min(one.0), high.max(one.1)),
         _ => ranges.insert(from, (low, high)),
     }
+}
+
+fn remove_range(ranges: &mut Vec<(u16, u16)>, low: u16, high: u16) {
+    let from = ranges.partition_point(|(_, last)| *last < low);
+    let to = ranges.partition_point(|(first, _)| *first <= high);
+    let Some([first, ..]) = ranges.get(from..to) else { return };
+    let before = (first.0 < low).then(|| (first.0, low - 1));
+    let after = ranges.get(to - 1).filter(|(_, last)| *last > high).map(|(_, last)| (high + 1, *last));
+    ranges.splice(from..to, before.into_iter().chain(after));
 }
 
 fn bits_of(ranges: &[(u16, u16)]) -> Form {

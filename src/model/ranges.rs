@@ -44,6 +44,25 @@ impl RangeSet {
         last - first + 1 - known
     }
 
+    /// Takes out `first..=last`; returns how many of them were in the set. An empty range takes out nothing.
+    pub(super) fn remove(&mut self, first: u64, last: u64) -> u64 {
+        let mut removed = 0;
+        while first <= last
+            && let Some((&f, &l)) = self.ranges.range(..=last).next_back()
+            && l >= first
+        {
+            self.ranges.remove(&f);
+            if l > last {
+                self.ranges.insert(last + 1, l);
+            }
+            if f < first {
+                self.ranges.insert(f, first - 1);
+            }
+            removed += l.min(last) - f.max(first) + 1;
+        }
+        removed
+    }
+
     /// The ranges in ascending order, each first and last inclusive.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.ranges.iter().map(|(first, last)| (*first, *last))
@@ -85,12 +104,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_range_set_holds_what_a_plain_set_holds(adds in prop::collection::vec((0u64..200, 0u64..20), 0..60)) {
+        fn a_range_set_holds_what_a_plain_set_holds(changes in prop::collection::vec((0u64..200, 0u64..20, 0u8..3), 0..60)) {
             let (mut ranges, mut plain) = (RangeSet::default(), BTreeSet::new());
-            for (first, more) in adds {
+            for (first, more, way) in changes {
                 let before = plain.len();
-                plain.extend(first..=first + more);
-                prop_assert_eq!(ranges.insert(first, first + more) as usize, plain.len() - before);
+                if way == 0 {
+                    plain.retain(|n| !(first..=first + more).contains(n));
+                    prop_assert_eq!(ranges.remove(first, first + more) as usize, before - plain.len());
+                } else {
+                    plain.extend(first..=first + more);
+                    prop_assert_eq!(ranges.insert(first, first + more) as usize, plain.len() - before);
+                }
             }
             prop_assert!(touching(plain.iter().copied()).into_iter().eq(ranges.iter()));
             let all: Vec<u64> = ranges.iter().flat_map(|(a, b)| a..=b).collect();

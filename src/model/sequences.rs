@@ -107,6 +107,45 @@ impl SequenceSet {
         (self.full.insert(from, to) << BLOCK_BITS) - known
     }
 
+    /// Takes out `first..=last`; returns how many of them were in the set. An empty range takes out nothing.
+    pub fn remove(&mut self, first: u64, last: u64) -> u64 {
+        if first > last {
+            return 0;
+        }
+        let (from, to) = (split(first).0, split(last).0);
+        let mut removed = self.remove_in(from, within(from, first, last));
+        if to > from {
+            removed += self.remove_in(to, within(to, first, last));
+        }
+        if to - from > 1 {
+            while let Some((&number, part)) = self.parts.range(from + 1..to).next() {
+                removed += u64::from(part.len());
+                self.parts.remove(&number);
+            }
+            removed += self.full.remove(from + 1, to - 1) << BLOCK_BITS;
+        }
+        self.len -= removed;
+        removed
+    }
+
+    /// Takes numbers out of one block.
+    fn remove_in(&mut self, number: u64, (low, high): (u16, u16)) -> u64 {
+        if self.full.remove(number, number) > 0 {
+            self.parts.insert(number, Block::full());
+        }
+        let Some(part) = self.parts.get_mut(&number) else { return 0 };
+        let removed = part.remove(low, high);
+        if part.is_empty() {
+            self.parts.remove(&number);
+        }
+        u64::from(removed)
+    }
+
+    /// The least number in the set.
+    pub fn first(&self) -> Option<u64> {
+        self.next_in(0)
+    }
+
     /// The least number from `n` on that is in the set.
     fn next_in(&self, n: u64) -> Option<u64> {
         let (block, low) = split(n);
@@ -267,18 +306,34 @@ mod tests {
 
         #[test]
         fn a_sequence_set_holds_what_a_plain_set_holds(
-            adds in prop::collection::vec((number(), 0u64..90, any::<bool>()), 0..25),
+            changes in prop::collection::vec((number(), 0u64..90, any::<bool>(), 0u8..3), 0..25),
             from in number(), to in number(),
         ) {
             let (mut set, mut plain) = (SequenceSet::new(), vec![false; END as usize]);
-            for (first, more, long) in adds {
+            for (first, more, long, way) in changes {
                 let last = (first + if long { more * 1500 } else { more }).min(END - 1);
-                let new = numbers(&plain, first, last, false).count();
-                plain[first as usize..=last as usize].fill(true);
-                prop_assert_eq!(set.insert(first, last) as usize, new);
+                let (there, goes) = (numbers(&plain, first, last, true).count() as u64, way == 0);
+                plain[first as usize..=last as usize].fill(!goes);
+                match goes {
+                    true => prop_assert_eq!(set.remove(first, last), there),
+                    false => prop_assert_eq!(set.insert(first, last), last - first + 1 - there),
+                }
             }
+            prop_assert_eq!(set.first(), numbers(&plain, 0, END, true).next());
             agrees(&set, &plain, from.min(to), from.max(to))?;
             prop_assert_eq!(again(&set), set);
+        }
+
+        #[test]
+        fn what_is_taken_out_leaves_no_trace(
+            kept in prop::collection::vec(0u64..5000, 1500..4000), gone in prop::collection::vec(0u64..5000, 1500..4000),
+        ) {
+            let (mut set, mut plain) = (SequenceSet::new(), SequenceSet::new());
+            kept.iter().chain(&gone).for_each(|n| { set.insert(n * 3, n * 3); });
+            let kept: std::collections::BTreeSet<_> = kept.into_iter().collect();
+            kept.iter().for_each(|n| { plain.insert(n * 3, n * 3); });
+            gone.iter().filter(|n| !kept.contains(n)).for_each(|n| { set.remove(n * 3, n * 3); });
+            prop_assert_eq!(set, plain);
         }
 
         #[test]
