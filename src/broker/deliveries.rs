@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::DestinationId;
 
 use super::DeliveryId;
-use super::destination::Transient;
+use super::destination::{Group, Transient};
 use super::figures::SessionFigures;
 use super::subscription::SubscriberId;
 
@@ -14,7 +14,7 @@ use super::subscription::SubscriberId;
 #[derive(Debug)]
 pub(super) enum Held {
     /// A message of the log; its body is read again when it is needed.
-    Stored { queue: DestinationId, sequence: u64, failures: u32, expiry: i64 },
+    Stored { queue: DestinationId, sequence: u64, failures: u32, expiry: i64, group: Option<Group> },
     /// A message in memory.
     Transient { queue: DestinationId, entry: Box<Transient> },
     /// A topic's message or a browsed one: nothing to settle, it only takes credit.

@@ -1,6 +1,7 @@
 //! A subscription of a session, while it lasts.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::model::{DestinationId, Message};
 use crate::selector::Selector;
@@ -66,7 +67,7 @@ pub(super) struct Subscription {
 /// Which messages a subscription wants, and the bytes of the text that says so, which are counted over all of them.
 #[derive(Debug)]
 pub(super) struct Selection {
-    pub(super) selector: Selector,
+    pub(super) selector: Arc<Selector>,
     pub(super) bytes: usize,
 }
 

@@ -1,35 +1,33 @@
-//! A queue in the master's memory: the few messages near its head, and who consumes them.
+//! A queue in the master's memory: the few messages near its head, what of them has been sorted, and who consumes them.
 //!
 //! Each unsettled sequence of the log is in exactly one place:
 //! ```text
 //!   cursor and above              not looked at yet; read from the log when wanted
-//!   `window`                      its body is here, next to be delivered
-//!   `returned`                    came back after delivery; its body is read again
+//!   `backlog.window`              its body is here, next to be looked at
+//!   `backlog.returned`            came back after delivery; its body is read again
+//!   `lanes`                       looked at, waits for a consumer that wants it
 //!   `dead`                        on its way to the dead-letter queue, its body is being read
 //!   `expiry`                      on its way there because it has expired, wherever it stood
 //!   in flight or being settled    known to the session that holds it, or to a proposal; `outstanding` counts them
 //! ```
-//! Deliveries go out in ascending order, so everything up to `seen` was delivered at least once: no flag per message.
+//! As long as every consumer takes every message, and no message is of a group, there are no lanes: what is looked at goes
+//! to whoever is next, and nothing is sorted.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::broker::figures::DestinationFigures;
-use crate::broker::output::ReadId;
 use crate::broker::serving::Waiter;
 use crate::broker::subscription::SubscriberId;
 use crate::bugs;
-use crate::model::{Destination, Message, Outcome};
+use crate::model::{Message, Outcome, SequenceSet};
+use crate::selector::Selector;
 use crate::state::DestinationState;
 
-use super::{Expiry, Transient, Transients};
-
-/// A message whose body is in memory.
-#[derive(Debug)]
-pub(in crate::broker) struct Entry {
-    pub(in crate::broker) sequence: u64,
-    pub(in crate::broker) message: Message,
-}
+use super::{
+    Backlog, Consumer, Consumers, Entry, Expiry, Group, Key, LaneId, Lanes, Place, Stalled, Tastes,
+    Transient, Transients,
+};
 
 /// A message that leaves for the dead-letter queue.
 #[derive(Debug)]
@@ -38,26 +36,7 @@ pub(in crate::broker) struct Dead {
     pub(in crate::broker) waiter: Waiter,
 }
 
-/// A subscription that competes for the queue's messages.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::broker) struct Consumer {
-    pub(in crate::broker) subscriber: SubscriberId,
-    pub(in crate::broker) priority: i8,
-    pub(in crate::broker) exclusive: bool,
-}
-
-/// A read of the window that is under way.
-#[derive(Debug)]
-pub(in crate::broker) struct Reading {
-    pub(in crate::broker) read: ReadId,
-    pub(in crate::broker) ranges: Vec<(u64, u64)>,
-    pub(in crate::broker) entries_max: usize,
-    /// The read asks for all that is left of the backlog: messages that come meanwhile may go behind it into the window.
-    /// The next such sequence.
-    pub(in crate::broker) ahead: Option<u64>,
-}
-
-/// What a queue gives out next.
+/// What of a queue is looked at next.
 #[derive(Debug)]
 pub(in crate::broker) enum Next {
     /// A message of the log.
@@ -66,35 +45,75 @@ pub(in crate::broker) enum Next {
     Transient(Transient),
 }
 
+impl Next {
+    pub(in crate::broker) fn message(&self) -> &Message {
+        match self {
+            Next::Stored(entry) => &entry.message,
+            Next::Transient(entry) => &entry.message,
+        }
+    }
+}
+
+/// What consumers may have seen, and what they refused.
+#[derive(Debug)]
+pub(in crate::broker) struct History {
+    /// All that a new master finds counts as seen, because nobody can tell what the one before it delivered last.
+    before: u64,
+    /// What has come back since.
+    seen: SequenceSet,
+    /// Failure counters that are not committed yet.
+    pub(in crate::broker) failures: BTreeMap<u64, u32>,
+}
+
+impl History {
+    fn new(state: Option<&DestinationState>) -> History {
+        let before = state.filter(|_| !bugs::on("seen_forgotten")).map_or(0, |it| it.next() - 1);
+        History { before, seen: SequenceSet::new(), failures: BTreeMap::new() }
+    }
+
+    /// Whether a consumer may have seen a message.
+    pub(in crate::broker) fn may_be_seen(&self, sequence: u64) -> bool {
+        sequence <= self.before || self.seen.contains(sequence)
+    }
+
+    /// A message has come back.
+    pub(in crate::broker) fn came_back(&mut self, sequence: u64) {
+        self.seen.insert(sequence, sequence);
+    }
+
+    /// These are settled.
+    pub(in crate::broker) fn left(&mut self, ranges: &[(u64, u64)]) {
+        if !self.seen.is_empty() {
+            ranges.iter().for_each(|(first, last)| {
+                self.seen.remove(*first, *last);
+            });
+        }
+    }
+
+    /// How many deliveries of a message have failed.
+    pub(in crate::broker) fn failures(&self, sequence: u64, state: Option<&DestinationState>) -> u32 {
+        let uncommitted = self.failures.get(&sequence).copied();
+        uncommitted.unwrap_or_else(|| state.map_or(0, |it| it.failures(sequence)))
+    }
+}
+
 /// One queue.
 #[derive(Debug)]
 pub(in crate::broker) struct Queue {
-    pub(in crate::broker) destination: Arc<Destination>,
     pub(in crate::broker) figures: Arc<DestinationFigures>,
     /// The sequence that the next message gets; ahead of the state by what is in the log's pipeline.
     pub(in crate::broker) assigned: u64,
-    pub(in crate::broker) cursor: u64,
-    pub(in crate::broker) window: VecDeque<Entry>,
-    pub(in crate::broker) window_bytes: usize,
-    /// Entries at the back of the window that are slices of a batch's buffer.
-    pub(in crate::broker) attached: usize,
-    pub(in crate::broker) returned: BTreeSet<u64>,
+    pub(in crate::broker) backlog: Backlog,
+    pub(in crate::broker) lanes: Option<Box<Lanes>>,
     pub(in crate::broker) dead: BTreeMap<u64, Dead>,
     pub(in crate::broker) dead_reading: bool,
     pub(in crate::broker) outstanding: u64,
-    /// Consumers may have seen what is up to here. All that a new master finds counts, because nobody can tell what the one
-    /// before it delivered last.
-    pub(in crate::broker) seen: u64,
+    pub(in crate::broker) history: History,
     /// When messages of the log expire, as far as that is known, and those that are leaving for it.
     pub(in crate::broker) expiry: Expiry,
-    /// Failure counters that are not committed yet.
-    pub(in crate::broker) failures: BTreeMap<u64, u32>,
     pub(in crate::broker) transient: Transients,
-    /// Highest priority first; among equals in the order in which they came.
-    pub(in crate::broker) consumers: Vec<Consumer>,
-    /// Who was served last, as an index into `consumers`.
-    pub(in crate::broker) turn: usize,
-    pub(in crate::broker) reading: Option<Reading>,
+    pub(in crate::broker) consumers: Consumers,
+    tastes: Tastes,
     /// A committed message could not be read: nothing is delivered any more, so that nothing is skipped.
     pub(in crate::broker) damaged: bool,
     pub(in crate::broker) dirty: bool,
@@ -107,24 +126,18 @@ impl Queue {
         state: Option<&DestinationState>,
     ) -> Queue {
         Queue {
-            destination: Arc::clone(&figures.destination),
             figures,
             assigned: state.map_or(1, DestinationState::next),
-            cursor: state.map_or(1, |it| it.floor() + 1),
-            window: VecDeque::new(),
-            window_bytes: 0,
-            attached: 0,
-            returned: BTreeSet::new(),
+            backlog: Backlog::new(state.map_or(1, |it| it.floor() + 1)),
+            lanes: None,
             dead: BTreeMap::new(),
             dead_reading: false,
             outstanding: 0,
-            seen: state.filter(|_| !bugs::on("seen_forgotten")).map_or(0, |it| it.next() - 1),
+            history: History::new(state),
             expiry: Expiry::new(state.is_some_and(|it| it.size() > 0)),
-            failures: BTreeMap::new(),
             transient: Transients::default(),
-            consumers: Vec::new(),
-            turn: 0,
-            reading: None,
+            consumers: Consumers::default(),
+            tastes: Tastes::default(),
             damaged: false,
             dirty: false,
         }
@@ -136,131 +149,131 @@ impl Queue {
         self.assigned - 1
     }
 
-    /// A message of the log has been applied. Takes it into the window if nothing older waits on disk and `room` allows;
-    /// returns the bytes that the window grew by.
-    pub(in crate::broker) fn offer(
-        &mut self,
-        sequence: u64,
-        message: Message,
-        entries_max: usize,
-        room: usize,
-    ) -> usize {
-        let reserved = self.reading.as_ref().map_or(0, |reading| reading.entries_max);
-        let bytes = message.encoded().len();
-        let fits = bytes <= room || self.window.is_empty();
-        if !self.is_next(sequence) || self.window.len() + reserved >= entries_max || !fits {
-            return 0;
-        }
-        self.pass(sequence);
-        self.window.push_back(Entry { sequence, message });
-        self.window_bytes += bytes;
-        self.attached += 1;
-        bytes
-    }
-
-    /// Whether everything below `sequence` has been looked at, or is being read.
-    fn is_next(&self, sequence: u64) -> bool {
-        match self.reading.as_ref().and_then(|reading| reading.ahead) {
-            Some(ahead) => ahead == sequence,
-            None => self.cursor == sequence,
-        }
-    }
-
-    /// Nobody has to look at `sequence` any more if it is the next one.
-    pub(in crate::broker) fn pass(&mut self, sequence: u64) {
-        match self.reading.as_mut().and_then(|reading| reading.ahead.as_mut()) {
-            Some(ahead) if *ahead == sequence => *ahead += 1,
-            Some(_) => {}
-            None if self.cursor == sequence => self.cursor += 1,
-            None => {}
-        }
+    /// Bytes of the messages of the log that are in memory.
+    pub(in crate::broker) fn loaded_bytes(&self) -> usize {
+        self.backlog.bytes + self.lanes.as_ref().map_or(0, |it| it.bytes())
     }
 
     /// The next message in order, if its body is here.
     pub(in crate::broker) fn take(&mut self) -> Option<Next> {
-        let stored = self.window.front().map(|entry| entry.sequence).filter(|at| *at < self.cursor);
-        let returned = self.returned.first().copied();
-        if let Some(after) = self.transient.first()
-            && after < self.cursor
+        let returned = self.backlog.returned.first();
+        let stored = self.backlog.front();
+        if let Some((after, _)) = self.transient.first()
+            && after < self.backlog.cursor
             && stored.is_none_or(|at| after < at)
             && returned.is_none_or(|at| after < at)
         {
             return self.transient.take().map(Next::Transient);
         }
-        if stored? > returned.unwrap_or(u64::MAX) {
-            return None;
-        }
-        let entry = self.window.pop_front()?;
-        self.window_bytes -= entry.message.encoded().len();
-        self.attached = self.attached.min(self.window.len());
-        Some(Next::Stored(entry))
+        stored?;
+        self.backlog.take().map(Next::Stored)
     }
 
-    /// Moves the cursor over settled sequences, when nothing else is left before it.
-    pub(in crate::broker) fn skip_settled(&mut self, state: &DestinationState) {
-        if self.reading.is_none() && self.cursor < state.next() {
-            let gaps = state.unsettled(self.cursor, 1);
-            self.cursor = gaps.first().map_or(state.next(), |(first, _)| *first);
+    /// The first place that may have to be looked at, or again, before anything behind it goes out.
+    pub(in crate::broker) fn unsorted(&self) -> Place {
+        let window = self.backlog.window.front().map(|it| (it.sequence, 0));
+        let returned = self.backlog.returned.first().map(|at| (at, 0));
+        let first = [window, returned, self.transient.first()].into_iter().flatten().min();
+        first.unwrap_or((u64::MAX, 0))
+    }
+
+    /// Whether a message is of a group, or consumers want different messages: what waits has to be sorted.
+    pub(in crate::broker) fn has_to_sort(&mut self, next: &Next) -> bool {
+        let sorts = self.lanes.is_some() || Group::of(next.message()).is_some();
+        if sorts {
+            self.lanes.get_or_insert_default();
+        }
+        sorts
+    }
+
+    /// Sorts what was taken. Its body stays in memory if somebody waits for it, or there is room for more.
+    pub(in crate::broker) fn sort(&mut self, next: Next, state: Option<&DestinationState>, has_room: bool) {
+        let failures = match &next {
+            Next::Stored(entry) => self.history.failures(entry.sequence, state),
+            Next::Transient(entry) => entry.failures,
+        };
+        let wanted = self.tastes.judge(next.message(), failures);
+        let group = Group::of(next.message());
+        let lanes = self.lanes.get_or_insert_default();
+        match next {
+            Next::Stored(entry) => {
+                let keep = has_room || self.consumers.may_serve_any(&wanted);
+                lanes.put_stored(Key { group, wanted }, entry, keep);
+            }
+            Next::Transient(entry) => {
+                lanes.put_transient(Key { group, wanted }, self.transient.put_aside(entry));
+            }
         }
     }
 
-    /// Puts a message that was read where it belongs; returns its bytes.
-    pub(in crate::broker) fn put_loaded(&mut self, sequence: u64, message: Message) -> usize {
-        let bytes = message.encoded().len();
-        let entry = Entry { sequence, message };
-        if self.window.back().is_none_or(|back| back.sequence < sequence) {
-            self.window.push_back(entry);
-        } else {
-            let at = self.window.partition_point(|it| it.sequence < sequence);
-            self.window.insert(at, entry);
+    /// What was sorted is looked at anew: a consumer has come that wants what nobody wanted before, or sequences have left.
+    pub(in crate::broker) fn unsort(&mut self) {
+        let Some(lanes) = &mut self.lanes else { return };
+        let (waiting, heads) = lanes.unsort();
+        for (first, last) in waiting.iter() {
+            self.backlog.returned.insert(first, last);
         }
-        self.window_bytes += bytes;
-        bytes
+        for head in heads {
+            self.backlog.returned.remove(head.sequence, head.sequence);
+            self.backlog.put_loaded(head);
+        }
+        self.transient.unsort();
+        self.backlog.reading.take_if(|it| it.lane.is_some());
     }
 
-    /// Gives the window's entries buffers of their own, as a batch's buffer must not live as long as they may.
-    pub(in crate::broker) fn detach(&mut self) {
-        let from = self.window.len() - self.attached;
-        for entry in self.window.range_mut(from..) {
-            entry.message = entry.message.detached();
+    /// Lanes are given up when every consumer takes every message again and no group is known.
+    pub(in crate::broker) fn rest(&mut self) {
+        if !self.tastes.any() {
+            self.lanes.take_if(|it| it.are_idle());
         }
-        self.attached = 0;
     }
 
-    /// Forgets the window of a queue of which nothing is outstanding: every unsettled sequence is read anew.
+    /// Forgets what is in memory of a queue of which nothing is outstanding: every unsettled sequence is read anew.
     pub(in crate::broker) fn unload(&mut self) {
-        self.returned.clear();
-        self.cursor = 1;
-        self.reading = None;
-        self.window.clear();
-        self.attached = 0;
-        self.window_bytes = 0;
+        self.unsort();
+        self.backlog.unload();
     }
 
-    /// Forgets entries from `sequence` on: they stay in the log, above the cursor.
-    pub(in crate::broker) fn drop_from(&mut self, sequence: u64) {
-        while let Some(entry) = self.window.pop_back_if(|it| it.sequence >= sequence) {
-            self.window_bytes -= entry.message.encoded().len();
-        }
-        self.attached = self.attached.min(self.window.len());
+    /// Whether a consumer has credit.
+    pub(in crate::broker) fn is_hungry(&mut self, has_credit: impl Fn(SubscriberId) -> bool) -> bool {
+        self.consumers.next((None, &Stalled::default()), has_credit).is_some()
     }
 
-    /// Whether a message whose body has to be read stands before the window.
-    pub(in crate::broker) fn is_blocked(&self) -> bool {
-        let front = self.window.front().map_or(u64::MAX, |it| it.sequence);
-        self.returned.first().is_some_and(|at| *at < front) && !self.window.is_empty()
+    /// Whether more is to be read: the window is half empty, or somebody waits for what is not here.
+    pub(in crate::broker) fn runs_low(
+        &mut self,
+        entries_max: usize,
+        has_credit: impl Fn(SubscriberId) -> bool,
+    ) -> bool {
+        let window = self.backlog.window.len();
+        self.backlog.is_blocked()
+            || match &self.lanes {
+                None => window <= entries_max / 2,
+                Some(lanes) if lanes.is_wanted() => true,
+                Some(lanes) => {
+                    let few = lanes.loaded() < entries_max / 2;
+                    window == 0 && (few || self.is_hungry(has_credit))
+                }
+            }
     }
 
-    /// Gives entries at the window's end back to be read again, until it is no larger than this.
+    /// Whether there are messages that only the log has, to be looked at or wanted.
+    pub(in crate::broker) fn has_unread(&self, state: &DestinationState) -> bool {
+        self.backlog.has_unread(state) || self.lanes.as_ref().is_some_and(|it| it.is_wanted())
+    }
+
+    /// Whether a message that is being read has left its place meanwhile.
+    pub(in crate::broker) fn is_leaving(&self, sequence: u64, lane: Option<LaneId>) -> bool {
+        let has_left = || self.lanes.as_ref().is_none_or(|lanes| !lanes.has(sequence));
+        self.expiry.is_leaving(sequence) || lane.is_some() && has_left()
+    }
+
+    /// Gives what is in memory back to be read again.
     pub(in crate::broker) fn shrink(&mut self, entries: usize, bytes: usize) {
-        let over = |it: &Queue| it.window.len() > entries || it.window_bytes > bytes;
-        while over(self)
-            && let Some(entry) = self.window.pop_back()
-        {
-            self.window_bytes -= entry.message.encoded().len();
-            self.returned.insert(entry.sequence);
-            self.attached = self.attached.saturating_sub(1);
+        if let Some(lanes) = &mut self.lanes {
+            lanes.unload();
         }
+        self.backlog.shrink(entries, bytes);
     }
 
     /// Takes an unsettled message out of its place, on its way out of the queue. Not if it is with a consumer, or on its way
@@ -269,28 +282,16 @@ impl Queue {
         if self.dead.contains_key(&sequence) || self.expiry.is_leaving(sequence) {
             return false;
         }
-        if self.window.binary_search_by_key(&sequence, |it| it.sequence).is_ok() {
-            self.detach();
-            self.window.retain(|it| it.sequence != sequence);
-            self.window_bytes = self.window.iter().map(|it| it.message.encoded().len()).sum();
-        } else if !self.returned.remove(&sequence) && sequence < self.cursor {
-            return false;
-        }
-        self.outstanding += 1;
-        true
+        let sorted = self.lanes.as_mut().is_some_and(|it| it.pull(sequence));
+        let pulled = sorted || self.backlog.pull(sequence);
+        self.outstanding += u64::from(pulled);
+        pulled
     }
 
-    /// Drops from the window, and from what came back, what is settled.
+    /// Drops what is settled from what is in memory, and from what came back.
     pub(in crate::broker) fn forget_settled(&mut self, state: &DestinationState) {
-        self.detach();
-        self.window.retain(|it| !state.is_settled(it.sequence));
-        self.window_bytes = self.window.iter().map(|it| it.message.encoded().len()).sum();
-        self.returned.retain(|it| !state.is_settled(*it));
-    }
-
-    /// Whether there are messages that only the log has.
-    pub(in crate::broker) fn has_unloaded(&self, state: &DestinationState) -> bool {
-        !self.returned.is_empty() || self.cursor < state.next()
+        self.unsort();
+        self.backlog.forget_settled(state);
     }
 
     /// Panics when the queue counts wrongly; `elsewhere` is how many of its messages are in the log, or with consumers and in
@@ -299,37 +300,64 @@ impl Queue {
     pub(in crate::broker) fn check_figures(&self, elsewhere: u64) {
         assert_eq!(self.figures.size(), self.transient.count() + elsewhere, "messages in the queue");
         assert_eq!(self.figures.consumers.get(), self.consumers.len() as u64, "consumers");
+        self.consumers.check();
     }
 
-    /// Adds a consumer behind those of its priority.
-    pub(in crate::broker) fn add_consumer(&mut self, consumer: Consumer) {
-        let at = self.consumers.partition_point(|it| it.priority >= consumer.priority);
-        self.consumers.insert(at, consumer);
+    /// Whether one more selector is more than a queue has room for.
+    pub(in crate::broker) fn has_no_room_for(&self, selector: &Selector) -> bool {
+        self.tastes.are_too_many_with(selector)
+    }
+
+    /// Adds a consumer.
+    pub(in crate::broker) fn add_consumer(
+        &mut self,
+        (subscriber, priority, exclusive): (SubscriberId, i8, bool),
+        selector: Option<&Arc<Selector>>,
+    ) {
+        let (taste, is_new) = self.tastes.join(selector);
+        if is_new {
+            self.lanes.get_or_insert_default();
+            self.unsort();
+        }
+        self.consumers.add(Consumer { subscriber, priority, exclusive, taste });
         self.figures.consumers.set(self.consumers.len() as u64);
     }
 
     /// Removes a consumer, if it is one.
     pub(in crate::broker) fn remove_consumer(&mut self, subscriber: SubscriberId) {
-        self.consumers.retain(|it| it.subscriber != subscriber);
+        let Some(gone) = self.consumers.remove(subscriber) else { return };
+        self.tastes.part(gone.taste);
+        if let Some(lanes) = &mut self.lanes {
+            lanes.disown(subscriber);
+        }
         self.figures.consumers.set(self.consumers.len() as u64);
     }
 
-    /// Who is served next, as an index: an exclusive consumer alone, else the highest priority that has credit, in turn.
-    pub(in crate::broker) fn choose(&self, has_credit: impl Fn(SubscriberId) -> bool) -> Option<usize> {
-        if let Some(owner) = self.consumers.iter().position(|it| it.exclusive) {
-            return has_credit(self.consumers[owner].subscriber).then_some(owner);
+    /// A consumer is given a message; its group is its own from now on, unless the message is the group's last.
+    pub(in crate::broker) fn hand_to(
+        &mut self,
+        subscriber: SubscriberId,
+        group: Option<Group>,
+        message: &Message,
+    ) {
+        self.consumers.served(subscriber);
+        self.figures.in_flight.add(1);
+        self.figures.dispatched.add(1);
+        if let Some(group) = group
+            && let Some(lanes) = &mut self.lanes
+            && let Some(taste) = self.consumers.taste(subscriber)
+        {
+            lanes.hand_out(group, (subscriber, taste), message.group_sequence() < 0);
         }
-        let mut from = 0;
-        while from < self.consumers.len() {
-            let priority = self.consumers[from].priority;
-            let equals = self.consumers[from..].partition_point(|it| it.priority >= priority);
-            let first = if (from..from + equals).contains(&self.turn) { self.turn + 1 - from } else { 0 };
-            let in_turn = (0..equals).map(|n| from + (first + n) % equals);
-            if let Some(at) = in_turn.into_iter().find(|at| has_credit(self.consumers[*at].subscriber)) {
-                return Some(at);
-            }
-            from += equals;
+    }
+
+    /// A delivery is with no consumer any more.
+    pub(in crate::broker) fn landed(&mut self, group: Option<Group>) {
+        self.figures.in_flight.sub(1);
+        if let Some(group) = group
+            && let Some(lanes) = &mut self.lanes
+        {
+            lanes.landed(group);
         }
-        None
     }
 }

@@ -1,14 +1,16 @@
 //! A queue's non-persistent messages: all of them in memory, or the middle of a long row in temporary files.
 //!
 //! ```text
-//!   head      in memory, next to be delivered: what came back, and what was read back
+//!   aside     in memory, looked at: waits for a consumer that wants it
+//!   head      in memory, next to be looked at: what came back, and what was read back
 //!   chunks    spilled, each to a file of its own; read back whole when the head runs low
 //!   tail      in memory, what came last; most of the time all that there is
 //! ```
-//! Deliveries are made in this order, so that what is with consumers stands before all that was never delivered. Only that
+//! Messages are looked at in this order, so that what is with consumers or aside stands before all that never was. Only that
 //! is spilled, and what comes back belongs into the head.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 
 use crate::model::Message;
 
@@ -52,6 +54,8 @@ impl Chunk {
 /// See the module.
 #[derive(Debug, Default)]
 pub(in crate::broker) struct Transients {
+    aside: BTreeMap<(u64, u64), Transient>,
+    aside_bytes: usize,
     head: VecDeque<Transient>,
     head_bytes: usize,
     chunks: VecDeque<Chunk>,
@@ -83,18 +87,21 @@ impl Transients {
 
     /// A message that was delivered comes back to its old place.
     pub(in crate::broker) fn put_back(&mut self, entry: Transient) {
-        let entry = Transient { redelivered: true, ..entry };
+        self.put_in(Transient { redelivered: true, ..entry });
+    }
+
+    fn put_in(&mut self, entry: Transient) {
         let at = self.head.partition_point(|it| it.place() < entry.place());
         self.head_bytes += entry.bytes();
         self.expect(&entry);
         self.head.insert(at, entry);
     }
 
-    /// The place of the first message, wherever that is.
-    pub(in crate::broker) fn first(&self) -> Option<u64> {
-        let head = self.head.front().map(|it| it.after);
-        head.or_else(|| self.chunks.front().map(|it| it.after))
-            .or_else(|| self.tail.front().map(|it| it.after))
+    /// The place of the first message that was not put aside, wherever that is. Of one in a file it is the least that it can be.
+    pub(in crate::broker) fn first(&self) -> Option<(u64, u64)> {
+        let head = self.head.front().map(Transient::place);
+        head.or_else(|| self.chunks.front().map(|it| (it.after, 1)))
+            .or_else(|| self.tail.front().map(Transient::place))
     }
 
     /// The first message; `None` also when it has to be read back first.
@@ -114,6 +121,30 @@ impl Transients {
         Some(entry)
     }
 
+    /// Puts a message aside that was taken and is for nobody now; returns its place.
+    pub(in crate::broker) fn put_aside(&mut self, entry: Transient) -> (u64, u64) {
+        let place = entry.place();
+        self.aside_bytes += entry.bytes();
+        self.expect(&entry);
+        self.aside.insert(place, entry);
+        place
+    }
+
+    /// Takes a message that was put aside; `None` if it has expired.
+    pub(in crate::broker) fn take_aside(&mut self, place: (u64, u64)) -> Option<Transient> {
+        let entry = self.aside.remove(&place)?;
+        self.aside_bytes -= entry.bytes();
+        Some(entry)
+    }
+
+    /// All that was put aside is to be looked at again.
+    pub(in crate::broker) fn unsort(&mut self) {
+        for (_, entry) in std::mem::take(&mut self.aside) {
+            self.put_in(entry);
+        }
+        self.aside_bytes = 0;
+    }
+
     /// The place of the last message that came.
     pub(in crate::broker) fn last(&self) -> (u64, u64) {
         self.last
@@ -123,7 +154,9 @@ impl Transients {
     pub(in crate::broker) fn behind(&self, place: (u64, u64)) -> Option<&Transient> {
         let next = |row: &'_ VecDeque<Transient>| row.partition_point(|it| it.place() <= place);
         let tail = || self.tail.get(next(&self.tail)).filter(|_| self.chunks.is_empty());
-        self.head.get(next(&self.head)).or_else(tail)
+        let aside = self.aside.range((Bound::Excluded(place), Bound::Unbounded)).next().map(|(_, it)| it);
+        let row = self.head.get(next(&self.head)).or_else(tail);
+        aside.into_iter().chain(row).min_by_key(|it| it.place())
     }
 
     /// Drops the messages in memory that have expired at `wall`; returns the bytes of each. Looks at none while none can
@@ -134,21 +167,23 @@ impl Transients {
             return dropped;
         }
         let mut next = 0;
-        for (messages, bytes) in
-            [(&mut self.head, &mut self.head_bytes), (&mut self.tail, &mut self.tail_bytes)]
-        {
-            messages.retain(|it| {
-                let expiry = it.message.expiry();
-                let goes = expiry != 0 && expiry <= wall;
-                if goes {
-                    *bytes -= it.bytes();
-                    dropped.push(it.bytes());
-                } else if expiry != 0 && (next == 0 || expiry < next) {
-                    next = expiry;
-                }
-                !goes
-            });
-        }
+        let mut stays = |it: &Transient| {
+            let expiry = it.message.expiry();
+            let goes = expiry != 0 && expiry <= wall;
+            if goes {
+                dropped.push(it.bytes());
+            } else if expiry != 0 && (next == 0 || expiry < next) {
+                next = expiry;
+            }
+            !goes
+        };
+        let bytes = |it: &Transient| it.bytes();
+        self.aside.retain(|_, it| stays(it));
+        self.aside_bytes = self.aside.values().map(bytes).sum();
+        self.head.retain(&mut stays);
+        self.head_bytes = self.head.iter().map(bytes).sum();
+        self.tail.retain(&mut stays);
+        self.tail_bytes = self.tail.iter().map(bytes).sum();
         self.expires = next;
         dropped
     }
@@ -156,7 +191,7 @@ impl Transients {
     /// Bytes of all that is in memory.
     pub(in crate::broker) fn memory(&self) -> usize {
         let chunks = self.chunks.iter().filter(|it| !it.in_memory().is_empty());
-        self.head_bytes + self.tail_bytes + chunks.map(|it| it.bytes).sum::<usize>()
+        self.aside_bytes + self.head_bytes + self.tail_bytes + chunks.map(|it| it.bytes).sum::<usize>()
     }
 
     /// Bytes that can be spilled.
@@ -250,7 +285,8 @@ impl Transients {
     /// How many messages there are, in memory and in files.
     #[cfg(test)]
     pub(in crate::broker) fn count(&self) -> u64 {
-        (self.head.len() + self.tail.len()) as u64 + self.chunks.iter().map(|it| it.count).sum::<u64>()
+        (self.aside.len() + self.head.len() + self.tail.len()) as u64
+            + self.chunks.iter().map(|it| it.count).sum::<u64>()
     }
 
     /// Panics when an order or a sum is wrong.
@@ -258,6 +294,7 @@ impl Transients {
     pub(in crate::broker) fn check(&self) {
         let bytes = |it: &VecDeque<Transient>| it.iter().map(Transient::bytes).sum::<usize>();
         assert_eq!((self.head_bytes, self.tail_bytes), (bytes(&self.head), bytes(&self.tail)));
+        assert_eq!(self.aside_bytes, self.aside.values().map(Transient::bytes).sum::<usize>());
         let chunks = self.chunks.iter().flat_map(Chunk::in_memory);
         let places = self.head.iter().chain(chunks).chain(&self.tail).map(Transient::place);
         assert!(places.is_sorted(), "the order of non-persistent messages");

@@ -58,6 +58,7 @@ impl Serving {
                 Record::Settle { destination, outcome, ranges, .. } => {
                     if let Some(queue) = self.queues.get_mut(destination) {
                         queue.expiry.left(ranges);
+                        queue.history.left(ranges);
                     }
                     self.left(state, *destination, *outcome, verdict)
                 }
@@ -95,7 +96,7 @@ impl Serving {
                 }
                 Entrance::Duplicate | Entrance::Dropped => {
                     if let Some(queue) = self.queues.get_mut(&id) {
-                        queue.pass(sequence);
+                        queue.backlog.pass(sequence);
                     }
                 }
             }
@@ -118,14 +119,14 @@ impl Serving {
         let bytes_max = self.options.window_bytes_max;
         if let Some(queue) = self.queues.get_mut(&id) {
             queue.expiry.expect(expiry);
-            let room = room.min(bytes_max.saturating_sub(queue.window_bytes));
-            self.window_bytes += queue.offer(sequence, whole, entries_max, room);
+            let room = room.min(bytes_max.saturating_sub(queue.loaded_bytes()));
+            self.window_bytes += queue.backlog.offer(sequence, whole, entries_max, room);
         }
     }
 
     fn fits(&self, queue: &Queue, bytes: usize) -> bool {
-        queue.window.len() < self.options.window_entries_max
-            && queue.window_bytes + bytes <= self.options.window_bytes_max
+        queue.backlog.window.len() < self.options.window_entries_max
+            && queue.loaded_bytes() + bytes <= self.options.window_bytes_max
             && bytes <= self.room()
     }
 
@@ -141,9 +142,9 @@ impl Serving {
             Outcome::Purged | Outcome::Moved => {
                 // By the hand of an operator, so they may be anywhere; a delivery under way ends as a settle of nothing.
                 let Some(found) = state.destination(id) else { return };
-                let before = queue.window_bytes;
+                let before = queue.loaded_bytes();
                 queue.forget_settled(found);
-                self.window_bytes -= before - queue.window_bytes;
+                self.window_bytes -= before - queue.loaded_bytes();
             }
         }
     }
@@ -182,8 +183,8 @@ impl Serving {
 fn forget_counted(queue: &mut Queue, counters: &[(u64, u64, u32)]) {
     for (first, last, count) in counters {
         for at in *first..=*last {
-            if queue.failures.get(&at).is_some_and(|counted| counted <= count) {
-                queue.failures.remove(&at);
+            if queue.history.failures.get(&at).is_some_and(|counted| counted <= count) {
+                queue.history.failures.remove(&at);
             }
         }
     }

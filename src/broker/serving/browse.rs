@@ -44,8 +44,9 @@ impl Serving {
             let Some(subscription) = self.subscriptions.get_mut(&subscriber) else { return };
             match next_step(state, &self.queues, subscription, &mut looks) {
                 Step::Deliver(message) => {
-                    let from =
-                        browsed(subscription).and_then(|id| self.queues.get(&id)).map(|it| &*it.destination);
+                    let from = browsed(subscription)
+                        .and_then(|id| self.queues.get(&id))
+                        .map(|it| &*it.figures.destination);
                     self.clients.deliver((subscriber, subscription), Held::Copy, from, message, false);
                 }
                 Step::Rest => {
@@ -82,7 +83,7 @@ impl Serving {
         let queue = browse.queue;
         match result {
             Ok(page) => {
-                let from = self.queues.get(&queue).map(|it| &*it.destination);
+                let from = self.queues.get(&queue).map(|it| &*it.figures.destination);
                 if page.is_empty() {
                     browse.next = browse.asked + 1;
                 }

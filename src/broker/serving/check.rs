@@ -54,15 +54,16 @@ impl Serving {
             assert_eq!(in_flight, counts.get(id).copied().unwrap_or(0), "deliveries in flight");
             assert!(queue.outstanding >= held + queue.dead.len() as u64, "outstanding");
             self.check_window(queue, &mut places);
-            window_bytes += queue.window_bytes;
+            window_bytes += queue.loaded_bytes();
             queue.transient.check();
             let stored = state.destination(*id).map_or(0, DestinationState::size);
             queue.check_figures(stored + transient.get(id).copied().unwrap_or(0));
             memory += queue.transient.memory();
             if let Some(found) = state.destination(*id) {
-                assert!(queue.cursor <= found.next() && found.next() <= queue.assigned, "the cursor");
+                assert!(queue.backlog.cursor <= found.next() && found.next() <= queue.assigned, "the cursor");
                 let lost = found.unsettled(1, usize::MAX).into_iter().flat_map(|(a, b)| a..=b);
-                let lost = lost.filter(|at| *at < queue.cursor && !places.contains(at)).count() as u64;
+                let lost =
+                    lost.filter(|at| *at < queue.backlog.cursor && !places.contains(at)).count() as u64;
                 assert!(
                     lost + held + queue.dead.len() as u64 <= queue.outstanding,
                     "{lost} messages are nowhere"
@@ -77,13 +78,19 @@ impl Serving {
     /// What of a queue is in the log and on this node stands in one place each.
     fn check_window(&self, queue: &Queue, places: &mut BTreeSet<u64>) {
         let mut put = |at: u64, place| assert!(places.insert(at), "{at} is in two places, one is {place}");
-        queue.window.iter().for_each(|it| put(it.sequence, "the window"));
-        queue.returned.iter().for_each(|at| put(*at, "returned"));
+        let window = &queue.backlog.window;
+        window.iter().for_each(|it| put(it.sequence, "the window"));
+        let returned = queue.backlog.returned.iter().flat_map(|(first, last)| first..=last);
+        returned.for_each(|at| put(at, "returned"));
+        if let Some(lanes) = &queue.lanes {
+            lanes.check();
+            lanes.waiting().flat_map(|(first, last)| first..=last).for_each(|at| put(at, "a lane"));
+        }
         queue.dead.keys().for_each(|at| put(*at, "dead"));
-        assert!(queue.window.iter().map(|it| it.sequence).is_sorted(), "the window's order");
-        assert!(queue.window.len() <= self.options.window_entries_max.max(1), "the window's length");
-        let bytes: usize = queue.window.iter().map(|it| it.message.encoded().len()).sum();
-        assert_eq!(queue.window_bytes, bytes);
-        assert!(bytes <= self.options.window_bytes_max || queue.window.len() == 1, "the window's bytes");
+        assert!(window.iter().map(|it| it.sequence).is_sorted(), "the window's order");
+        assert!(window.len() <= self.options.window_entries_max.max(1), "the window's length");
+        let bytes: usize = window.iter().map(|it| it.message.encoded().len()).sum();
+        assert_eq!(queue.backlog.bytes, bytes);
+        assert!(bytes <= self.options.window_bytes_max || window.len() == 1, "the window's bytes");
     }
 }

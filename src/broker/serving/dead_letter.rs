@@ -39,7 +39,9 @@ impl Serving {
         outcome: Outcome,
         pending: Pending,
     ) {
-        let Some(origin) = self.queues.get(&id).map(|queue| queue.destination.clone()) else { return };
+        let Some(origin) = self.queues.get(&id).map(|queue| queue.figures.destination.clone()) else {
+            return;
+        };
         let mut group = Vec::with_capacity(2);
         settle_records(id, outcome, vec![sequence], &mut group);
         group.extend(self.dead_copy(&origin, message, outcome));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::broker::destination::{Consumer, Pattern, Queue, Topic};
+use crate::broker::destination::{Pattern, Queue, Topic};
 use crate::broker::figures::DestinationFigures;
 use crate::broker::subscription::{Source, SubscriberId};
 use crate::broker::{Refusal, SessionId};
@@ -46,8 +46,10 @@ impl Serving {
         match &mut subscription.source {
             Source::Queues(queues) => {
                 let Some(queue) = self.queues.get_mut(&id) else { return };
-                let (priority, exclusive) = (subscription.priority, subscription.exclusive);
-                queue.add_consumer(Consumer { subscriber, priority, exclusive });
+                let selector = subscription.selection.as_ref().map(|it| &it.selector);
+                let before = queue.loaded_bytes();
+                queue.add_consumer((subscriber, subscription.priority, subscription.exclusive), selector);
+                self.window_bytes -= before - queue.loaded_bytes();
                 queues.push(id);
                 self.census.join();
                 self.touch(id);
@@ -189,11 +191,11 @@ impl Serving {
         }
         let mut subscribers = Vec::new();
         if let Some(queue) = self.queues.remove(&id) {
-            self.census.remove(&queue.destination);
-            self.window_bytes -= queue.window_bytes;
+            self.census.remove(&queue.figures.destination);
+            self.window_bytes -= queue.loaded_bytes();
             self.memory -= queue.transient.memory();
             self.forget_files(queue.transient.files().collect());
-            subscribers.extend(queue.consumers.iter().map(|it| it.subscriber));
+            subscribers.extend(queue.consumers.subscribers());
             for dead in queue.dead.into_values() {
                 self.clients.end_pending(dead.waiter, 0);
             }

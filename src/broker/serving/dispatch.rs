@@ -1,7 +1,10 @@
 //! Dispatch: from windows and memory to consumers with credit, in order. Nothing else delivers a queue's message.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use crate::broker::deliveries::Held;
-use crate::broker::destination::{Next, Queue};
+use crate::broker::destination::{Audience, Group, Next, Queue, Stalled, Taken, Wanted};
 use crate::broker::subscription::{Source, SubscriberId, Subscription};
 use crate::broker::table::Table;
 use crate::model::{DestinationId, Message, Outcome};
@@ -10,6 +13,9 @@ use crate::state::{DestinationState, State};
 use super::Serving;
 use super::applied::Pending;
 use super::sessions::{Clients, Waiter};
+
+/// Messages that are sorted before those who wait for them get them.
+const SORTED_MAX: usize = 256;
 
 /// What an expired message is told by: its number, and its body for the dead-letter queue.
 enum Overdue {
@@ -51,9 +57,9 @@ impl Serving {
         match &mut subscription.source {
             Source::Queues(queues) => {
                 for id in queues {
-                    if let Some(queue) = self.queues.get_mut(id)
-                        && !queue.dirty
-                    {
+                    let Some(queue) = self.queues.get_mut(id) else { continue };
+                    queue.consumers.wake(subscriber);
+                    if !queue.dirty {
                         queue.dirty = true;
                         self.dirty.push(*id);
                     }
@@ -90,18 +96,20 @@ impl Serving {
     pub(super) fn dispatch_queue(&mut self, state: &State, id: DestinationId) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         let found = state.destination(id);
-        let before = queue.window_bytes;
+        let before = queue.loaded_bytes();
         let mut overdue = Vec::new();
         if self.allowed && !queue.damaged {
             let mut outlet = Outlet {
                 subscriptions: &mut self.subscriptions,
                 clients: &mut self.clients,
                 wall: self.wall,
+                entries_max: self.options.window_entries_max,
+                bytes_max: self.options.window_bytes_max,
             };
             outlet.drain(id, queue, found, &mut overdue);
         }
-        queue.detach();
-        self.window_bytes -= before - queue.window_bytes;
+        queue.backlog.detach();
+        self.window_bytes -= before - queue.loaded_bytes();
         for it in overdue {
             match it {
                 Overdue::Stored(sequence, message) => self.bury_expired(id, sequence, &message),
@@ -146,6 +154,9 @@ struct Outlet<'a> {
     subscriptions: &'a mut Table<SubscriberId, Subscription>,
     clients: &'a mut Clients,
     wall: i64,
+    /// The bounds of a queue's window. What is sorted keeps half as much in memory.
+    entries_max: usize,
+    bytes_max: usize,
 }
 
 impl Outlet<'_> {
@@ -156,24 +167,148 @@ impl Outlet<'_> {
         state: Option<&DestinationState>,
         overdue: &mut Vec<Overdue>,
     ) {
-        let subscriptions = &self.subscriptions;
-        let has_credit = |it| subscriptions.get(&it).is_some_and(|it: &Subscription| it.credit() > 0);
-        let mut chosen = queue.choose(has_credit);
-        while let Some(at) = chosen {
-            if queue.window.is_empty()
+        while queue.lanes.is_none() {
+            let Some(subscriber) = self.next(queue, None, &Stalled::default()) else { return };
+            let Some(next) = self.take(queue, state, overdue) else { return };
+            if queue.has_to_sort(&next) {
+                queue.sort(next, state, true);
+                break;
+            }
+            let outgoing = Outgoing { subscriber, next, group: None };
+            self.deliver(id, queue, outgoing, state);
+        }
+        while self.hand_out(id, queue, state, overdue) | self.sort(queue, state, overdue) {}
+        queue.rest();
+    }
+
+    /// Who is served next.
+    fn next(&self, queue: &mut Queue, wanted: Option<&Wanted>, stalled: &Stalled) -> Option<SubscriberId> {
+        queue.consumers.next((wanted, stalled), |it| self.has_credit(it))
+    }
+
+    fn has_credit(&self, subscriber: SubscriberId) -> bool {
+        self.subscriptions.get(&subscriber).is_some_and(|it| it.credit() > 0)
+    }
+
+    /// The next message in order that has not expired.
+    fn take(
+        &self,
+        queue: &mut Queue,
+        state: Option<&DestinationState>,
+        overdue: &mut Vec<Overdue>,
+    ) -> Option<Next> {
+        loop {
+            if queue.backlog.window.is_empty()
                 && let Some(state) = state
             {
-                queue.skip_settled(state);
+                queue.backlog.skip_settled(state);
             }
-            let Some(next) = queue.take() else { return };
-            if let Some(late) = self.overdue(&next) {
-                overdue.push(late);
+            let next = queue.take()?;
+            match self.overdue(&next) {
+                Some(late) => overdue.push(late),
+                None => return Some(next),
+            }
+        }
+    }
+
+    /// Sorts the next messages, as long as somebody waits for one or there is room to keep them; returns whether there were any.
+    fn sort(
+        &mut self,
+        queue: &mut Queue,
+        state: Option<&DestinationState>,
+        overdue: &mut Vec<Overdue>,
+    ) -> bool {
+        let mut sorted = 0;
+        while let Some(lanes) = &queue.lanes
+            && sorted < SORTED_MAX
+            && !lanes.are_full()
+        {
+            let has_room = lanes.loaded() < self.entries_max / 2 && lanes.bytes() < self.bytes_max / 2;
+            if !has_room && !queue.is_hungry(|it| self.has_credit(it)) {
+                break;
+            }
+            let Some(next) = self.take(queue, state, overdue) else { break };
+            queue.sort(next, state, has_room);
+            sorted += 1;
+        }
+        sorted > 0
+    }
+
+    /// Gives what is sorted to those who wait for it, in order; returns whether something may have changed for others.
+    fn hand_out(
+        &mut self,
+        id: DestinationId,
+        queue: &mut Queue,
+        state: Option<&DestinationState>,
+        overdue: &mut Vec<Overdue>,
+    ) -> bool {
+        let Some(lanes) = &queue.lanes else { return false };
+        let (consumers, limit) = (&queue.consumers, queue.unsorted());
+        let may_serve = |audience: &Audience| match audience {
+            Audience::Open(wanted) => consumers.may_serve_any(wanted),
+            Audience::Owner(owner) => consumers.may_serve(*owner),
+        };
+        let offers = lanes.offers().filter(|(audience, ..)| may_serve(audience));
+        let mut offers: BinaryHeap<_> =
+            offers.map(|(audience, place, _)| Reverse((place, audience.clone()))).collect();
+        let (mut wanted_lane, mut stalled, mut moved) = (None, Stalled::default(), false);
+        while let Some(Reverse((place, audience))) = offers.pop() {
+            // What came back stands before it, and is looked at first.
+            if place >= limit {
+                break;
+            }
+            let Some(lanes) = &mut queue.lanes else { break };
+            let Some((first, lane)) = lanes.first(&audience) else { continue };
+            if first > place {
+                offers.push(Reverse((first, audience)));
                 continue;
             }
-            self.deliver(id, queue, at, next, state);
-            let subscriptions = &self.subscriptions;
-            let has_credit = |it| subscriptions.get(&it).is_some_and(|it: &Subscription| it.credit() > 0);
-            chosen = queue.choose(has_credit);
+            let Some(subscriber) = self.next_of(queue, &audience, &stalled) else { continue };
+            let Some(lanes) = &mut queue.lanes else { break };
+            let group = lanes.group(lane);
+            let next = match lanes.take(lane) {
+                Taken::Stored(entry) => Some(Next::Stored(entry)),
+                Taken::Transient(place) => queue.transient.take_aside(place).map(Next::Transient),
+                Taken::Gone => None,
+                Taken::Unread => {
+                    wanted_lane = wanted_lane.or(Some(lane));
+                    match &audience {
+                        Audience::Open(wanted) => stalled.stall(wanted),
+                        Audience::Owner(owner) => stalled.stall_owner(*owner),
+                    }
+                    continue;
+                }
+            };
+            if let Some(next) = next {
+                moved = true;
+                match self.overdue(&next) {
+                    Some(late) => overdue.push(late),
+                    None => self.deliver(id, queue, Outgoing { subscriber, next, group }, state),
+                }
+            }
+            // Its next message, and those of a group that has an owner now.
+            let owner = Audience::Owner(subscriber);
+            for audience in [(audience != owner).then_some(owner), Some(audience)].into_iter().flatten() {
+                if let Some((first, _)) = queue.lanes.as_ref().and_then(|it| it.first(&audience)) {
+                    offers.push(Reverse((first, audience)));
+                }
+            }
+        }
+        if let Some(lanes) = &mut queue.lanes {
+            lanes.want(wanted_lane);
+        }
+        moved
+    }
+
+    fn next_of(&self, queue: &mut Queue, audience: &Audience, stalled: &Stalled) -> Option<SubscriberId> {
+        match audience {
+            Audience::Open(wanted) => self.next(queue, Some(wanted), stalled),
+            Audience::Owner(owner) => {
+                let taste = queue.consumers.taste(*owner)?;
+                let is_stalled = stalled.has(*owner) || stalled.has_taste(taste);
+                let may_serve = queue.consumers.may_serve(*owner) && self.has_credit(*owner);
+                (may_serve && !is_stalled).then_some(*owner)
+            }
         }
     }
 
@@ -193,32 +328,35 @@ impl Outlet<'_> {
         &mut self,
         id: DestinationId,
         queue: &mut Queue,
-        at: usize,
-        next: Next,
+        outgoing: Outgoing,
         state: Option<&DestinationState>,
     ) {
-        let subscriber = queue.consumers[at].subscriber;
+        let Outgoing { subscriber, next, group } = outgoing;
         let Some(subscription) = self.subscriptions.get_mut(&subscriber) else { return };
-        queue.turn = at;
-        queue.figures.in_flight.add(1);
-        queue.figures.dispatched.add(1);
+        queue.hand_to(subscriber, group, next.message());
         let (held, message, redelivered) = match next {
             Next::Stored(entry) => {
                 let sequence = entry.sequence;
-                let redelivered = sequence <= queue.seen;
-                queue.seen = queue.seen.max(sequence);
+                let redelivered = queue.history.may_be_seen(sequence);
                 queue.outstanding += 1;
-                let uncommitted = queue.failures.get(&sequence).copied();
-                let failures = uncommitted.unwrap_or_else(|| state.map_or(0, |it| it.failures(sequence)));
+                let failures = queue.history.failures(sequence, state);
                 let expiry = entry.message.expiry();
-                (Held::Stored { queue: id, sequence, failures, expiry }, entry.message, redelivered)
+                let held = Held::Stored { queue: id, sequence, failures, expiry, group };
+                (held, entry.message, redelivered)
             }
             Next::Transient(entry) => {
                 let (message, redelivered) = (entry.message.clone(), entry.redelivered);
                 (Held::Transient { queue: id, entry: Box::new(entry) }, message, redelivered)
             }
         };
-        let from = Some(&*queue.destination);
+        let from = Some(&*queue.figures.destination);
         self.clients.deliver((subscriber, subscription), held, from, message, redelivered);
     }
+}
+
+/// A message on its way to a consumer.
+struct Outgoing {
+    subscriber: SubscriberId,
+    next: Next,
+    group: Option<Group>,
 }

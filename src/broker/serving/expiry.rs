@@ -117,10 +117,10 @@ impl Serving {
             let (Some(queue), Some(found)) = (self.queues.get_mut(&id), state.destination(id)) else {
                 return;
             };
-            let before = queue.window_bytes;
+            let before = queue.loaded_bytes();
             if !found.is_settled(sequence.0) && queue.pull(sequence.0) {
                 queue.expiry.leaves(sequence.0);
-                self.window_bytes -= before - queue.window_bytes;
+                self.window_bytes -= before - queue.loaded_bytes();
                 self.bury(id, sequence.0, &message, Outcome::Expired, Pending::Nobody);
             }
         }

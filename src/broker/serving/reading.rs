@@ -1,6 +1,6 @@
 //! Reading back: the next window of a queue, and bodies of messages that leave it for the dead-letter queue.
 
-use crate::broker::destination::{Queue, Reading};
+use crate::broker::destination::{Entry, LaneId, Queue, Reading};
 use crate::broker::output::{ReadId, ReadRequest};
 use crate::broker::subscription::{SubscriberId, Subscription};
 use crate::broker::table::Table;
@@ -71,56 +71,57 @@ impl Serving {
     /// Asks for the next messages of a queue when its window runs low and somebody may want them.
     pub(super) fn read_ahead(&mut self, state: &DestinationState, id: DestinationId) {
         let entries_max = self.options.window_entries_max;
+        let subscriptions = &self.subscriptions;
+        let has_credit = |it| subscriptions.get(&it).is_some_and(|it: &Subscription| it.credit() > 0);
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        let wanted = self.allowed && !queue.damaged && !queue.consumers.is_empty() && queue.reading.is_none();
-        let blocked = queue.is_blocked();
-        if !wanted || (queue.window.len() > entries_max / 2 && !blocked) {
+        let may_read = self.allowed && !queue.damaged && !queue.consumers.is_empty();
+        if !may_read || queue.backlog.reading.is_some() || !queue.runs_low(entries_max, has_credit) {
             return;
         }
-        queue.skip_settled(state);
-        if !queue.has_unloaded(state) {
+        queue.backlog.skip_settled(state);
+        if !queue.has_unread(state) {
             return;
         }
         if self.options.windows_bytes_max <= self.window_bytes {
             self.reclaim();
         }
-        if blocked {
-            self.make_way(id);
-        }
+        self.make_way(id);
         let room = self.room();
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        let room = room.min(self.options.window_bytes_max.saturating_sub(queue.window_bytes));
-        if room == 0 && !queue.window.is_empty() {
+        let room = room.min(self.options.window_bytes_max.saturating_sub(queue.loaded_bytes()));
+        let window = queue.backlog.window.len();
+        if room == 0 && window > 0 {
             return;
         }
         // Half of what is free: the other half takes in what is sent while the read is under way.
-        let entries_max = ((entries_max - queue.window.len()) / 2).max(1);
-        let (ranges, complete) = unloaded(queue, state);
-        if ranges.is_empty() {
-            return;
-        }
-        let count: u64 = ranges.iter().map(|(first, last)| last - first + 1).sum();
-        let ahead = (complete && count <= entries_max as u64).then_some(state.next());
-        let request = ReadRequest {
-            destination: id,
-            ranges: ranges.clone(),
-            entries_max,
-            bytes_max: (room / 2).max(1),
-        };
+        let entries_max = ((entries_max - window) / 2).max(1);
+        let Some((ranges, lane, ahead)) = next_read(queue, state, entries_max as u64) else { return };
+        let bytes_max = (room / 2).max(1);
+        let request = ReadRequest { destination: id, ranges: ranges.clone(), entries_max, bytes_max };
         let read = self.reads.ask(Purpose::Window(id), request);
         if let Some(queue) = self.queues.get_mut(&id) {
-            queue.reading = Some(Reading { read, ranges, entries_max, ahead });
+            queue.backlog.reading = Some(Reading { read, ranges, entries_max, ahead, lane });
         }
     }
 
-    /// What came back must go out before the window does: the window's end makes room for it.
+    /// What came back must go out before the window does, and what somebody waits for before what is only sorted: these make
+    /// room for it.
     fn make_way(&mut self, id: DestinationId) {
         let full = self.room() == 0;
+        let (entries_max, bytes_max) =
+            (self.options.window_entries_max / 2, self.options.window_bytes_max / 2);
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        let before = queue.window_bytes;
-        let entries = if full { queue.window.len() / 2 } else { self.options.window_entries_max / 2 };
-        queue.shrink(entries, self.options.window_bytes_max / 2);
-        self.window_bytes -= before - queue.window_bytes;
+        let before = queue.loaded_bytes();
+        if let Some(lanes) = &mut queue.lanes
+            && (full || lanes.loaded() >= entries_max || lanes.bytes() >= bytes_max)
+        {
+            lanes.unload();
+        }
+        if queue.backlog.is_blocked() {
+            let entries = if full { queue.backlog.window.len() / 2 } else { entries_max };
+            queue.backlog.shrink(entries, bytes_max);
+        }
+        self.window_bytes -= before - queue.loaded_bytes();
     }
 
     /// Takes the windows of queues from which nobody takes anything now, so that others have room.
@@ -132,16 +133,17 @@ impl Serving {
         let has_credit = |it| subscriptions.get(&it).is_some_and(|it: &Subscription| it.credit() > 0);
         let mut freed = 0;
         for queue in self.queues.values_mut() {
-            if queue.window_bytes == 0 || queue.reading.is_some() || queue.choose(has_credit).is_some() {
+            let before = queue.loaded_bytes();
+            let reads = queue.backlog.reading.is_some();
+            if before == 0 || reads || queue.is_hungry(has_credit) {
                 continue;
             }
-            let before = queue.window_bytes;
             if queue.outstanding == 0 {
                 queue.unload();
             } else {
                 queue.shrink(0, 0);
             }
-            freed += before - queue.window_bytes;
+            freed += before - queue.loaded_bytes();
         }
         self.window_bytes -= freed;
     }
@@ -169,10 +171,10 @@ impl Serving {
         result: Result<Vec<Loaded>, String>,
     ) {
         let (Some(queue), Some(found)) = (self.queues.get_mut(&id), state.destination(id)) else { return };
-        let Some(reading) = queue.reading.take_if(|it| it.read == read) else { return };
-        let before = queue.window_bytes;
+        let Some(reading) = queue.backlog.reading.take_if(|it| it.read == read) else { return };
+        let before = queue.loaded_bytes();
         let outcome = result.and_then(|loaded| take_in(queue, found, &reading, loaded));
-        self.window_bytes += queue.window_bytes;
+        self.window_bytes += queue.loaded_bytes();
         self.window_bytes -= before;
         match outcome {
             Ok(()) => self.touch(id),
@@ -184,7 +186,7 @@ impl Serving {
     pub(super) fn damage(&mut self, id: DestinationId, reason: &str) {
         if let Some(queue) = self.queues.get_mut(&id) {
             queue.damaged = true;
-            self.damages.push(format!("{}: {reason}", queue.destination));
+            self.damages.push(format!("{}: {reason}", queue.figures.destination));
         }
     }
 
@@ -202,20 +204,25 @@ impl Serving {
     }
 }
 
-/// The ranges that only the log has, lowest first, and whether these are all.
-fn unloaded(queue: &Queue, state: &DestinationState) -> (Vec<(u64, u64)>, bool) {
-    let mut ranges = touching(queue.returned.iter().take(queue.returned.len().min(RANGES_MAX)).copied());
-    let all_returned = queue.returned.len() <= RANGES_MAX;
-    if !all_returned {
-        return (ranges, false);
+/// What is read next, if anything is: its ranges, the lane that they are of, and, when they are all that is left to be looked
+/// at, the sequence behind them.
+type NextRead = (Vec<(u64, u64)>, Option<LaneId>, Option<u64>);
+
+fn next_read(queue: &Queue, state: &DestinationState, entries_max: u64) -> Option<NextRead> {
+    // What came back stands before what is sorted.
+    if queue.backlog.returned.is_empty()
+        && let Some(lanes) = &queue.lanes
+        && let Some((lane, ranges)) = lanes.unread(RANGES_MAX, entries_max)
+    {
+        return Some((ranges, Some(lane), None));
     }
-    let fresh = state.unsettled(queue.cursor, RANGES_MAX);
-    let complete = fresh.len() < RANGES_MAX;
-    ranges.extend(fresh);
-    (ranges, complete)
+    let (ranges, complete) = queue.backlog.unread(state, RANGES_MAX);
+    let count: u64 = ranges.iter().map(|(first, last)| last - first + 1).sum();
+    let ahead = (complete && count <= entries_max).then_some(state.next());
+    (count > 0).then_some((ranges, None, ahead))
 }
 
-/// Takes what was read into the window.
+/// Takes what was read into the window, or into the lane that it is of.
 fn take_in(
     queue: &mut Queue,
     state: &DestinationState,
@@ -230,10 +237,10 @@ fn take_in(
     let mut fresh = Vec::new();
     for sequence in wanted {
         let here = loaded.next_if(|it| it.sequence.0 == sequence);
-        let gone = state.is_settled(sequence) || queue.expiry.is_leaving(sequence);
+        let gone = state.is_settled(sequence) || queue.is_leaving(sequence, reading.lane);
         match here {
             _ if gone => {}
-            Some(it) => fresh.push(it),
+            Some(it) => fresh.push(Entry { sequence, message: it.message }),
             None if last_loaded.is_some_and(|last| sequence < last) || last_loaded.is_none() => {
                 return Err(format!("message {sequence} is not in the log"));
             }
@@ -245,17 +252,13 @@ fn take_in(
         reached = Some(sequence);
     }
     let Some(reached) = reached else { return Ok(()) };
-    let cursor = queue.cursor.max(reached + 1);
-    queue.cursor = match reading.ahead {
-        Some(ahead) if complete => ahead.max(cursor),
-        _ => {
-            queue.drop_from(cursor.max(queue.cursor));
-            cursor
+    match (reading.lane, &mut queue.lanes) {
+        (Some(lane), Some(lanes)) => {
+            let ranges = reading.ranges.iter().filter(|(first, _)| *first <= reached);
+            let ranges: Vec<_> = ranges.map(|(first, last)| (*first, reached.min(*last))).collect();
+            lanes.load(lane, &ranges, fresh);
         }
-    };
-    for it in fresh {
-        queue.returned.remove(&it.sequence.0);
-        queue.put_loaded(it.sequence.0, it.message);
+        _ => queue.backlog.take_in(reading.ahead.filter(|_| complete), reached, fresh),
     }
     Ok(())
 }

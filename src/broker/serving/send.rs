@@ -176,7 +176,8 @@ impl Serving {
                 (true, false) => {
                     let sequence = Sequence(queue.assign());
                     if bugs::on("dispatch_before_commit") {
-                        self.window_bytes += queue.offer(sequence.0, message.clone(), usize::MAX, usize::MAX);
+                        self.window_bytes +=
+                            queue.backlog.offer(sequence.0, message.clone(), usize::MAX, usize::MAX);
                         dirty = Some(id);
                     }
                     let place = Place { destination: id, sequence };
@@ -187,7 +188,7 @@ impl Serving {
                     }
                 }
                 (true, true) => {
-                    let origin = queue.destination.clone();
+                    let origin = queue.figures.destination.clone();
                     to.bytes += message.encoded().len();
                     to.group.extend(self.dead_copy(&origin, message, Outcome::Expired));
                 }

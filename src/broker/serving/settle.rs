@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::broker::deliveries::{Delivery, Held};
-use crate::broker::destination::Dead;
+use crate::broker::destination::{Dead, Group};
 use crate::broker::{DeliveryId, SessionId, Verdict};
 use crate::model::{DestinationId, Outcome};
 
@@ -22,21 +22,23 @@ impl Serving {
             let Some(delivery) = self.take_delivery(waiter.session, *id) else { continue };
             match (verdict, delivery.held) {
                 (_, Held::Copy) => {}
-                (Verdict::Consumed, Held::Stored { queue, sequence, .. }) => {
-                    self.landed(queue, 1);
+                (Verdict::Consumed, Held::Stored { queue, sequence, group, .. }) => {
+                    self.landed(queue, group);
                     self.acknowledgements.consume(queue, sequence);
                     logged = true;
                 }
                 (Verdict::Released { counted }, held) => logged |= self.release(held, counted),
-                (Verdict::Rejected, Held::Stored { queue, sequence, .. }) => {
+                (Verdict::Rejected, Held::Stored { queue, sequence, group, .. }) => {
+                    self.landed(queue, group);
                     dead.push((queue, sequence, Outcome::Rejected));
                 }
-                (Verdict::Expired, Held::Stored { queue, sequence, .. }) => {
+                (Verdict::Expired, Held::Stored { queue, sequence, group, .. }) => {
+                    self.landed(queue, group);
                     dead.push((queue, sequence, Outcome::Expired));
                 }
                 // Nobody keeps non-persistent messages that could not be consumed.
                 (_, Held::Transient { queue, entry }) => {
-                    self.landed(queue, 1);
+                    self.landed(queue, Group::of(&entry.message));
                     self.forget_transient(queue, entry.message.encoded().len());
                 }
             }
@@ -49,14 +51,10 @@ impl Serving {
         let quiet = Waiter { correlation: None, ..waiter };
         let last = dead.pop();
         for (queue, sequence, outcome) in dead {
-            self.landed(queue, 1);
             self.doom(queue, sequence, Dead { outcome, waiter: quiet });
         }
         match last {
-            Some((queue, sequence, outcome)) => {
-                self.landed(queue, 1);
-                self.doom(queue, sequence, Dead { outcome, waiter });
-            }
+            Some((queue, sequence, outcome)) => self.doom(queue, sequence, Dead { outcome, waiter }),
             None if logged => {
                 self.clients.begin_pending(waiter, 0);
                 self.acknowledgements.wait(self.now, waiter);
@@ -74,12 +72,12 @@ impl Serving {
         let mut consumed: BTreeMap<DestinationId, Vec<u64>> = BTreeMap::new();
         for id in deliveries {
             match self.take_delivery(session, *id).map(|it| it.held) {
-                Some(Held::Stored { queue, sequence, .. }) => {
-                    self.landed(queue, 1);
+                Some(Held::Stored { queue, sequence, group, .. }) => {
+                    self.landed(queue, group);
                     consumed.entry(queue).or_default().push(sequence);
                 }
                 Some(Held::Transient { queue, entry }) => {
-                    self.landed(queue, 1);
+                    self.landed(queue, Group::of(&entry.message));
                     self.forget_transient(queue, entry.message.encoded().len());
                 }
                 Some(Held::Copy) | None => {}
@@ -96,7 +94,7 @@ impl Serving {
             Some(Held::Stored { queue, .. }) => self
                 .queues
                 .get(queue)
-                .is_some_and(|queue| queue.destination.name == self.options.dead_letter_queue),
+                .is_some_and(|queue| queue.figures.destination.name == self.options.dead_letter_queue),
             _ => false,
         }
     }
@@ -118,22 +116,23 @@ impl Serving {
     /// Gives a message back to its queue, at its old place; returns whether the log is told.
     pub(super) fn release(&mut self, held: Held, counted: bool) -> bool {
         match held {
-            Held::Stored { queue: id, sequence, failures, expiry } => {
-                self.landed(id, 1);
+            Held::Stored { queue: id, sequence, failures, expiry, group } => {
+                self.landed(id, group);
                 let Some(queue) = self.queues.get_mut(&id) else { return false };
                 queue.outstanding -= 1;
-                queue.returned.insert(sequence);
+                queue.backlog.returned.insert(sequence, sequence);
+                queue.history.came_back(sequence);
                 queue.expiry.expect(expiry);
                 if counted {
                     let failures = failures.saturating_add(1);
-                    queue.failures.insert(sequence, failures);
+                    queue.history.failures.insert(sequence, failures);
                     self.acknowledgements.count(id, sequence, failures);
                 }
                 self.touch(id);
                 counted
             }
             Held::Transient { queue: id, mut entry } => {
-                self.landed(id, 1);
+                self.landed(id, Group::of(&entry.message));
                 let Some(queue) = self.queues.get_mut(&id) else {
                     self.memory -= entry.message.encoded().len();
                     return false;
@@ -165,9 +164,13 @@ impl Serving {
         });
     }
 
-    fn landed(&mut self, queue: DestinationId, count: u64) {
-        if let Some(queue) = self.queues.get_mut(&queue) {
-            queue.figures.in_flight.sub(count);
+    /// A delivery is with no consumer any more. What waits for that of its group may go out.
+    fn landed(&mut self, id: DestinationId, group: Option<Group>) {
+        if let Some(queue) = self.queues.get_mut(&id) {
+            queue.landed(group);
+            if group.is_some() {
+                self.touch(id);
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! Subscriptions begin, change and end.
 
-use crate::broker::destination::Pattern;
+use std::sync::Arc;
+
+use crate::broker::destination::{Pattern, TASTES_MAX};
 use crate::broker::options::PREFETCH_MAX;
 use crate::broker::subscription::{Backlog, Browse, Selection, Source, SubscriberId, Subscription};
 use crate::broker::{DeliveryId, Refusal, SessionId, SubscribeOptions, SubscriptionKey};
@@ -29,7 +31,7 @@ impl Serving {
             let max = self.options.subscriptions_max;
             return Err(Refusal::Limit(format!("a connection has at most {max} subscriptions")));
         }
-        let selection = read_selection(&destination, &options)?;
+        let selection = read_selection(&options)?;
         if options.durable_name.is_some() {
             return Err(Refusal::Unsupported("a durable subscription"));
         }
@@ -42,6 +44,9 @@ impl Serving {
             None => vec![self.find_to_consume(session, &destination)?],
         };
         self.census.admit_joins(places.len(), &self.options.census)?;
+        if let Some(selection) = selection.as_ref().filter(|_| !options.browse) {
+            self.admit_taste(&places, selection)?;
+        }
         self.census.admit_selection(selection.as_deref(), &self.options.census)?;
         self.subscriptions_made += 1;
         let subscriber = SubscriberId(self.subscriptions_made);
@@ -88,9 +93,23 @@ impl Serving {
         Ok(id)
     }
 
+    /// Whether each of these queues has room for one more selector.
+    fn admit_taste(&self, places: &[DestinationId], selection: &Selection) -> Result<(), Refusal> {
+        let full = places
+            .iter()
+            .filter_map(|id| self.queues.get(id))
+            .find(|it| it.has_no_room_for(&selection.selector));
+        full.map_or(Ok(()), |queue| {
+            let name = &queue.figures.destination;
+            Err(Refusal::Limit(format!(
+                "the consumers of {name} have {TASTES_MAX} different selectors already"
+            )))
+        })
+    }
+
     /// Every destination that a pattern means now, by number.
     fn matching(&self, session: SessionId, wanted: &Destination, pattern: &Pattern) -> Vec<DestinationId> {
-        let queues = self.queues.iter().map(|(id, it)| (*id, &it.destination));
+        let queues = self.queues.iter().map(|(id, it)| (*id, &it.figures.destination));
         let topics = self.topics.iter().map(|(id, it)| (*id, &it.figures.destination));
         let mut found: Vec<_> = queues
             .chain(topics)
@@ -179,20 +198,13 @@ impl Serving {
     }
 }
 
-/// What a subscription selects. A queue's window is in one order for all its consumers, so none of them may leave out
-/// messages for others.
-fn read_selection(
-    destination: &Destination,
-    options: &SubscribeOptions,
-) -> Result<Option<Box<Selection>>, Refusal> {
+/// What a subscription selects.
+fn read_selection(options: &SubscribeOptions) -> Result<Option<Box<Selection>>, Refusal> {
     let text = &options.selector;
     // As in ActiveMQ, blanks select everything.
     if text.trim().is_empty() {
         return Ok(None);
     }
     let selector = Selector::parse(text).map_err(|error| Refusal::Invalid(error.to_string()))?;
-    if destination.kind.is_queue() && !options.browse {
-        return Err(Refusal::Unsupported("a selector on a queue's consumer (of topics and browsers it is)"));
-    }
-    Ok(Some(Box::new(Selection { selector, bytes: text.len() })))
+    Ok(Some(Box::new(Selection { selector: Arc::new(selector), bytes: text.len() })))
 }

@@ -6,6 +6,7 @@ mod failover;
 mod figures;
 mod flow;
 mod gate;
+mod lanes;
 mod queues;
 mod spill;
 mod topics;

@@ -428,13 +428,6 @@ fn what_is_not_built_yet_is_refused_by_name() {
     let mut world = World::new();
     world.open(1);
     let mut options = prefetch(1);
-    options.selector = "a = 1".into();
-    let asked = world.subscribe(1, 1, queue("Q"), options);
-    let Some(Err(Refusal::Unsupported(what))) = world.answer(1, asked) else {
-        panic!("a queue's consumer selects")
-    };
-    assert!(what.contains("a selector on a queue's consumer"), "{what}");
-    let mut options = prefetch(1);
     options.durable_name = Some("d".into());
     let asked = world.subscribe(1, 1, topic("T"), options);
     assert_eq!(world.answer(1, asked), Some(Err(Refusal::Unsupported("a durable subscription"))));

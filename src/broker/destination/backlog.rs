@@ -1,0 +1,234 @@
+//! What of a queue waits in the order of the log: the few messages near its head that are in memory, and where the next ones
+//! are to be read.
+
+use std::collections::VecDeque;
+
+use crate::broker::output::ReadId;
+use crate::model::{Message, SequenceSet};
+use crate::state::DestinationState;
+
+use super::LaneId;
+
+/// A message whose body is in memory.
+#[derive(Debug)]
+pub(in crate::broker) struct Entry {
+    pub(in crate::broker) sequence: u64,
+    pub(in crate::broker) message: Message,
+}
+
+/// A read of a queue's next messages that is under way.
+#[derive(Debug)]
+pub(in crate::broker) struct Reading {
+    pub(in crate::broker) read: ReadId,
+    pub(in crate::broker) ranges: Vec<(u64, u64)>,
+    pub(in crate::broker) entries_max: usize,
+    /// The read asks for all that is left of the backlog: messages that come meanwhile may go behind it into the window.
+    /// The next such sequence.
+    pub(in crate::broker) ahead: Option<u64>,
+    /// The lane whose messages these are; none: they are to be looked at.
+    pub(in crate::broker) lane: Option<LaneId>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::broker) struct Backlog {
+    /// From here on nothing has been looked at.
+    pub(in crate::broker) cursor: u64,
+    /// Messages whose bodies are here, ascending.
+    pub(in crate::broker) window: VecDeque<Entry>,
+    pub(in crate::broker) bytes: usize,
+    /// Entries at the back of the window that are slices of a batch's buffer.
+    attached: usize,
+    /// Messages that came back, or are to be looked at again; their bodies are read.
+    pub(in crate::broker) returned: SequenceSet,
+    pub(in crate::broker) reading: Option<Reading>,
+}
+
+impl Backlog {
+    pub(in crate::broker) fn new(cursor: u64) -> Backlog {
+        Backlog {
+            cursor,
+            window: VecDeque::new(),
+            bytes: 0,
+            attached: 0,
+            returned: SequenceSet::new(),
+            reading: None,
+        }
+    }
+
+    /// A message of the log has been applied. Takes it into the window if nothing older waits on disk and `room` allows;
+    /// returns the bytes that the window grew by.
+    pub(in crate::broker) fn offer(
+        &mut self,
+        sequence: u64,
+        message: Message,
+        entries_max: usize,
+        room: usize,
+    ) -> usize {
+        let reserved = self.reading.as_ref().map_or(0, |reading| reading.entries_max);
+        let bytes = message.encoded().len();
+        let fits = bytes <= room || self.window.is_empty();
+        if !self.is_next(sequence) || self.window.len() + reserved >= entries_max || !fits {
+            return 0;
+        }
+        self.pass(sequence);
+        self.window.push_back(Entry { sequence, message });
+        self.bytes += bytes;
+        self.attached += 1;
+        bytes
+    }
+
+    /// Whether everything below `sequence` has been looked at, or is being read.
+    fn is_next(&self, sequence: u64) -> bool {
+        match self.reading.as_ref().and_then(|reading| reading.ahead) {
+            Some(ahead) => ahead == sequence,
+            None => self.cursor == sequence,
+        }
+    }
+
+    /// Nobody has to look at `sequence` any more if it is the next one.
+    pub(in crate::broker) fn pass(&mut self, sequence: u64) {
+        match self.reading.as_mut().and_then(|reading| reading.ahead.as_mut()) {
+            Some(ahead) if *ahead == sequence => *ahead += 1,
+            Some(_) => {}
+            None if self.cursor == sequence => self.cursor += 1,
+            None => {}
+        }
+    }
+
+    /// The first message in the window, unless one that came back stands before it.
+    pub(in crate::broker) fn front(&self) -> Option<u64> {
+        let front = self.window.front().map(|entry| entry.sequence).filter(|at| *at < self.cursor)?;
+        self.returned.first().is_none_or(|at| front < at).then_some(front)
+    }
+
+    /// Takes the first message of the window.
+    pub(in crate::broker) fn take(&mut self) -> Option<Entry> {
+        let entry = self.window.pop_front()?;
+        self.bytes -= entry.message.encoded().len();
+        self.attached = self.attached.min(self.window.len());
+        Some(entry)
+    }
+
+    /// Moves the cursor over settled sequences, when nothing else is left before it.
+    pub(in crate::broker) fn skip_settled(&mut self, state: &DestinationState) {
+        if self.reading.is_none() && self.cursor < state.next() {
+            let gaps = state.unsettled(self.cursor, 1);
+            self.cursor = gaps.first().map_or(state.next(), |(first, _)| *first);
+        }
+    }
+
+    /// Messages up to `reached` were read, and with `ahead` all that was left before it.
+    pub(in crate::broker) fn take_in(&mut self, ahead: Option<u64>, reached: u64, fresh: Vec<Entry>) {
+        let cursor = self.cursor.max(reached + 1);
+        self.cursor = match ahead {
+            Some(ahead) => ahead.max(cursor),
+            None => {
+                self.drop_from(cursor);
+                cursor
+            }
+        };
+        for entry in fresh {
+            self.returned.remove(entry.sequence, entry.sequence);
+            self.put_loaded(entry);
+        }
+    }
+
+    /// Puts a message that was read where it belongs.
+    pub(in crate::broker) fn put_loaded(&mut self, entry: Entry) {
+        self.bytes += entry.message.encoded().len();
+        if self.window.back().is_none_or(|back| back.sequence < entry.sequence) {
+            self.window.push_back(entry);
+        } else {
+            let at = self.window.partition_point(|it| it.sequence < entry.sequence);
+            self.window.insert(at, entry);
+        }
+    }
+
+    /// Gives the window's entries buffers of their own, as a batch's buffer must not live as long as they may.
+    pub(in crate::broker) fn detach(&mut self) {
+        let from = self.window.len() - self.attached;
+        for entry in self.window.range_mut(from..) {
+            entry.message = entry.message.detached();
+        }
+        self.attached = 0;
+    }
+
+    /// Looks at nothing as looked at: every unsettled sequence is read anew.
+    pub(in crate::broker) fn unload(&mut self) {
+        *self = Backlog::new(1);
+    }
+
+    /// Forgets entries from `sequence` on: they stay in the log, above the cursor.
+    pub(in crate::broker) fn drop_from(&mut self, sequence: u64) {
+        while let Some(entry) = self.window.pop_back_if(|it| it.sequence >= sequence) {
+            self.bytes -= entry.message.encoded().len();
+        }
+        self.attached = self.attached.min(self.window.len());
+    }
+
+    /// Whether a message whose body has to be read stands before the window.
+    pub(in crate::broker) fn is_blocked(&self) -> bool {
+        let Some(front) = self.window.front() else { return false };
+        self.returned.first().is_some_and(|at| at < front.sequence)
+    }
+
+    /// Gives entries at the window's end back to be read again, until it is no larger than this.
+    pub(in crate::broker) fn shrink(&mut self, entries: usize, bytes: usize) {
+        while (self.window.len() > entries || self.bytes > bytes)
+            && let Some(entry) = self.window.pop_back()
+        {
+            self.bytes -= entry.message.encoded().len();
+            self.returned.insert(entry.sequence, entry.sequence);
+            self.attached = self.attached.saturating_sub(1);
+        }
+    }
+
+    /// Takes a message out that was looked at or not; returns whether it waited here.
+    pub(in crate::broker) fn pull(&mut self, sequence: u64) -> bool {
+        if self.window.binary_search_by_key(&sequence, |it| it.sequence).is_ok() {
+            self.retain(|at| at != sequence);
+            return true;
+        }
+        self.returned.remove(sequence, sequence) > 0 || sequence >= self.cursor
+    }
+
+    /// Drops from the window, and from what came back, what is settled.
+    pub(in crate::broker) fn forget_settled(&mut self, state: &DestinationState) {
+        self.retain(|at| !state.is_settled(at));
+        let returned = std::mem::take(&mut self.returned);
+        for (first, last) in returned.iter() {
+            for (first, last) in state.unsettled_between(first, last, usize::MAX) {
+                self.returned.insert(first, last);
+            }
+        }
+    }
+
+    fn retain(&mut self, stays: impl Fn(u64) -> bool) {
+        self.detach();
+        self.window.retain(|it| stays(it.sequence));
+        self.bytes = self.window.iter().map(|it| it.message.encoded().len()).sum();
+    }
+
+    /// Whether there are messages that only the log has.
+    pub(in crate::broker) fn has_unread(&self, state: &DestinationState) -> bool {
+        !self.returned.is_empty() || self.cursor < state.next()
+    }
+
+    /// The ranges that only the log has, lowest first, at most so many, and whether these are all.
+    pub(in crate::broker) fn unread(
+        &self,
+        state: &DestinationState,
+        ranges_max: usize,
+    ) -> (Vec<(u64, u64)>, bool) {
+        let mut ranges: Vec<_> = self.returned.iter().take(ranges_max + 1).collect();
+        if ranges.len() > ranges_max {
+            ranges.pop();
+            return (ranges, false);
+        }
+        let fresh = state.unsettled(self.cursor, ranges_max);
+        let complete = fresh.len() < ranges_max;
+        ranges.extend(fresh);
+        (ranges, complete)
+    }
+}
