@@ -247,6 +247,8 @@ pub enum SessionEvent {
         message: Message,
         /// Whether a consumer may have seen it before.
         redelivered: bool,
+        /// Whether it is the first message of its group that this consumer gets.
+        first_of_group: bool,
         /// Deliveries of it before this one that count as failed.
         failures: u32,
     },

@@ -333,13 +333,14 @@ impl Queue {
         self.figures.consumers.set(self.consumers.len() as u64);
     }
 
-    /// A consumer is given a message; its group is its own from now on, unless the message is the group's last.
+    /// A consumer is given a message; its group is its own from now on, unless the message is the group's last. Returns whether
+    /// it is the first one of the group that it is given.
     pub(in crate::broker) fn hand_to(
         &mut self,
         subscriber: SubscriberId,
         group: Option<Group>,
         message: &Message,
-    ) {
+    ) -> bool {
         self.consumers.served(subscriber);
         self.figures.in_flight.add(1);
         self.figures.dispatched.add(1);
@@ -347,8 +348,9 @@ impl Queue {
             && let Some(lanes) = &mut self.lanes
             && let Some(taste) = self.consumers.taste(subscriber)
         {
-            lanes.hand_out(group, (subscriber, taste), message.group_sequence() < 0);
+            return lanes.hand_out(group, (subscriber, taste), message.group_sequence() < 0);
         }
+        false
     }
 
     /// A delivery is with no consumer any more.

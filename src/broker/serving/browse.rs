@@ -12,6 +12,7 @@ use crate::storage::Loaded;
 
 use super::Serving;
 use super::reading::Purpose;
+use super::sessions::Marks;
 
 /// Messages in one read.
 const PAGE_ENTRIES: usize = 400;
@@ -47,7 +48,13 @@ impl Serving {
                     let from = browsed(subscription)
                         .and_then(|id| self.queues.get(&id))
                         .map(|it| &*it.figures.destination);
-                    self.clients.deliver((subscriber, subscription), Held::Copy, from, message, false);
+                    self.clients.deliver(
+                        (subscriber, subscription),
+                        Held::Copy,
+                        from,
+                        message,
+                        Marks::default(),
+                    );
                 }
                 Step::Rest => {
                     self.sifting.insert(subscriber);
@@ -93,7 +100,13 @@ impl Serving {
                         browse_transient(&self.queues, subscription, sequence.0)
                     {
                         if selected {
-                            self.clients.deliver((subscriber, subscription), Held::Copy, from, front, false);
+                            self.clients.deliver(
+                                (subscriber, subscription),
+                                Held::Copy,
+                                from,
+                                front,
+                                Marks::default(),
+                            );
                         }
                     }
                     let failures = found.map_or(0, |it| it.failures(sequence.0));
@@ -106,7 +119,13 @@ impl Serving {
                         browse.next = sequence.0 + 1;
                     }
                     if selected {
-                        self.clients.deliver((subscriber, subscription), Held::Copy, from, message, false);
+                        self.clients.deliver(
+                            (subscriber, subscription),
+                            Held::Copy,
+                            from,
+                            message,
+                            Marks::default(),
+                        );
                     }
                 }
             }

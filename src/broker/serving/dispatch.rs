@@ -12,7 +12,7 @@ use crate::state::{DestinationState, State};
 
 use super::Serving;
 use super::applied::Pending;
-use super::sessions::{Clients, Waiter};
+use super::sessions::{Clients, Marks, Waiter};
 
 /// Messages that are sorted before those who wait for them get them.
 const SORTED_MAX: usize = 256;
@@ -88,7 +88,7 @@ impl Serving {
                 topic.figures.dispatched.add(1);
                 &*topic.figures.destination
             });
-            self.clients.deliver((subscriber, subscription), Held::Copy, from, message, false);
+            self.clients.deliver((subscriber, subscription), Held::Copy, from, message, Marks::default());
         }
     }
 
@@ -333,7 +333,7 @@ impl Outlet<'_> {
     ) {
         let Outgoing { subscriber, next, group } = outgoing;
         let Some(subscription) = self.subscriptions.get_mut(&subscriber) else { return };
-        queue.hand_to(subscriber, group, next.message());
+        let first_of_group = queue.hand_to(subscriber, group, next.message());
         let (held, message, redelivered) = match next {
             Next::Stored(entry) => {
                 let sequence = entry.sequence;
@@ -349,8 +349,8 @@ impl Outlet<'_> {
                 (Held::Transient { queue: id, entry: Box::new(entry) }, message, redelivered)
             }
         };
-        let from = Some(&*queue.figures.destination);
-        self.clients.deliver((subscriber, subscription), held, from, message, redelivered);
+        let (from, marks) = (Some(&*queue.figures.destination), Marks { redelivered, first_of_group });
+        self.clients.deliver((subscriber, subscription), held, from, message, marks);
     }
 }
 

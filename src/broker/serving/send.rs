@@ -13,7 +13,7 @@ use super::Serving;
 use super::acknowledge::settle_records;
 use super::applied::{Late, Pending};
 use super::directory::is_temporary;
-use super::sessions::{Waiter, field_kind};
+use super::sessions::{Marks, Waiter, field_kind};
 
 /// An open transaction: nothing of it has happened.
 #[derive(Debug, Default)]
@@ -235,7 +235,13 @@ impl Serving {
             if self.allowed && has_credit && backlog.messages.is_empty() {
                 topic.figures.dispatched.add(1);
                 let from = Some(&*topic.figures.destination);
-                self.clients.deliver((*subscriber, subscription), Held::Copy, from, message.clone(), false);
+                self.clients.deliver(
+                    (*subscriber, subscription),
+                    Held::Copy,
+                    from,
+                    message.clone(),
+                    Marks::default(),
+                );
             } else {
                 let bytes = message.encoded().len();
                 backlog.bytes += bytes;

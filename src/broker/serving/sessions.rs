@@ -21,6 +21,13 @@ pub(in crate::broker) struct Waiter {
     pub(in crate::broker) correlation: Option<Correlation>,
 }
 
+/// What a consumer is told about a delivery beside the message.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks {
+    pub(super) redelivered: bool,
+    pub(super) first_of_group: bool,
+}
+
 /// One session.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -184,7 +191,7 @@ impl Clients {
         held: Held,
         from: Option<&Destination>,
         message: Message,
-        redelivered: bool,
+        marks: Marks,
     ) {
         let Some(client) = self.clients.get_mut(&subscription.session) else { return };
         let failures = match &held {
@@ -202,8 +209,16 @@ impl Clients {
         // They come first, as tags ascend.
         let is_composite = message.fields().nth(1).is_some_and(|(tag, _)| tag == Field::Destination as u8);
         let destination = from.filter(|_| is_composite).map(|from| Box::new(from.clone()));
-        let event =
-            SessionEvent::Delivery { subscription, delivery, destination, message, redelivered, failures };
+        let Marks { redelivered, first_of_group } = marks;
+        let event = SessionEvent::Delivery {
+            subscription,
+            delivery,
+            destination,
+            message,
+            redelivered,
+            first_of_group,
+            failures,
+        };
         client.events.push(event);
     }
 

@@ -239,11 +239,16 @@ impl Naive {
                 assert_eq!(got.redelivered, known.seen, "{number} is marked wrongly");
                 assert!(number > last, "{number} after {last}");
                 last = number;
-                fresh.push((consumer, number, known.clone()));
+                fresh.push((consumer, number, known.clone(), got.first_of_group));
                 self.held.entry(consumer).or_default().push((number, known, got));
             }
         }
-        for (consumer, number, known) in &fresh {
+        for (consumer, number, known, first) in &fresh {
+            assert_eq!(
+                *first,
+                known.group > 0 && !self.owners.contains_key(&known.group),
+                "the first of a group"
+            );
             if known.group > 0 {
                 let owner = *self.owners.entry(known.group).or_insert(*consumer);
                 assert_eq!(owner, *consumer, "a group of two owners");

@@ -23,6 +23,7 @@ pub(super) struct Got {
     pub(super) destination: Option<Destination>,
     pub(super) message: Message,
     pub(super) redelivered: bool,
+    pub(super) first_of_group: bool,
     pub(super) failures: u32,
 }
 
@@ -381,6 +382,7 @@ impl World {
                 destination,
                 message,
                 redelivered,
+                first_of_group,
                 failures,
             } => {
                 out.push(Got {
@@ -389,6 +391,7 @@ impl World {
                     destination: destination.as_deref().cloned(),
                     message: message.clone(),
                     redelivered: *redelivered,
+                    first_of_group: *first_of_group,
                     failures: *failures,
                 });
                 false

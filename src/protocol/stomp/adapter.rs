@@ -268,7 +268,7 @@ impl StompAdapter {
         (key, delivery): (SubscriptionKey, DeliveryId),
         destination: Option<&Destination>,
         message: &Message,
-        redelivered: bool,
+        (redelivered, first_of_group): (bool, bool),
         output: &mut Output,
     ) {
         // A delivery may cross an UNSUBSCRIBE; the broker has taken it back.
@@ -289,6 +289,7 @@ impl StompAdapter {
             ack: ack.as_deref(),
             destination,
             redelivered,
+            first_of_group,
         };
         deliver::message(output, &self.names, &heading, message);
     }
@@ -338,8 +339,17 @@ impl Adapter for StompAdapter {
     fn tell(&mut self, event: SessionEvent, output: &mut Output) -> Result<(), Fault> {
         match event {
             SessionEvent::Done { correlation, result } => return self.answer(correlation, result, output),
-            SessionEvent::Delivery { subscription, delivery, destination, message, redelivered, .. } => {
-                self.deliver((subscription, delivery), destination.as_deref(), &message, redelivered, output);
+            SessionEvent::Delivery {
+                subscription,
+                delivery,
+                destination,
+                message,
+                redelivered,
+                first_of_group,
+                ..
+            } => {
+                let (from, marks) = (destination.as_deref(), (redelivered, first_of_group));
+                self.deliver((subscription, delivery), from, &message, marks, output);
             }
             SessionEvent::BrowseEnd { subscription } => self.browse_end(subscription, output),
             // The connection ends without another word.

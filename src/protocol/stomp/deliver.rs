@@ -10,7 +10,8 @@ use super::names::Names;
 /// Whether a header of this name is the broker's to say on MESSAGE. A sender's own header of that name could make a
 /// message pass for another user's, or with a second content-length for several frames.
 pub(super) fn is_reserved(name: &str) -> bool {
-    const RESERVED: [&str; 19] = [
+    const RESERVED: [&str; 20] = [
+        "JMSXGroupFirstForConsumer",
         "JMSXGroupID",
         "JMSXGroupSeq",
         "JMSXUserID",
@@ -45,6 +46,8 @@ pub(super) struct Heading<'a> {
     /// Where it comes from, if the message names several destinations.
     pub(super) destination: Option<&'a Destination>,
     pub(super) redelivered: bool,
+    /// Whether it is the first one of its group that this consumer gets.
+    pub(super) first_of_group: bool,
 }
 
 /// Writes a message to its consumer.
@@ -64,6 +67,9 @@ pub(super) fn message(output: &mut Output, names: &Names, heading: &Heading<'_>,
     }
     if message.persistent() {
         frame.plain("persistent", "true");
+    }
+    if heading.first_of_group {
+        frame.plain("JMSXGroupFirstForConsumer", "true");
     }
     if let Some(destination) = heading.destination {
         let (prefix, name) = names.show(destination.kind, &destination.name);

@@ -41,6 +41,8 @@ struct Known<'a> {
     correlation_id: Option<Cow<'a, str>>,
     kind: Option<Cow<'a, str>>,
     duplicate_id: Option<Cow<'a, str>>,
+    group: Option<Cow<'a, str>>,
+    group_sequence: Option<Cow<'a, str>>,
 }
 
 impl<'a> Known<'a> {
@@ -58,6 +60,8 @@ impl<'a> Known<'a> {
             "correlation-id" => &mut self.correlation_id,
             "type" => &mut self.kind,
             "duplicate-id" => &mut self.duplicate_id,
+            "JMSXGroupID" => &mut self.group,
+            "JMSXGroupSeq" => &mut self.group_sequence,
             _ => return None,
         })
     }
@@ -133,12 +137,15 @@ pub(super) fn message(
     builder.expiry = read("expires", &known.expires)?.unwrap_or(0).max(0);
     // As ActiveMQ does, what is beyond the ends counts as the end.
     builder.priority = read("priority", &known.priority)?.unwrap_or(PRIORITY_DEFAULT).clamp(0, 9) as u8;
+    let sequence = read("JMSXGroupSeq", &known.group_sequence)?.unwrap_or(0);
+    builder.group_sequence = sequence.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
     builder.body = frame.body.clone();
     builder.field(Field::MessageId, message_id);
     let fields = [
         (Field::CorrelationId, known.correlation_id),
         (Field::Type, known.kind),
         (Field::DuplicateId, known.duplicate_id),
+        (Field::Group, known.group),
     ];
     for (field, value) in fields {
         if let Some(value) = value {

@@ -10,7 +10,6 @@ const ADVISORIES: &str = "ActiveMQ.Advisory.";
 /// Whether a SEND may have a header of this name.
 pub(super) fn send_header(name: &str) -> Result<(), String> {
     let what = match name {
-        "JMSXGroupID" | "JMSXGroupSeq" => "message groups are",
         "transformation" => "the transformation of messages is",
         _ if name.starts_with("AMQ_SCHEDULE") => "scheduled delivery is",
         _ => return Ok(()),
@@ -79,13 +78,7 @@ mod tests {
             assert_eq!(sent_to(&destination(kind, name)), Ok(()), "{name}");
         }
         assert!(sent_to(&destination(Topic, SCHEDULER)).is_err());
-        for name in [
-            "AMQ_SCHEDULED_DELAY",
-            "AMQ_SCHEDULED_CRON",
-            "AMQ_SCHEDULER_ACTION",
-            "JMSXGroupID",
-            "transformation",
-        ] {
+        for name in ["AMQ_SCHEDULED_DELAY", "AMQ_SCHEDULED_CRON", "AMQ_SCHEDULER_ACTION", "transformation"] {
             assert!(send_header(name).unwrap_err().contains(name));
         }
         assert_eq!(send_header("JMSXMyOwn"), Ok(()));

@@ -127,7 +127,7 @@ async fn what_cannot_be_read_or_is_not_served_is_refused_by_name() {
         (send("reply-to:/queue/b,/queue/c"), "several destinations"),
         (send("AMQ_SCHEDULED_DELAY:1000"), "AMQ_SCHEDULED_DELAY: scheduled delivery is not supported"),
         (send(" AMQ_SCHEDULED_CRON:*"), "AMQ_SCHEDULED_CRON: scheduled delivery is not supported"),
-        (send("JMSXGroupID:g"), "JMSXGroupID: message groups are not supported"),
+        (send("JMSXGroupSeq:last"), "JMSXGroupSeq is no number"),
         (send("transformation:jms-map-json"), "transformation of messages is not supported"),
         (subscribe("activemq.exclusive:1"), "activemq.exclusive is neither true nor false"),
         (subscribe("activemq.noLocal:yes"), "activemq.noLocal is neither true nor false"),

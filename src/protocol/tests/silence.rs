@@ -80,6 +80,7 @@ async fn connections_go_on_while_the_core_takes_nothing() {
         tokio::time::timeout(PATIENCE, raw.stream.read_exact(&mut byte)).await.unwrap().unwrap();
         assert_eq!(byte[0], b'\n', "a heart-beat");
         let delivery = SessionEvent::Delivery {
+            first_of_group: false,
             subscription,
             delivery: DeliveryId(number),
             destination: None,
