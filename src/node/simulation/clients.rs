@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::checks::number;
@@ -12,7 +13,7 @@ use crate::broker::{
     Command, Correlation, DeliveryId, Inbound, SessionEvent, SessionId, SessionInfo, Submission,
     SubscribeOptions, SubscriptionKey, TransactionKey, Verdict,
 };
-use crate::model::{Destination, DestinationKind, Encoding, Field, Message, MessageBuilder};
+use crate::model::{Destination, DestinationKind, Encoding, Field, Message, MessageBuilder, PropertyValue};
 
 /// Unanswered requests of one client.
 const PENDING_MAX: usize = 20;
@@ -34,7 +35,16 @@ pub(super) struct Client {
     asked: BTreeMap<u64, Asked>,
     /// Sent without an answer; the name of each lets the broker recognise it.
     again: Vec<(u64, Message)>,
-    held: Vec<(DeliveryId, u64)>,
+    held: Vec<Held>,
+    /// What it selects: the messages whose property `k` is this.
+    selects: Option<u64>,
+}
+
+/// A delivery that a client has not settled.
+struct Held {
+    delivery: DeliveryId,
+    number: u64,
+    group: Option<Bytes>,
 }
 
 impl Client {
@@ -47,6 +57,7 @@ impl Client {
             asked: BTreeMap::new(),
             again: Vec::new(),
             held: Vec::new(),
+            selects: None,
         }
     }
 
@@ -74,7 +85,8 @@ fn queue(n: u64) -> Destination {
     Destination::new(DestinationKind::Queue, name).unwrap()
 }
 
-/// A message to these queues. In the first it has this number, in the second the next one.
+/// A message to these queues. In the first it has this number, in the second the next one. Some are of a group, all of whose
+/// messages are selected alike.
 fn message(number: u64, to: &[u64], bytes: usize, named: bool) -> Message {
     let mut builder = MessageBuilder::new(Encoding::Native);
     builder.persistent = true;
@@ -82,6 +94,12 @@ fn message(number: u64, to: &[u64], bytes: usize, named: bool) -> Message {
     for to in to {
         builder.destination(Field::Destination, &queue(*to));
     }
+    let group = Some(number / 2 % 8).filter(|group| *group < 4);
+    if let Some(group) = group {
+        builder.field(Field::Group, format!("g{group}"));
+    }
+    let kind = group.unwrap_or(number / 2) % 2;
+    builder.property("k", PropertyValue::Long(kind as i64));
     if named {
         builder.field(Field::DuplicateId, number.to_string().into_bytes());
     }
@@ -130,10 +148,12 @@ impl World {
         let (events, inbox) = mpsc::unbounded_channel();
         let client = &mut self.clients[c];
         (client.at, client.session, client.events) = (Some(n), session, Some(inbox));
+        // The first clients take everything, so that nothing stays.
+        client.selects = (client.number >= 2 && self.rng.chance(50)).then(|| self.rng.below(2));
         let to = queue(client.number as u64 % 2);
         let options = SubscribeOptions {
             prefetch: PREFETCH,
-            selector: String::new(),
+            selector: client.selects.map_or(String::new(), |kind| format!("k = {kind}")),
             exclusive: false,
             priority: 0,
             no_local: false,
@@ -208,7 +228,7 @@ impl World {
         let most = if load { 1 + self.rng.below(PREFETCH.into()) as usize } else { usize::MAX };
         let held = &mut self.clients[c].held;
         let taken: Vec<_> = held.drain(..held.len().min(most)).collect();
-        let deliveries = taken.iter().map(|(delivery, _)| *delivery).collect();
+        let deliveries = taken.iter().map(|it| it.delivery).collect();
         if load && self.rng.chance(5) {
             let verdict = Verdict::Released { counted: false };
             return commands.push(Command::Settle {
@@ -218,7 +238,7 @@ impl World {
                 correlation: None,
             });
         }
-        let numbers: Vec<u64> = taken.iter().map(|(_, number)| *number).collect();
+        let numbers: Vec<u64> = taken.iter().map(|it| it.number).collect();
         self.checks.settling.extend(&numbers);
         // Those that nobody wants to hear of wait for company.
         let heard = self.rng.chance(75);
@@ -288,6 +308,16 @@ impl World {
         if !self.checks.seen.insert(number) && !redelivered {
             self.fail(&format!("message {number} comes again and is not marked as redelivered"));
         }
-        self.clients[c].held.push((delivery, number));
+        let kind = message.properties().find(|(name, _)| *name == "k").map(|(_, value)| value);
+        if self.clients[c].selects.is_some_and(|wanted| kind != Some(PropertyValue::Long(wanted as i64))) {
+            self.fail(&format!("message {number} is not for who gets it"));
+        }
+        let group = message.field(Field::Group).map(Bytes::copy_from_slice);
+        let (at, own) = (self.clients[c].at, self.clients[c].number % 2);
+        let others = self.clients.iter().filter(|it| it.number != c && it.at == at && it.number % 2 == own);
+        if group.is_some() && others.flat_map(|it| &it.held).any(|it| it.group == group) {
+            self.fail(&format!("message {number} is of a group that another consumer works on"));
+        }
+        self.clients[c].held.push(Held { delivery, number, group });
     }
 }
