@@ -22,6 +22,9 @@ const PERSISTENT: u8 = 1;
 /// Most bytes of a message without its body that a broker takes in; the copy in the dead-letter queue may have a little more.
 pub const HEAD_BYTES_MAX: usize = (1 << 20) + (32 << 10);
 
+/// Priority of a message that says none (Jakarta Messaging 3.1, section 3.4.10); a higher one is dispatched first.
+pub const PRIORITY_DEFAULT: u8 = 4;
+
 /// What the body is, in JMS terms or as AMQP sections. The numbers are part of the format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
@@ -340,7 +343,7 @@ pub struct MessageBuilder {
 impl MessageBuilder {
     /// An empty, non-persistent message of priority 4.
     pub fn new(encoding: Encoding) -> MessageBuilder {
-        MessageBuilder { priority: 4, encoding, ..MessageBuilder::default() }
+        MessageBuilder { priority: PRIORITY_DEFAULT, encoding, ..MessageBuilder::default() }
     }
 
     /// A builder that would encode to `message` again, to change a part of it.

@@ -22,6 +22,7 @@ pub use ids::{
 };
 pub use message::{
     BodyKind, Encoding, Field, HEAD_BYTES_MAX, Message, MessageBuilder, MessageError, Outline,
+    PRIORITY_DEFAULT,
 };
 pub use places::{PLACE_BYTES, PLACES_MAX, Place, Places, outline};
 pub use property::PropertyValue;

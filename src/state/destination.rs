@@ -1,6 +1,6 @@
 //! What the log says about one destination: ranges and counts, never an entry per message.
 
-use crate::model::{Destination, Sequence, SequenceSet};
+use crate::model::{Destination, PRIORITY_DEFAULT, Sequence, SequenceSet};
 
 use super::applied::Applied;
 use super::counters::Counters;
@@ -12,6 +12,8 @@ pub struct DestinationState {
     pub(super) next: u64,
     pub(super) settled: SequenceSet,
     pub(super) failures: Counters,
+    /// Of a queue, the unsettled messages of more than the usual priority: a new master gives them out first.
+    pub(super) urgent: SequenceSet,
     pub(super) dispatched: u64,
     pub(super) enqueued: u64,
     pub(super) dequeued: u64,
@@ -28,6 +30,7 @@ impl DestinationState {
             next: 1,
             settled: SequenceSet::new(),
             failures: Counters::default(),
+            urgent: SequenceSet::new(),
             dispatched: 0,
             enqueued: 0,
             dequeued: 0,
@@ -97,8 +100,16 @@ impl DestinationState {
         self.failures.get(sequence)
     }
 
-    pub(super) fn enter(&mut self, sequence: Sequence) {
+    /// The unsettled messages of a queue that have more than the usual priority.
+    pub fn urgent(&self) -> &SequenceSet {
+        &self.urgent
+    }
+
+    pub(super) fn enter(&mut self, sequence: Sequence, priority: u8) {
         self.skip_to(sequence.0);
+        if priority > PRIORITY_DEFAULT && self.destination.kind.is_queue() {
+            self.urgent.insert(sequence.0, sequence.0);
+        }
         self.next = sequence.0 + 1;
         self.enqueued += 1;
     }
@@ -121,6 +132,9 @@ impl DestinationState {
             let (first, last) = ((*first).max(1), (*last).min(self.next - 1));
             count += self.settled.insert(first, last);
             self.failures.remove(first, last);
+            if !self.urgent.is_empty() {
+                self.urgent.remove(first, last);
+            }
         }
         self.dequeued += count;
         count

@@ -123,7 +123,7 @@ impl State {
             destination.enter_settled(sequence);
             return Entrance::Duplicate;
         }
-        destination.enter(sequence);
+        destination.enter(sequence, message.priority());
         Entrance::New
     }
 

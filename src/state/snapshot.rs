@@ -8,6 +8,8 @@
 //! 1 id 1 page     runs of blocks that are settled     2 id 1 page     runs of blocks that it has settled
 //! 1 id 2 block    a block that is settled in part     2 id 2 block    a block that it has settled in part
 //! 1 id 3 page     failure counters                    2 id 3 page     failure counters
+//! 1 id 4 page     runs of blocks that are urgent
+//! 1 id 5 block    a block that is urgent in part
 //! 3 page          names of the audit, by number
 //! ```
 //! Numbers in keys are big endian, ids of 4 bytes, others of 8, so that the order of keys is the order of entries. All
@@ -34,6 +36,8 @@ const AUDIT: u8 = 3;
 const RUNS: u8 = 1;
 const BLOCK: u8 = 2;
 const COUNTERS: u8 = 3;
+const URGENT_RUNS: u8 = 4;
+const URGENT_BLOCK: u8 = 5;
 
 /// Items in one page: 64 KiB of the audit's names.
 const PAGE_ITEMS: u64 = 4096;
@@ -91,7 +95,9 @@ impl State {
             let live = (it.next - 1).checked_sub(it.settled.len());
             let size = it.enqueued.checked_sub(it.dequeued);
             let counted = it.enqueued < it.next && live.is_some() && live == size;
-            id.0 < self.next_destination && counted && is_below(&it.settled, it.next)
+            let waits = it.urgent.iter().all(|(first, last)| it.settled.count(first, last) == 0);
+            let sound = is_below(&it.settled, it.next) && is_below(&it.urgent, it.next) && waits;
+            id.0 < self.next_destination && counted && sound
         };
         let known = |(id, it): (&SubscriptionId, &SubscriptionState)| {
             let topic = self.destinations.get(it.destination);
@@ -117,7 +123,8 @@ impl State {
                     self.restore_destination(id, value)?;
                 } else {
                     let found = self.destinations.touch(id).ok_or(SnapshotError::Damaged)?;
-                    restore_part(&mut key, value, &mut found.settled, &mut found.failures)?;
+                    let sets = (&mut found.settled, Some(&mut found.urgent));
+                    restore_part(&mut key, value, sets, &mut found.failures)?;
                 }
             }
             SUBSCRIPTION => {
@@ -126,7 +133,7 @@ impl State {
                     self.restore_subscription(id, value)?;
                 } else {
                     let found = self.subscriptions.get_mut(&id).ok_or(SnapshotError::Damaged)?;
-                    restore_part(&mut key, value, &mut found.settled, &mut found.failures)?;
+                    restore_part(&mut key, value, (&mut found.settled, None), &mut found.failures)?;
                 }
             }
             AUDIT if key.u64_be()? == self.audit.next() / PAGE_ITEMS => {
@@ -250,7 +257,9 @@ impl DestinationState {
         let value = Writer::new().u8(self.destination.kind as u8).text(&self.destination.name).u64(self.next);
         let value = value.u64(self.dispatched).u64(self.enqueued).u64(self.dequeued);
         out.push((key.clone(), value.finish()));
-        parts(&key, &self.settled, &self.failures, out);
+        set(&key, (RUNS, BLOCK), &self.settled, out);
+        counters(&key, &self.failures, out);
+        set(&key, (URGENT_RUNS, URGENT_BLOCK), &self.urgent, out);
     }
 
     /// The part of the state's digest that stands for this destination.
@@ -266,7 +275,8 @@ impl SubscriptionState {
         let key = [&[SUBSCRIPTION][..], &id.0.to_be_bytes()].concat();
         let value = Writer::new().u32(self.destination.0).text(&self.client_id).text(&self.name);
         out.push((key.clone(), value.text(&self.selector).u64(self.from).finish()));
-        parts(&key, &self.settled, &self.failures, out);
+        set(&key, (RUNS, BLOCK), &self.settled, out);
+        counters(&key, &self.failures, out);
     }
 }
 
@@ -281,16 +291,19 @@ fn numbered(key: &[u8], number: u64) -> Vec<u8> {
     [key, &number.to_be_bytes()].concat()
 }
 
-/// What has settled and what has failed, under the key of whom it is of.
-fn parts(key: &[u8], settled: &SequenceSet, failures: &Counters, out: &mut Vec<Entry>) {
+/// A set of sequences, under the key of whom it is of: its runs of blocks and its blocks.
+fn set(key: &[u8], (runs, block): (u8, u8), set: &SequenceSet, out: &mut Vec<Entry>) {
     let part = |part: u8| [key, &[part]].concat();
-    let runs = settled.full_blocks();
-    pages(out, &part(RUNS), runs, |value, (first, last)| value.u64(first).u64(last));
-    for (number, block) in settled.blocks() {
-        out.push((numbered(&part(BLOCK), number), Writer::new().block(block).finish()));
+    pages(out, &part(runs), set.full_blocks(), |value, (first, last)| value.u64(first).u64(last));
+    for (number, found) in set.blocks() {
+        out.push((numbered(&part(block), number), Writer::new().block(found).finish()));
     }
+}
+
+/// What has failed, under the key of whom it is of.
+fn counters(key: &[u8], failures: &Counters, out: &mut Vec<Entry>) {
     let put = |value: Writer, (first, last, count)| value.u64(first).u64(last).u32(count);
-    pages(out, &part(COUNTERS), failures.iter(), put);
+    pages(out, &[key, &[COUNTERS]].concat(), failures.iter(), put);
 }
 
 /// Cuts `items` into pages under `key`.
@@ -308,26 +321,31 @@ fn pages<T>(
     }
 }
 
-/// Reads one entry of what [`parts`] wrote; `key` is what follows the id.
+/// Reads one entry of what [`set`] and [`counters`] wrote: of what is settled, or urgent; `key` is what follows the id.
 fn restore_part(
     key: &mut Reader<'_>,
     value: &mut Reader<'_>,
-    settled: &mut SequenceSet,
+    (settled, urgent): (&mut SequenceSet, Option<&mut SequenceSet>),
     failures: &mut Counters,
 ) -> Result<(), SnapshotError> {
     let (part, number) = (key.u8()?, key.u64_be()?);
     let mut sound = true;
-    match part {
-        RUNS => {
+    let set = match (part, urgent) {
+        (RUNS | BLOCK, _) => Some(settled),
+        (URGENT_RUNS | URGENT_BLOCK, urgent) => urgent,
+        _ => None,
+    };
+    match (part, set) {
+        (RUNS | URGENT_RUNS, Some(set)) => {
             while !value.is_empty() {
-                sound &= settled.insert_full(value.u64()?, value.u64()?);
+                sound &= set.insert_full(value.u64()?, value.u64()?);
             }
         }
-        BLOCK => {
+        (BLOCK | URGENT_BLOCK, Some(set)) => {
             let block = Block::decode(value.rest()).ok_or(SnapshotError::Damaged)?;
-            sound = settled.insert_block(number, block);
+            sound = set.insert_block(number, block);
         }
-        COUNTERS => {
+        (COUNTERS, _) => {
             while !value.is_empty() {
                 failures.set(value.u64()?, value.u64()?, value.u32()?);
             }

@@ -41,17 +41,21 @@ pub(in crate::broker) struct Backlog {
     attached: usize,
     /// Messages that came back, or are to be looked at again; their bodies are read.
     pub(in crate::broker) returned: SequenceSet,
+    /// From the cursor on, what has been looked at before its turn, because it is urgent.
+    early: SequenceSet,
     pub(in crate::broker) reading: Option<Reading>,
 }
 
 impl Backlog {
-    pub(in crate::broker) fn new(cursor: u64) -> Backlog {
+    /// A backlog of which nothing has been looked at. The urgent ones are looked at first.
+    pub(in crate::broker) fn new(cursor: u64, urgent: SequenceSet) -> Backlog {
         Backlog {
             cursor,
             window: VecDeque::new(),
             bytes: 0,
             attached: 0,
-            returned: SequenceSet::new(),
+            returned: urgent.clone(),
+            early: urgent,
             reading: None,
         }
     }
@@ -76,6 +80,15 @@ impl Backlog {
         self.bytes += bytes;
         self.attached += 1;
         bytes
+    }
+
+    /// A message is looked at before its turn.
+    pub(in crate::broker) fn hurry(&mut self, sequence: u64) {
+        if self.is_next(sequence) {
+            self.pass(sequence);
+        } else {
+            self.early.insert(sequence, sequence);
+        }
     }
 
     /// Whether everything below `sequence` has been looked at, or is being read.
@@ -110,16 +123,48 @@ impl Backlog {
         Some(entry)
     }
 
-    /// Moves the cursor over settled sequences, when nothing else is left before it.
+    /// Moves the cursor over what nobody has to look at, when nothing else is left before it.
     pub(in crate::broker) fn skip_settled(&mut self, state: &DestinationState) {
         if self.reading.is_none() && self.cursor < state.next() {
-            let gaps = state.unsettled(self.cursor, 1);
-            self.cursor = gaps.first().map_or(state.next(), |(first, _)| *first);
+            self.cursor = self.fresh(state, 1).first().map_or(state.next(), |(first, _)| *first);
+            if !self.early.is_empty() {
+                self.early.remove(0, self.cursor - 1);
+            }
         }
     }
 
-    /// Messages up to `reached` were read, and with `ahead` all that was left before it.
+    /// Ranges from the cursor on that nobody has looked at, at most so many.
+    fn fresh(&self, state: &DestinationState, ranges_max: usize) -> Vec<(u64, u64)> {
+        if self.early.is_empty() {
+            return state.unsettled(self.cursor, ranges_max);
+        }
+        let (mut fresh, mut from) = (Vec::new(), self.cursor);
+        while fresh.len() < ranges_max {
+            let ranges = state.unsettled(from, ranges_max);
+            let Some((_, last)) = ranges.last().copied() else { break };
+            for (first, last) in ranges {
+                fresh.extend(self.early.gaps(first, last, ranges_max - fresh.len()));
+            }
+            from = last + 1;
+        }
+        fresh
+    }
+
+    /// Whether all that there is has been looked at.
+    pub(in crate::broker) fn is_looked_at(&self, state: &DestinationState) -> bool {
+        self.window.is_empty() && self.returned.is_empty() && self.cursor >= state.next()
+    }
+
+    /// Whether a message has been looked at, or is to be, before its turn.
+    pub(in crate::broker) fn is_early(&self, sequence: u64) -> bool {
+        sequence >= self.cursor && self.early.contains(sequence)
+    }
+
+    /// Messages up to `reached` were read, and with `ahead` all that was left before it. None of the messages is early.
     pub(in crate::broker) fn take_in(&mut self, ahead: Option<u64>, reached: u64, fresh: Vec<Entry>) {
+        if self.is_early(reached) {
+            return;
+        }
         let cursor = self.cursor.max(reached + 1);
         self.cursor = match ahead {
             Some(ahead) => ahead.max(cursor),
@@ -154,9 +199,9 @@ impl Backlog {
         self.attached = 0;
     }
 
-    /// Looks at nothing as looked at: every unsettled sequence is read anew.
+    /// Takes nothing as looked at: every unsettled sequence is read anew.
     pub(in crate::broker) fn unload(&mut self) {
-        *self = Backlog::new(1);
+        *self = Backlog::new(1, SequenceSet::new());
     }
 
     /// Forgets entries from `sequence` on: they stay in the log, above the cursor.
@@ -190,7 +235,8 @@ impl Backlog {
             self.retain(|at| at != sequence);
             return true;
         }
-        self.returned.remove(sequence, sequence) > 0 || sequence >= self.cursor
+        self.returned.remove(sequence, sequence) > 0
+            || sequence >= self.cursor && !self.early.contains(sequence)
     }
 
     /// Drops from the window, and from what came back, what is settled.
@@ -226,7 +272,11 @@ impl Backlog {
             ranges.pop();
             return (ranges, false);
         }
-        let fresh = state.unsettled(self.cursor, ranges_max);
+        // What is early stands behind the cursor.
+        if ranges.last().is_some_and(|(_, last)| *last >= self.cursor) {
+            return (ranges, false);
+        }
+        let fresh = self.fresh(state, ranges_max);
         let complete = fresh.len() < ranges_max;
         ranges.extend(fresh);
         (ranges, complete)

@@ -1,5 +1,5 @@
 //! Messages of a queue that have been looked at and wait for a consumer that wants them, sorted by what makes them equal for
-//! dispatch: the selectors that they are to, and their group.
+//! dispatch: their priority, the selectors that they are to, and their group.
 //!
 //! Nothing of this is there while every consumer takes every message. A lane holds few of its messages' bodies; of the others
 //! it knows the sequence, in bits, and they are read again when somebody wants them.
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::broker::subscription::SubscriberId;
 use crate::broker::table::Table;
-use crate::model::SequenceSet;
+use crate::model::{Message, PRIORITY_DEFAULT, SequenceSet};
 
 use super::groups::Groups;
 use super::{Entry, Group, LaneId, Taste, Wanted};
@@ -20,9 +20,28 @@ const LANES_MAX: usize = 1 << 17;
 /// number among those.
 pub(in crate::broker) type Place = (u64, u64);
 
+/// The rank of a message: how many priorities stand above its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::broker) struct Rank(u8);
+
+impl Rank {
+    /// Of the usual priority.
+    pub(in crate::broker) const USUAL: Rank = Rank(9 - PRIORITY_DEFAULT);
+    /// Of the lowest one.
+    pub(in crate::broker) const LAST: Rank = Rank(9);
+
+    pub(in crate::broker) fn of(message: &Message) -> Rank {
+        Rank(9 - message.priority())
+    }
+}
+
+/// What is offered: the lowest rank goes first, then the lowest place.
+pub(in crate::broker) type Offer = (Rank, Place);
+
 /// What makes messages equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::broker) struct Key {
+    pub(in crate::broker) rank: Rank,
     pub(in crate::broker) group: Option<Group>,
     pub(in crate::broker) wanted: Wanted,
 }
@@ -45,7 +64,7 @@ struct Lane {
     rest: SequenceSet,
     /// Those that are in no log.
     transients: BTreeSet<Place>,
-    /// Where it is offered, and by which place.
+    /// To whom it is offered, and by which place.
     offer: Option<(Audience, Place)>,
 }
 
@@ -75,7 +94,9 @@ pub(in crate::broker) struct Lanes {
     by_key: HashMap<Key, LaneId>,
     made: u64,
     /// The first places of lanes, by who may take them.
-    offers: BTreeMap<Audience, BTreeSet<(Place, LaneId)>>,
+    offers: BTreeMap<Audience, BTreeSet<(Offer, LaneId)>>,
+    /// Whether something of another than the usual rank was put in.
+    ranked: bool,
     groups: Groups,
     /// The sequences of the log that wait in some lane. What is not in here has gone, whatever its lane says.
     waiting: SequenceSet,
@@ -98,6 +119,11 @@ impl Lanes {
     /// Whether nothing waits, and no group has an owner or a delivery.
     pub(in crate::broker) fn are_idle(&self) -> bool {
         self.lanes.is_empty() && self.groups.is_empty()
+    }
+
+    /// Whether messages of different priorities wait, or have waited.
+    pub(in crate::broker) fn are_ranked(&self) -> bool {
+        self.ranked
     }
 
     pub(in crate::broker) fn are_full(&self) -> bool {
@@ -136,6 +162,7 @@ impl Lanes {
         }
         self.made += 1;
         let id = LaneId(self.made);
+        self.ranked |= key.rank != Rank::USUAL;
         if let Some(group) = key.group {
             self.groups.change(group, |known| known.lanes.push(id));
         }
@@ -168,16 +195,17 @@ impl Lanes {
         let first = lane.first();
         let offer = first.and_then(|first| Some((self.audience(&lane.key)?, first)));
         if lane.offer != offer {
+            let rank = lane.key.rank;
             if let Some((audience, place)) = &lane.offer
                 && let Some(offers) = self.offers.get_mut(audience)
             {
-                offers.remove(&(*place, id));
+                offers.remove(&((rank, *place), id));
                 if offers.is_empty() {
                     self.offers.remove(audience);
                 }
             }
             if let Some((audience, place)) = &offer {
-                self.offers.entry(audience.clone()).or_default().insert((*place, id));
+                self.offers.entry(audience.clone()).or_default().insert(((rank, *place), id));
             }
         }
         match first {
@@ -197,16 +225,13 @@ impl Lanes {
         }
     }
 
-    /// What is offered: the first place of each audience.
-    pub(in crate::broker) fn offers(&self) -> impl Iterator<Item = (&Audience, Place, LaneId)> {
-        self.offers.iter().filter_map(|(audience, offers)| {
-            let (place, lane) = offers.first()?;
-            Some((audience, *place, *lane))
-        })
+    /// What is offered first to each audience.
+    pub(in crate::broker) fn offers(&self) -> impl Iterator<Item = (&Audience, Offer)> {
+        self.offers.iter().filter_map(|(audience, offers)| Some((audience, offers.first()?.0)))
     }
 
-    /// The first place that is offered to this audience.
-    pub(in crate::broker) fn first(&self, audience: &Audience) -> Option<(Place, LaneId)> {
+    /// What is offered first to this audience.
+    pub(in crate::broker) fn first(&self, audience: &Audience) -> Option<(Offer, LaneId)> {
         self.offers.get(audience)?.first().copied()
     }
 
@@ -383,7 +408,7 @@ impl Lanes {
             loaded += lane.heads.len();
             bytes += lane.heads.iter().map(|it| it.message.encoded().len()).sum::<usize>();
             assert_eq!(self.by_key.get(&lane.key), Some(&LaneId(*id)));
-            let first = lane.first().map(|first| (first, LaneId(*id)));
+            let first = lane.first().map(|first| ((lane.key.rank, first), LaneId(*id)));
             assert!(first.is_some(), "an empty lane");
             let offered = lane.offer.as_ref().map(|(audience, _)| &self.offers[audience]);
             assert!(offered.is_none_or(|offers| first.is_some_and(|it| offers.contains(&it))), "an offer");

@@ -18,7 +18,7 @@ pub(super) use census::Census;
 pub(super) use consumers::{Consumer, Consumers};
 pub(super) use expiry::Expiry;
 pub(super) use groups::{Group, LaneId};
-pub(super) use lanes::{Audience, Key, Lanes, Place, Taken};
+pub(super) use lanes::{Audience, Key, Lanes, Offer, Rank, Taken};
 pub(super) use pattern::Pattern;
 pub(super) use queue::{Dead, Next, Queue};
 pub(super) use tastes::{Stalled, TASTES_MAX, Taste, Tastes, Wanted};

@@ -20,12 +20,12 @@ use crate::broker::figures::DestinationFigures;
 use crate::broker::serving::Waiter;
 use crate::broker::subscription::SubscriberId;
 use crate::bugs;
-use crate::model::{Message, Outcome, SequenceSet};
+use crate::model::{Message, Outcome, PRIORITY_DEFAULT, SequenceSet};
 use crate::selector::Selector;
 use crate::state::DestinationState;
 
 use super::{
-    Backlog, Consumer, Consumers, Entry, Expiry, Group, Key, LaneId, Lanes, Place, Stalled, Tastes,
+    Backlog, Consumer, Consumers, Entry, Expiry, Group, Key, LaneId, Lanes, Offer, Rank, Stalled, Tastes,
     Transient, Transients,
 };
 
@@ -125,11 +125,13 @@ impl Queue {
         figures: Arc<DestinationFigures>,
         state: Option<&DestinationState>,
     ) -> Queue {
+        let urgent = state.map(|it| it.urgent().clone()).unwrap_or_default();
+        let lanes = (!urgent.is_empty()).then(Box::default);
         Queue {
             figures,
             assigned: state.map_or(1, DestinationState::next),
-            backlog: Backlog::new(state.map_or(1, |it| it.floor() + 1)),
-            lanes: None,
+            backlog: Backlog::new(state.map_or(1, |it| it.floor() + 1), urgent),
+            lanes,
             dead: BTreeMap::new(),
             dead_reading: false,
             outstanding: 0,
@@ -169,17 +171,32 @@ impl Queue {
         self.backlog.take().map(Next::Stored)
     }
 
-    /// The first place that may have to be looked at, or again, before anything behind it goes out.
-    pub(in crate::broker) fn unsorted(&self) -> Place {
-        let window = self.backlog.window.front().map(|it| (it.sequence, 0));
+    /// What of the lanes may go out before more has been looked at.
+    pub(in crate::broker) fn horizon(&self, state: Option<&DestinationState>) -> Offer {
         let returned = self.backlog.returned.first().map(|at| (at, 0));
+        let window = self.backlog.window.front().map(|it| (it.sequence, 0));
+        // What came back, or is read again, may be urgent.
+        let may_differ = self.lanes.as_ref().is_some_and(|it| it.are_ranked() && !it.are_full());
+        if may_differ && (returned.is_some() || window.is_some()) {
+            return Offer::default();
+        }
         let first = [window, returned, self.transient.first()].into_iter().flatten().min();
-        first.unwrap_or((u64::MAX, 0))
+        match first {
+            // What is urgent has been looked at, whatever else has not.
+            Some(place) => (Rank::USUAL, place),
+            None if state.is_none_or(|it| self.backlog.is_looked_at(it)) => {
+                (Rank::LAST, (u64::MAX, u64::MAX))
+            }
+            None => (Rank::USUAL, (u64::MAX, u64::MAX)),
+        }
     }
 
-    /// Whether a message is of a group, or consumers want different messages: what waits has to be sorted.
+    /// Whether a message is of a group or of another than the usual priority, or consumers want different messages: what waits
+    /// has to be sorted.
     pub(in crate::broker) fn has_to_sort(&mut self, next: &Next) -> bool {
-        let sorts = self.lanes.is_some() || Group::of(next.message()).is_some();
+        let message = next.message();
+        let differs = message.priority() != PRIORITY_DEFAULT || Group::of(message).is_some();
+        let sorts = self.lanes.is_some() || differs;
         if sorts {
             self.lanes.get_or_insert_default();
         }
@@ -193,16 +210,32 @@ impl Queue {
             Next::Transient(entry) => entry.failures,
         };
         let wanted = self.tastes.judge(next.message(), failures);
-        let group = Group::of(next.message());
+        let (rank, group) = (Rank::of(next.message()), Group::of(next.message()));
         let lanes = self.lanes.get_or_insert_default();
         match next {
             Next::Stored(entry) => {
                 let keep = has_room || self.consumers.may_serve_any(&wanted);
-                lanes.put_stored(Key { group, wanted }, entry, keep);
+                lanes.put_stored(Key { rank, group, wanted }, entry, keep);
             }
             Next::Transient(entry) => {
-                lanes.put_transient(Key { group, wanted }, self.transient.put_aside(entry));
+                lanes.put_transient(Key { rank, group, wanted }, self.transient.put_aside(entry));
             }
+        }
+    }
+
+    /// An urgent message of the log has come: it is looked at before what came earlier.
+    pub(in crate::broker) fn hurry(&mut self, entry: Entry, has_room: bool) {
+        self.backlog.hurry(entry.sequence);
+        self.sort(Next::Stored(entry), None, has_room);
+    }
+
+    /// A message that is in no log has come, behind the sequence `after`.
+    pub(in crate::broker) fn enter(&mut self, after: u64, message: Message) {
+        let entry = self.transient.number(after, message);
+        if entry.message.priority() > PRIORITY_DEFAULT {
+            self.sort(Next::Transient(entry), None, true);
+        } else {
+            self.transient.enter(entry);
         }
     }
 
@@ -213,18 +246,31 @@ impl Queue {
         for (first, last) in waiting.iter() {
             self.backlog.returned.insert(first, last);
         }
-        for head in heads {
+        for head in heads.into_iter().filter(|it| !self.backlog.is_early(it.sequence)).collect::<Vec<_>>() {
             self.backlog.returned.remove(head.sequence, head.sequence);
             self.backlog.put_loaded(head);
         }
-        self.transient.unsort();
+        self.transient.take_all_aside().into_iter().for_each(|entry| self.put_back(entry));
         self.backlog.reading.take_if(|it| it.lane.is_some());
     }
 
-    /// Lanes are given up when every consumer takes every message again and no group is known.
+    /// A message that is in no log, and was looked at, waits again.
+    pub(in crate::broker) fn put_back(&mut self, entry: Transient) {
+        if entry.message.priority() > PRIORITY_DEFAULT {
+            self.sort(Next::Transient(entry), None, true);
+        } else {
+            self.transient.put_back(entry);
+        }
+    }
+
+    /// Lanes are given up when every consumer takes every message again and no group is known. What is with consumers, or
+    /// has come back, may be urgent.
     pub(in crate::broker) fn rest(&mut self) {
         if !self.tastes.any() {
-            self.lanes.take_if(|it| it.are_idle());
+            let backlog = &self.backlog;
+            let comes_back = self.figures.in_flight.get() > 0 || !backlog.returned.is_empty();
+            let may_differ = comes_back || !backlog.window.is_empty();
+            self.lanes.take_if(|it| it.are_idle() && !(it.are_ranked() && may_differ));
         }
     }
 

@@ -68,11 +68,15 @@ pub(in crate::broker) struct Transients {
 }
 
 impl Transients {
-    /// A message comes, behind the sequence `after` and behind all that came before.
-    pub(in crate::broker) fn enter(&mut self, after: u64, message: Message) {
+    /// Gives a message its place, behind the sequence `after` and behind all that came before.
+    pub(in crate::broker) fn number(&mut self, after: u64, message: Message) -> Transient {
         self.last = (self.last.0.max(after), self.last.1 + 1);
         let (after, number) = self.last;
-        let entry = Transient { after, number, message, redelivered: false, failures: 0 };
+        Transient { after, number, message, redelivered: false, failures: 0 }
+    }
+
+    /// A message comes.
+    pub(in crate::broker) fn enter(&mut self, entry: Transient) {
         self.tail_bytes += entry.bytes();
         self.expect(&entry);
         self.tail.push_back(entry);
@@ -85,12 +89,8 @@ impl Transients {
         }
     }
 
-    /// A message that was delivered comes back to its old place.
+    /// A message that was looked at in its turn comes back to its old place.
     pub(in crate::broker) fn put_back(&mut self, entry: Transient) {
-        self.put_in(Transient { redelivered: true, ..entry });
-    }
-
-    fn put_in(&mut self, entry: Transient) {
         let at = self.head.partition_point(|it| it.place() < entry.place());
         self.head_bytes += entry.bytes();
         self.expect(&entry);
@@ -137,12 +137,10 @@ impl Transients {
         Some(entry)
     }
 
-    /// All that was put aside is to be looked at again.
-    pub(in crate::broker) fn unsort(&mut self) {
-        for (_, entry) in std::mem::take(&mut self.aside) {
-            self.put_in(entry);
-        }
+    /// Takes all that was put aside.
+    pub(in crate::broker) fn take_all_aside(&mut self) -> Vec<Transient> {
         self.aside_bytes = 0;
+        std::mem::take(&mut self.aside).into_values().collect()
     }
 
     /// The place of the last message that came.

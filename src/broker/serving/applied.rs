@@ -3,9 +3,11 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::broker::SessionId;
-use crate::broker::destination::Queue;
+use crate::broker::destination::{Entry, Queue};
 use crate::broker::figures::Book;
-use crate::model::{DestinationId, Message, MessageBuilder, Offset, Outcome, Place, Record, RecordKind};
+use crate::model::{
+    DestinationId, Message, MessageBuilder, Offset, Outcome, PRIORITY_DEFAULT, Place, Record, RecordKind,
+};
 use crate::state::{Applied, Entrance, State};
 
 use super::Serving;
@@ -110,6 +112,9 @@ impl Serving {
         queue.figures.enqueued.add(1);
         // A body that cannot be put together stays on disk, where the read says what is wrong with it.
         let Some(whole) = whole else { return };
+        if whole.priority() > PRIORITY_DEFAULT {
+            return self.hurry(id, Entry { sequence, message: whole.detached() });
+        }
         let (bytes, expiry) = (whole.encoded().len(), whole.expiry());
         if !queue.consumers.is_empty() && !self.fits(queue, bytes) {
             self.dispatch_queue(state, id);
@@ -122,6 +127,19 @@ impl Serving {
             let room = room.min(bytes_max.saturating_sub(queue.loaded_bytes()));
             self.window_bytes += queue.backlog.offer(sequence, whole, entries_max, room);
         }
+    }
+
+    /// An urgent message is visible now.
+    fn hurry(&mut self, id: DestinationId, entry: Entry) {
+        let room = self.room();
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        queue.expiry.expect(entry.message.expiry());
+        let before = queue.loaded_bytes();
+        let loaded = queue.lanes.as_ref().map_or(0, |it| it.loaded());
+        let room = room.min((self.options.window_bytes_max / 2).saturating_sub(before));
+        let has_room = loaded < self.options.window_entries_max / 2 && entry.message.encoded().len() <= room;
+        queue.hurry(entry, has_room);
+        self.window_bytes += queue.loaded_bytes() - before;
     }
 
     fn fits(&self, queue: &Queue, bytes: usize) -> bool {

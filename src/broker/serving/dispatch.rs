@@ -177,7 +177,7 @@ impl Outlet<'_> {
             let outgoing = Outgoing { subscriber, next, group: None };
             self.deliver(id, queue, outgoing, state);
         }
-        while self.hand_out(id, queue, state, overdue) | self.sort(queue, state, overdue) {}
+        while self.sort(queue, state, overdue) | self.hand_out(id, queue, state, overdue) {}
         queue.rest();
     }
 
@@ -243,23 +243,23 @@ impl Outlet<'_> {
         overdue: &mut Vec<Overdue>,
     ) -> bool {
         let Some(lanes) = &queue.lanes else { return false };
-        let (consumers, limit) = (&queue.consumers, queue.unsorted());
+        let (consumers, horizon) = (&queue.consumers, queue.horizon(state));
         let may_serve = |audience: &Audience| match audience {
             Audience::Open(wanted) => consumers.may_serve_any(wanted),
             Audience::Owner(owner) => consumers.may_serve(*owner),
         };
-        let offers = lanes.offers().filter(|(audience, ..)| may_serve(audience));
+        let offers = lanes.offers().filter(|(audience, _)| may_serve(audience));
         let mut offers: BinaryHeap<_> =
-            offers.map(|(audience, place, _)| Reverse((place, audience.clone()))).collect();
+            offers.map(|(audience, offer)| Reverse((offer, audience.clone()))).collect();
         let (mut wanted_lane, mut stalled, mut moved) = (None, Stalled::default(), false);
-        while let Some(Reverse((place, audience))) = offers.pop() {
-            // What came back stands before it, and is looked at first.
-            if place >= limit {
+        while let Some(Reverse((offer, audience))) = offers.pop() {
+            // Something that is to be looked at first may go before it.
+            if offer >= horizon {
                 break;
             }
             let Some(lanes) = &mut queue.lanes else { break };
             let Some((first, lane)) = lanes.first(&audience) else { continue };
-            if first > place {
+            if first > offer {
                 offers.push(Reverse((first, audience)));
                 continue;
             }

@@ -1,6 +1,6 @@
 //! Reading back: the next window of a queue, and bodies of messages that leave it for the dead-letter queue.
 
-use crate::broker::destination::{Entry, LaneId, Queue, Reading};
+use crate::broker::destination::{Entry, LaneId, Next, Queue, Reading};
 use crate::broker::output::{ReadId, ReadRequest};
 use crate::broker::subscription::{SubscriberId, Subscription};
 use crate::broker::table::Table;
@@ -138,7 +138,7 @@ impl Serving {
             if before == 0 || reads || queue.is_hungry(has_credit) {
                 continue;
             }
-            if queue.outstanding == 0 {
+            if queue.outstanding == 0 && queue.lanes.is_none() {
                 queue.unload();
             } else {
                 queue.shrink(0, 0);
@@ -258,7 +258,15 @@ fn take_in(
             let ranges: Vec<_> = ranges.map(|(first, last)| (*first, reached.min(*last))).collect();
             lanes.load(lane, &ranges, fresh);
         }
-        _ => queue.backlog.take_in(reading.ahead.filter(|_| complete), reached, fresh),
+        _ => {
+            let (early, fresh): (Vec<_>, Vec<_>) =
+                fresh.into_iter().partition(|it| queue.backlog.is_early(it.sequence));
+            for entry in early {
+                queue.backlog.returned.remove(entry.sequence, entry.sequence);
+                queue.sort(Next::Stored(entry), Some(state), true);
+            }
+            queue.backlog.take_in(reading.ahead.filter(|_| complete), reached, fresh);
+        }
     }
     Ok(())
 }

@@ -214,7 +214,7 @@ impl Serving {
     pub(super) fn enter_transient(&mut self, id: DestinationId, after: u64, message: Message) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         self.memory += message.encoded().len();
-        queue.transient.enter(after, message);
+        queue.enter(after, message);
         queue.figures.enqueued.add(1);
         self.touch(id);
         self.spill(id);

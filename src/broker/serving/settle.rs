@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::broker::deliveries::{Delivery, Held};
-use crate::broker::destination::{Dead, Group};
+use crate::broker::destination::{Dead, Group, Transient};
 use crate::broker::{DeliveryId, SessionId, Verdict};
 use crate::model::{DestinationId, Outcome};
 
@@ -138,7 +138,7 @@ impl Serving {
                     return false;
                 };
                 entry.failures = entry.failures.saturating_add(u32::from(counted));
-                queue.transient.put_back(*entry);
+                queue.put_back(Transient { redelivered: true, ..*entry });
                 self.touch(id);
                 false
             }

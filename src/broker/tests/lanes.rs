@@ -16,7 +16,12 @@ fn selecting(selector: &str, credit: u32) -> SubscribeOptions {
 }
 
 fn of_kind(kind: i32, group: &str, body: &str, persistent: bool) -> Message {
+    of_priority(4, (kind, group), body, persistent)
+}
+
+fn of_priority(priority: u8, (kind, group): (i32, &str), body: &str, persistent: bool) -> Message {
     let mut builder = message(&[&queue("Q")], body, persistent);
+    builder.priority = priority;
     builder.property("k", PropertyValue::Int(kind));
     if !group.is_empty() {
         builder.field(Field::Group, group.to_owned());
@@ -159,6 +164,33 @@ fn a_queue_has_room_for_so_many_different_selectors() {
     assert_eq!(world.got(1).iter().map(|it| it.subscription).collect::<Vec<_>>(), [2000]);
 }
 
+#[test]
+fn an_urgent_message_is_the_next_one_though_much_stands_before_it_and_after_a_failover() {
+    let mut world = World::with(small());
+    (1..=2).for_each(|session| world.open(session));
+    let send = |world: &mut World, priority, body: &str| {
+        world.send_message(2, of_priority(priority, (0, ""), body, true));
+    };
+    send(&mut world, 1, "low");
+    (0..100).for_each(|n| send(&mut world, 4, &n.to_string()));
+    world.subscribe(1, 1, queue("Q"), prefetch(1));
+    let next = |world: &mut World| {
+        let got = world.got(1);
+        world.settle(1, &got, Verdict::Consumed);
+        got.iter().map(Got::body).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!((next(&mut world).as_str(), next(&mut world).as_str()), ("0", "1"));
+    send(&mut world, 8, "urgent");
+    send(&mut world, 9, "most urgent");
+    assert_eq!((next(&mut world).as_str(), next(&mut world).as_str()), ("2", "most urgent"));
+    world.fail_over(usize::MAX);
+    (1..=2).for_each(|session| world.open(session));
+    world.subscribe(1, 1, queue("Q"), prefetch(1));
+    assert_eq!(next(&mut world), "urgent");
+    (3..100).for_each(|n| assert_eq!(next(&mut world), n.to_string()));
+    assert_eq!(next(&mut world), "low");
+}
+
 const SELECTORS: [&str; 4] = ["", "k = 0", "k > 0", "k = 1 OR k = 2"];
 const CONSUMERS: u64 = 4;
 const SENDER: u64 = 9;
@@ -169,7 +201,7 @@ fn selects(selector: usize, kind: i32) -> bool {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Send { kind: i32, group: usize, persistent: bool },
+    Send { kind: i32, group: usize, priority: u8, persistent: bool },
     Subscribe { consumer: u64, selector: usize, credit: u32 },
     Unsubscribe { consumer: u64 },
     Consume { consumer: u64, which: usize },
@@ -180,7 +212,10 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let consumer = || 1..=CONSUMERS;
     prop_oneof![
-        8 => (0..4i32, 0..4usize, any::<bool>()).prop_map(|(kind, group, persistent)| Step::Send { kind, group, persistent }),
+        8 => (0..4i32, 0..4usize, 0..9usize, any::<bool>()).prop_map(|(kind, group, priority, persistent)| {
+            let priority = [4, 4, 4, 4, 4, 4, 0, 7, 9][priority];
+            Step::Send { kind, group, priority, persistent }
+        }),
         3 => (consumer(), 0..SELECTORS.len(), 1..5u32).prop_map(|(consumer, selector, credit)| Step::Subscribe { consumer, selector, credit }),
         1 => consumer().prop_map(|consumer| Step::Unsubscribe { consumer }),
         5 => (consumer(), 0..4usize).prop_map(|(consumer, which)| Step::Consume { consumer, which }),
@@ -192,6 +227,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// A message as the naive broker knows it.
 #[derive(Clone, Debug)]
 struct Known {
+    priority: u8,
     kind: i32,
     group: usize,
     persistent: bool,
@@ -231,14 +267,15 @@ impl Naive {
     fn take(&mut self, world: &mut World) {
         let mut fresh = Vec::new();
         for consumer in 1..=CONSUMERS {
-            let mut last = 0;
+            let mut last = (0, 0);
             for got in world.got(consumer) {
                 let number: u64 = got.body().parse().unwrap();
                 let known = self.waiting.remove(&number).expect("a delivery of what does not wait");
                 assert!(self.wants(consumer, &known), "{number} is not for {consumer}");
                 assert_eq!(got.redelivered, known.seen, "{number} is marked wrongly");
-                assert!(number > last, "{number} after {last}");
-                last = number;
+                let order = (9 - known.priority, number);
+                assert!(order > last, "{order:?} after {last:?}");
+                last = order;
                 fresh.push((consumer, number, known.clone(), got.first_of_group));
                 self.held.entry(consumer).or_default().push((number, known, got));
             }
@@ -253,8 +290,10 @@ impl Naive {
                 let owner = *self.owners.entry(known.group).or_insert(*consumer);
                 assert_eq!(owner, *consumer, "a group of two owners");
             }
-            let earlier = self.waiting.range(..number).map(|(_, it)| it);
-            let passed = earlier.filter(|it| self.wants(*consumer, it) && self.is_free(it.group, *consumer));
+            let order = (9 - known.priority, *number);
+            let earlier = self.waiting.iter().filter(|(number, it)| (9 - it.priority, **number) < order);
+            let passed =
+                earlier.filter(|(_, it)| self.wants(*consumer, it) && self.is_free(it.group, *consumer));
             assert_eq!(passed.count(), 0, "{number} overtook at {consumer}");
         }
         for (consumer, (_, credit)) in &self.consumers {
@@ -281,11 +320,12 @@ impl Naive {
 
     fn step(&mut self, world: &mut World, step: Step) {
         match step {
-            Step::Send { kind, group, persistent } => {
+            Step::Send { kind, group, priority, persistent } => {
                 self.sent += 1;
-                let name = ["", "a", "b", "c"][group];
-                self.waiting.insert(self.sent, Known { kind, group, persistent, seen: false });
-                world.send_message(SENDER, of_kind(kind, name, &self.sent.to_string(), persistent));
+                let kind_group = (kind, ["", "a", "b", "c"][group]);
+                self.waiting.insert(self.sent, Known { priority, kind, group, persistent, seen: false });
+                let message = of_priority(priority, kind_group, &self.sent.to_string(), persistent);
+                world.send_message(SENDER, message);
             }
             Step::Subscribe { consumer, selector, credit } => {
                 if !self.consumers.contains_key(&consumer) {

@@ -100,6 +100,7 @@ fn message(number: u64, to: &[u64], bytes: usize, named: bool) -> Message {
     }
     let kind = group.unwrap_or(number / 2) % 2;
     builder.property("k", PropertyValue::Long(kind as i64));
+    builder.priority = [0, 9, 4, 4, 4, 4, 4][(number / 2 % 7) as usize];
     if named {
         builder.field(Field::DuplicateId, number.to_string().into_bytes());
     }

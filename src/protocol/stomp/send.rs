@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 
 use crate::broker::Command;
-use crate::model::{BodyKind, Encoding, Field, Message, MessageBuilder, PropertyValue};
+use crate::model::{BodyKind, Encoding, Field, Message, MessageBuilder, PRIORITY_DEFAULT, PropertyValue};
 
 use super::codec::{Frame, bare};
 use super::deliver::is_reserved;
@@ -17,7 +17,6 @@ use super::value::{flag, number};
 /// From so many headers on, repeated ones are found by hashing.
 const NAMES_SEARCHED_MAX: usize = 32;
 /// Priority of a message that names none.
-const PRIORITY_DEFAULT: i64 = 4;
 
 /// What a SEND frame holds.
 #[derive(Debug)]
@@ -136,7 +135,8 @@ pub(super) fn message(
     builder.timestamp = read("timestamp", &known.timestamp)?.unwrap_or(wall);
     builder.expiry = read("expires", &known.expires)?.unwrap_or(0).max(0);
     // As ActiveMQ does, what is beyond the ends counts as the end.
-    builder.priority = read("priority", &known.priority)?.unwrap_or(PRIORITY_DEFAULT).clamp(0, 9) as u8;
+    builder.priority =
+        read("priority", &known.priority)?.unwrap_or(PRIORITY_DEFAULT.into()).clamp(0, 9) as u8;
     let sequence = read("JMSXGroupSeq", &known.group_sequence)?.unwrap_or(0);
     builder.group_sequence = sequence.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
     builder.body = frame.body.clone();
