@@ -4,7 +4,7 @@
 //! environment variable `QUORATE_BUG` names the one that is in. In every other build [`on`] is the constant `false`.
 
 /// All of them.
-pub const NAMES: [&str; 35] = [
+pub const NAMES: [&str; 38] = [
     "acknowledge_before_quorum",
     "slave_acks_before_fsync",
     "promise_not_fsynced",
@@ -40,6 +40,9 @@ pub const NAMES: [&str; 35] = [
     "composite_unbounded",
     "seen_forgotten",
     "one_place_moved",
+    "group_without_owner",
+    "sorted_forgotten",
+    "urgent_not_folded",
 ];
 
 /// Whether this bug is planted.

@@ -138,6 +138,7 @@ pub(crate) fn sample(body: &'static [u8]) -> Message {
     builder.field(Field::MessageId, "ID:1").field(Field::ProducerId, "p").field(Field::DuplicateId, "d");
     builder.property("n", PropertyValue::Int(-3)).property("s", PropertyValue::String("x"));
     builder.property("d", PropertyValue::Double(0.5)).property("b", PropertyValue::Bool(true));
+    builder.priority = if body == b"y" { 7 } else { 4 };
     builder.property("0", PropertyValue::Null).property("r", PropertyValue::Bytes(b"\0"));
     builder.build().unwrap()
 }

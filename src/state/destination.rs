@@ -1,5 +1,6 @@
 //! What the log says about one destination: ranges and counts, never an entry per message.
 
+use crate::bugs;
 use crate::model::{Destination, PRIORITY_DEFAULT, Sequence, SequenceSet};
 
 use super::applied::Applied;
@@ -107,7 +108,8 @@ impl DestinationState {
 
     pub(super) fn enter(&mut self, sequence: Sequence, priority: u8) {
         self.skip_to(sequence.0);
-        if priority > PRIORITY_DEFAULT && self.destination.kind.is_queue() {
+        let is_urgent = priority > PRIORITY_DEFAULT && !bugs::on("urgent_not_folded");
+        if is_urgent && self.destination.kind.is_queue() {
             self.urgent.insert(sequence.0, sequence.0);
         }
         self.next = sequence.0 + 1;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::broker::subscription::SubscriberId;
 use crate::broker::table::Table;
+use crate::bugs;
 use crate::model::{Message, PRIORITY_DEFAULT, SequenceSet};
 
 use super::groups::Groups;
@@ -350,7 +351,7 @@ impl Lanes {
         let mut is_new = false;
         let lanes = self.groups.change(group, |known| {
             is_new = known.owner.is_none();
-            known.owner = (!closes).then_some(to);
+            known.owner = (!closes && !bugs::on("group_without_owner")).then_some(to);
             known.in_flight += 1;
         });
         if is_new || closes {
