@@ -191,6 +191,13 @@ pub enum Command {
         /// Who wants to know.
         correlation: Option<Correlation>,
     },
+    /// Takes out of a queue what waits in it; what consumers hold stays. Before the answer comes [`SessionEvent::Affected`].
+    Purge {
+        /// Which.
+        destination: Destination,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
     /// The last command of a session: answered once nothing before it is under way any more.
     Leave {
         /// Who wants to know.
@@ -234,6 +241,13 @@ pub enum SessionEvent {
         correlation: Correlation,
         /// What happened.
         result: Result<(), Refusal>,
+    },
+    /// How many messages the command with this correlation is about; its answer follows.
+    Affected {
+        /// Which command.
+        correlation: Correlation,
+        /// How many.
+        messages: u64,
     },
     /// A message.
     Delivery {

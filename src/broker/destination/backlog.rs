@@ -239,6 +239,19 @@ impl Backlog {
             || sequence >= self.cursor && !self.early.contains(sequence)
     }
 
+    /// Takes all that waits; nothing is left to be looked at but what has not been applied.
+    pub(in crate::broker) fn take_all(&mut self, state: &DestinationState) -> SequenceSet {
+        let mut all = std::mem::take(&mut self.returned);
+        for (first, last) in self.fresh(state, usize::MAX) {
+            all.insert(first, last);
+        }
+        for entry in &self.window {
+            all.insert(entry.sequence, entry.sequence);
+        }
+        *self = Backlog::new(state.next(), SequenceSet::new());
+        all
+    }
+
     /// Drops from the window, and from what came back, what is settled.
     pub(in crate::broker) fn forget_settled(&mut self, state: &DestinationState) {
         self.retain(|at| !state.is_settled(at));

@@ -62,6 +62,11 @@ impl Expiry {
         self.leaving.contains(&sequence)
     }
 
+    /// All messages that are.
+    pub(in crate::broker) fn all_leaving(&self) -> impl Iterator<Item = u64> {
+        self.leaving.iter().copied()
+    }
+
     /// How many are.
     pub(in crate::broker) fn leaving(&self) -> usize {
         self.leaving.len()

@@ -334,6 +334,18 @@ impl Queue {
         pulled
     }
 
+    /// Takes all sequences of the log that wait, on their way out of the queue.
+    pub(in crate::broker) fn take_waiting(&mut self, state: Option<&DestinationState>) -> SequenceSet {
+        self.unsort();
+        let Some(state) = state else { return SequenceSet::new() };
+        let mut waiting = self.backlog.take_all(state);
+        for at in self.expiry.all_leaving() {
+            waiting.remove(at, at);
+        }
+        self.outstanding += waiting.len();
+        waiting
+    }
+
     /// Drops what is settled from what is in memory, and from what came back.
     pub(in crate::broker) fn forget_settled(&mut self, state: &DestinationState) {
         self.unsort();

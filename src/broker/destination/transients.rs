@@ -143,6 +143,13 @@ impl Transients {
         std::mem::take(&mut self.aside).into_values().collect()
     }
 
+    /// Forgets all messages; returns how many there were.
+    pub(in crate::broker) fn clear(&mut self) -> u64 {
+        let count = self.count();
+        *self = Transients { last: self.last, ..Transients::default() };
+        count
+    }
+
     /// The place of the last message that came.
     pub(in crate::broker) fn last(&self) -> (u64, u64) {
         self.last
@@ -281,7 +288,6 @@ impl Transients {
     }
 
     /// How many messages there are, in memory and in files.
-    #[cfg(test)]
     pub(in crate::broker) fn count(&self) -> u64 {
         (self.aside.len() + self.head.len() + self.tail.len()) as u64
             + self.chunks.iter().map(|it| it.count).sum::<u64>()

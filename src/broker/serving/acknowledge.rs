@@ -65,8 +65,18 @@ pub(super) fn settle_records(
     group: &mut Vec<Record>,
 ) {
     sequences.sort_unstable();
+    settle_ranges(destination, outcome, &touching(sequences.into_iter()), group);
+}
+
+/// Ranges as settle records of one destination.
+pub(super) fn settle_ranges(
+    destination: DestinationId,
+    outcome: Outcome,
+    ranges: &[(u64, u64)],
+    group: &mut Vec<Record>,
+) {
     let subscription = SubscriptionId(0);
-    for part in touching(sequences.into_iter()).chunks(RANGES_MAX) {
+    for part in ranges.chunks(RANGES_MAX) {
         group.push(Record::Settle { destination, subscription, outcome, ranges: part.to_vec() });
     }
 }

@@ -154,10 +154,10 @@ impl Serving {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         queue.figures.dequeued.add(count);
         match outcome {
-            Outcome::Consumed | Outcome::Expired | Outcome::Rejected => {
+            Outcome::Consumed | Outcome::Expired | Outcome::Rejected | Outcome::Purged => {
                 queue.outstanding = queue.outstanding.saturating_sub(count);
             }
-            Outcome::Purged | Outcome::Moved => {
+            Outcome::Moved => {
                 // By the hand of an operator, so they may be anywhere; a delivery under way ends as a settle of nothing.
                 let Some(found) = state.destination(id) else { return };
                 let before = queue.loaded_bytes();

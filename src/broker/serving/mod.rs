@@ -11,6 +11,7 @@ mod dead_letter;
 mod directory;
 mod dispatch;
 mod expiry;
+mod operate;
 mod reading;
 mod send;
 mod sessions;
@@ -254,6 +255,9 @@ impl Serving {
             }
             Command::Delete { destination, correlation } => {
                 self.delete_by(waiter(correlation), &destination);
+            }
+            Command::Purge { destination, correlation } => {
+                self.purge(state, waiter(correlation), &destination);
             }
             Command::Leave { correlation } => {
                 self.acknowledgements.hurry();

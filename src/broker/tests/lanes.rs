@@ -206,6 +206,7 @@ enum Step {
     Unsubscribe { consumer: u64 },
     Consume { consumer: u64, which: usize },
     Release { consumer: u64, which: usize },
+    Purge,
     FailOver,
 }
 
@@ -221,6 +222,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (consumer(), 0..4usize).prop_map(|(consumer, which)| Step::Consume { consumer, which }),
         2 => (consumer(), 0..4usize).prop_map(|(consumer, which)| Step::Release { consumer, which }),
         1 => Just(Step::FailOver),
+        1 => Just(Step::Purge),
     ]
 }
 
@@ -349,6 +351,11 @@ impl Naive {
                     self.waiting.insert(number, Known { seen: true, ..known });
                     world.settle(consumer, &[got], RELEASED);
                 }
+            }
+            Step::Purge => {
+                let (count, _) = world.purge(SENDER, "Q");
+                assert_eq!(count.unwrap_or(0), self.waiting.len() as u64);
+                self.waiting.clear();
             }
             Step::FailOver => {
                 (1..=CONSUMERS).for_each(|consumer| self.give_back(consumer));

@@ -351,6 +351,21 @@ impl World {
         self.broker.submit(self.now, self.wall, SessionId(session), Submission::from(vec![settle]));
     }
 
+    /// Purges a queue; returns how many messages that is said to be about, and the command.
+    pub(super) fn purge(&mut self, session: u64, name: &str) -> (Option<u64>, u64) {
+        let destination = queue(name);
+        let asked = self.ask(session, |correlation| Command::Purge { destination, correlation });
+        let mut count = None;
+        self.told(session, |event| match event {
+            SessionEvent::Affected { correlation, messages } if correlation.0 == asked => {
+                count = Some(*messages);
+                true
+            }
+            _ => false,
+        });
+        (count, asked)
+    }
+
     pub(super) fn begin(&mut self, session: u64, key: u64) -> u64 {
         self.ask(session, |correlation| Command::Begin { transaction: TransactionKey(key), correlation })
     }
@@ -420,7 +435,7 @@ impl World {
     }
 
     /// Whether an event other than deliveries has come; takes it.
-    pub(super) fn told(&mut self, session: u64, is_it: impl Fn(&SessionEvent) -> bool) -> bool {
+    pub(super) fn told(&mut self, session: u64, mut is_it: impl FnMut(&SessionEvent) -> bool) -> bool {
         let events = self.events.entry(session).or_default();
         let before = events.len();
         events.retain(|event| !is_it(event));

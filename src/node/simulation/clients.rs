@@ -267,7 +267,7 @@ impl World {
                         self.clients[c].lose();
                         return;
                     }
-                    SessionEvent::BrowseEnd { .. } => {}
+                    SessionEvent::BrowseEnd { .. } | SessionEvent::Affected { .. } => {}
                 }
             }
         }

@@ -352,6 +352,8 @@ impl Adapter for StompAdapter {
                 self.deliver((subscription, delivery), from, &message, marks, output);
             }
             SessionEvent::BrowseEnd { subscription } => self.browse_end(subscription, output),
+            // STOMP has no verb that is about several messages.
+            SessionEvent::Affected { .. } => {}
             // The connection ends without another word.
             SessionEvent::Closed { .. } => {}
         }
