@@ -131,6 +131,6 @@ const CIRCLES: &[&str] = &[
 ];
 const DOUBLES: &[&str] = &["Output"];
 /// With the number of their fields.
-const WIDE_STRUCTS: &[&str] = &["BrokerOptions 17", "Core 33", "Queue 20", "Serving 31", "Status 26"];
+const WIDE_STRUCTS: &[&str] = &["BrokerOptions 17", "Core 33", "Serving 31", "Status 26"];
 /// Fields that are open, `impl` blocks that are scattered, items that are unused, items that are narrow, words.
-const COUNTS: [usize; 5] = [77, 19, 12, 0, 25];
+const COUNTS: [usize; 5] = [76, 19, 12, 0, 25];

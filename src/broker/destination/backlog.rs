@@ -205,7 +205,7 @@ impl Backlog {
     }
 
     /// Forgets entries from `sequence` on: they stay in the log, above the cursor.
-    pub(in crate::broker) fn drop_from(&mut self, sequence: u64) {
+    fn drop_from(&mut self, sequence: u64) {
         while let Some(entry) = self.window.pop_back_if(|it| it.sequence >= sequence) {
             self.bytes -= entry.message.encoded().len();
         }

@@ -8,10 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::broker::subscription::SubscriberId;
 use crate::broker::table::Table;
-use crate::bugs;
 use crate::model::{Message, PRIORITY_DEFAULT, SequenceSet};
 
-use super::groups::Groups;
+use super::groups::{Groups, Holder};
 use super::{Entry, Group, LaneId, Taste, Wanted};
 
 /// Lanes of one queue; at the bound nothing further is looked at until some are empty.
@@ -165,7 +164,7 @@ impl Lanes {
         let id = LaneId(self.made);
         self.ranked |= key.rank != Rank::USUAL;
         if let Some(group) = key.group {
-            self.groups.change(group, |known| known.lanes.push(id));
+            self.groups.join(group, id);
         }
         self.by_key.insert(key.clone(), id);
         let lane = Lane {
@@ -182,11 +181,10 @@ impl Lanes {
     /// Who may take the first message of a lane; nobody while its owner does not want it, or the deliveries of an owner that has
     /// gone are not settled.
     fn audience(&self, key: &Key) -> Option<Audience> {
-        let known = key.group.and_then(|group| self.groups.get(group));
-        match known.map(|it| (it.owner, it.in_flight)) {
-            Some((Some((owner, taste)), _)) => key.wanted.has(taste).then_some(Audience::Owner(owner)),
-            Some((None, 1..)) => None,
-            _ => Some(Audience::Open(key.wanted.clone())),
+        match key.group.map_or(Holder::Anybody, |group| self.groups.holder(group)) {
+            Holder::Anybody => Some(Audience::Open(key.wanted.clone())),
+            Holder::Owner(owner, taste) => key.wanted.has(taste).then_some(Audience::Owner(owner)),
+            Holder::Nobody => None,
         }
     }
 
@@ -219,7 +217,7 @@ impl Lanes {
                 if let Some(lane) = self.lanes.remove(&id.0) {
                     self.by_key.remove(&lane.key);
                     if let Some(group) = lane.key.group {
-                        self.groups.change(group, |known| known.lanes.retain(|it| *it != id));
+                        self.groups.part(group, id);
                     }
                 }
             }
@@ -341,43 +339,26 @@ impl Lanes {
         self.waiting.remove(sequence, sequence) > 0
     }
 
-    /// A consumer takes a message of a group; returns whether the group is its own from now on only.
+    /// A consumer takes a message of a group; returns whether it is the first one that it takes of it.
     pub(in crate::broker) fn hand_out(
         &mut self,
         group: Group,
         to: (SubscriberId, Taste),
         closes: bool,
     ) -> bool {
-        let mut is_new = false;
-        let lanes = self.groups.change(group, |known| {
-            is_new = known.owner.is_none();
-            known.owner = (!closes && !bugs::on("group_without_owner")).then_some(to);
-            known.in_flight += 1;
-        });
-        if is_new || closes {
-            lanes.into_iter().for_each(|lane| self.refresh(lane));
-        }
+        let (is_new, lanes) = self.groups.hand_out(group, to, closes);
+        lanes.into_iter().for_each(|lane| self.refresh(lane));
         is_new
     }
 
     /// A delivery of a group is with no consumer any more.
     pub(in crate::broker) fn landed(&mut self, group: Group) {
-        let mut is_free = false;
-        let lanes = self.groups.change(group, |known| {
-            known.in_flight = known.in_flight.saturating_sub(1);
-            is_free = known.owner.is_none() && known.in_flight == 0;
-        });
-        if is_free {
-            lanes.into_iter().for_each(|lane| self.refresh(lane));
-        }
+        self.groups.landed(group).into_iter().for_each(|lane| self.refresh(lane));
     }
 
     /// A consumer has gone: its groups have no owner.
     pub(in crate::broker) fn disown(&mut self, subscriber: SubscriberId) {
-        for group in self.groups.of_owner(subscriber) {
-            let lanes = self.groups.change(group, |known| known.owner = None);
-            lanes.into_iter().for_each(|lane| self.refresh(lane));
-        }
+        self.groups.disown(subscriber).into_iter().for_each(|lane| self.refresh(lane));
     }
 
     /// Ends all lanes: what waited in them is to be looked at anew. Returns it, and the bodies that are here, ascending.
@@ -385,7 +366,7 @@ impl Lanes {
         let mut heads = Vec::with_capacity(self.loaded);
         for (id, lane) in std::mem::take(&mut self.lanes) {
             if let Some(group) = lane.key.group {
-                self.groups.change(group, |known| known.lanes.retain(|it| it.0 != id));
+                self.groups.part(group, LaneId(id));
             }
             heads.extend(lane.heads.into_iter().filter(|it| self.waiting.contains(it.sequence)));
         }

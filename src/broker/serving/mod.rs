@@ -11,7 +11,6 @@ mod dead_letter;
 mod directory;
 mod dispatch;
 mod expiry;
-mod operate;
 mod reading;
 mod send;
 mod sessions;
