@@ -5,6 +5,7 @@ mod destination;
 mod identity;
 mod ids;
 mod message;
+mod pattern;
 mod places;
 mod property;
 mod ranges;
@@ -23,6 +24,7 @@ pub use ids::{
 pub use message::{
     BodyKind, Encoding, Field, HEAD_BYTES_MAX, Message, MessageBuilder, MessageError, Outline,
 };
+pub use pattern::Pattern;
 pub use places::{PLACE_BYTES, PLACES_MAX, Place, Places, outline};
 pub use property::PropertyValue;
 pub use ranges::touching;

@@ -2,7 +2,6 @@
 
 mod census;
 mod expiry;
-mod pattern;
 mod queue;
 mod topic;
 mod transient;
@@ -10,7 +9,6 @@ mod transients;
 
 pub(super) use census::Census;
 pub(super) use expiry::Expiry;
-pub(super) use pattern::Pattern;
 pub(super) use queue::{Consumer, Dead, Next, Queue, Reading};
 pub(super) use topic::Topic;
 pub(super) use transient::Transient;
