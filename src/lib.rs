@@ -8,6 +8,7 @@ pub mod model;
 pub mod selector;
 pub mod state;
 pub mod env;
+pub mod security;
 pub mod config;
 pub mod storage;
 pub mod coordination;

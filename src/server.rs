@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Admin, AdminOptions, Shown};
 use crate::broker::{BrokerOptions, Gate};
-use crate::config::{Config, Replicated, StoreConfig, Tls, TransportConnector, ZkAcl};
+use crate::config::{Config, Replicated, Security, StoreConfig, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, Process, ZooKeeperCoordinator, ZooKeeperOptions,
 };
@@ -22,6 +22,7 @@ use crate::model::{Epoch, GroupId, Known, Voter};
 use crate::node::{Node, NodeError, NodeParts, Request, Snapshot};
 use crate::protocol::{Listener, ListenerError};
 use crate::replication::{Access, PeerOptions, ReplicaSettings, TlsError, TlsFiles};
+use crate::security::{Logins, Users};
 use crate::storage::{IndexHandle, Log, LogEvent, LogOptions, SpaceOptions, StorageError, Store};
 use plan::{Memory, Volume};
 use resources::{Resources, bytes, shrunk, temporary};
@@ -108,6 +109,7 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     }
     let resources = Resources::of(&config)?;
     let (gate, inbound) = Gate::bounded(bytes(resources.memory.limit) / WAITING_SHARE);
+    let gate = if config.security.asks() { gate.asking(logins(&config)) } else { gate };
     let patient = resources.disk.clone();
     let limit = ConnectionLimit::new(resources.files.clients);
     let (body_bytes_max, side_max) = (resources.body_bytes_max(), resources.files.half_open);
@@ -169,6 +171,12 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     result
 }
 
+/// Who may come in. Read at the start only.
+fn logins(config: &Config) -> Arc<Logins> {
+    let Security { users, rights, .. } = &config.security;
+    Arc::new(Logins::new(Users::new(users, rights)))
+}
+
 /// Asks the node to stop; what waits for a descriptor then would hold up the end.
 fn stop(node: &Node, disk: &PatientDisk) {
     node.stop();
@@ -211,8 +219,10 @@ impl Doors<'_> {
             }
         }
         let shown = served(self.config).zip(&self.open);
-        let shown = shown
-            .map(|(c, l)| format!("{}://{}:{}", c.scheme.name().to_lowercase(), c.host, l.address().port()));
+        let shown = shown.map(|(c, l)| {
+            let (scheme, tls) = (c.scheme.name().to_lowercase(), if c.tls { "+ssl" } else { "" });
+            format!("{scheme}{tls}://{}:{}", c.host, l.address().port())
+        });
         node.listening.send_replace(shown.collect());
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! The commands as a person or a script meets them: real processes, their output and exit codes;
-//! and what STOMP clients select.
+//! what STOMP clients select, and who is let in to do what.
 
+mod access;
 mod console;
 mod clients;
 mod cluster;
 mod lines;
 mod selectors;
+mod tls;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

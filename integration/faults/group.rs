@@ -229,6 +229,7 @@ fn node(network: &Arc<Network>, zookeeper: &str, directory: &Path, number: usize
          zk_session_timeout = \"{}s\"\nlog_size = \"2MiB\"\ninsecure = true\n\
          secret = \"a network of its own keeps strangers out\"\n\
          [[transport_connector]]\nname = \"stomp\"\nuri = \"stomp://{address}:{STOMP}\"\n\
+         allow_anonymous = true\nallow_plaintext = true\n\
          [console]\nbind = \"{address}:{CONSOLE}\"\n",
         disk.place().join("data").display(),
         SESSION_TIMEOUT.as_secs(),

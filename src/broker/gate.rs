@@ -7,6 +7,10 @@
 //! what it asked. What all sessions have submitted and the broker has not carried out is bounded too: beyond that, a
 //! session that waits already reads no further. An open transaction stays on this side, in the memory of its connection, until it is committed.
 
+mod bounds;
+mod client_ids;
+mod transaction;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,15 +19,19 @@ use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::budget::{Budget, Portion};
-use super::client_ids::{ClientId, ClientIds};
-use super::options::{TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
+use crate::security::{Login, LoginError, Logins};
+
+use super::budget::Budget;
 use super::outbox::{Outbox, Outboxes, Pool, Share};
 use super::spread::Spread;
 use super::{
     Command, Correlation, Credentials, DeliveryId, Principal, Refusal, SessionEvent, SessionId, SessionInfo,
     TransactionKey,
 };
+
+use bounds::{Bounds, Denial};
+use client_ids::{ClientId, ClientIds};
+use transaction::Open;
 
 /// Places in the channel to the core task: some rounds of its loop, not more, because what waits here is not counted
 /// against any other bound.
@@ -45,6 +53,9 @@ pub enum NotOpened {
     /// The core task is gone.
     #[error("{0}")]
     Closed(#[from] Closed),
+    /// The client is not who it says, or does not say who it is.
+    #[error("{0}")]
+    Login(#[from] LoginError),
     /// Another session has the client id; it may be free later.
     #[error("Client id in use: {client_id} is connected from {remote}")]
     ClientIdInUse {
@@ -124,6 +135,8 @@ pub struct Gate {
     frames: Budget,
     transactions: Budget,
     client_ids: ClientIds,
+    /// Who may come in; everybody without.
+    logins: Option<Arc<Logins>>,
 }
 
 impl Gate {
@@ -136,7 +149,13 @@ impl Gate {
         let next = Arc::new(AtomicU64::new(1));
         let (pool, outboxes) = (Pool::new(bytes_max), Outboxes::new(bytes_max / 2));
         let client_ids = ClientIds::default();
-        (Gate { core, next, pool, outboxes, frames, transactions, client_ids }, inbound)
+        (Gate { core, next, pool, outboxes, frames, transactions, client_ids, logins: None }, inbound)
+    }
+
+    /// The gate with somebody at it who asks for a login.
+    #[must_use]
+    pub fn asking(self, logins: Arc<Logins>) -> Gate {
+        Gate { logins: Some(logins), ..self }
     }
 
     /// Memory for large frames on their way in.
@@ -144,23 +163,41 @@ impl Gate {
         self.frames.clone()
     }
 
-    /// Opens a session for a client at the address `remote`. Everybody is let in, under the name that it gives. The core
-    /// may hear of the session later; nothing waits for that.
+    /// Who a client at the address `remote` is, which has shown a certificate of this subject. Without users everybody is
+    /// let in, under the name that it gives. May take as long as a hash, and some seconds after failures. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`NotOpened::Login`]: nothing has happened.
+    pub async fn identify(
+        &self,
+        remote: &str,
+        credentials: &Credentials,
+        certificate: Option<&str>,
+        allow_anonymous: bool,
+    ) -> Result<Principal, NotOpened> {
+        let Credentials { user, password, .. } = credentials;
+        let Some(logins) = &self.logins else { return Ok(Principal::Claimed(user.clone())) };
+        // The port is another one each time.
+        let address = remote.rsplit_once(':').map_or(remote, |(address, _)| address);
+        let login = Login { address, user, password, certificate, allow_anonymous };
+        Ok(Principal::Known(logins.identify(login).await?))
+    }
+
+    /// Opens a session for a client at the address `remote`. The core may hear of it later; nothing waits for that.
     ///
     /// # Errors
     /// [`NotOpened`]: nothing has happened.
-    pub fn open(&self, remote: &str, credentials: Credentials) -> Result<Session, NotOpened> {
-        let Credentials { client_id, user } = credentials;
+    pub fn open(&self, remote: &str, client_id: String, principal: Principal) -> Result<Session, NotOpened> {
         let taken = if client_id.is_empty() { None } else { Some(self.client_ids.take(&client_id, remote)) };
         let taken = taken
             .transpose()
             .map_err(|remote| NotOpened::ClientIdInUse { client_id: client_id.clone(), remote })?;
-        let principal = Principal::Claimed(user);
         let info = SessionInfo { client_id, principal: principal.clone(), remote: remote.to_owned() };
         let id = SessionId(self.next.fetch_add(1, Ordering::Relaxed));
         let (events, inbox) = mpsc::unbounded_channel();
         let mut session = Session {
             id,
+            bounds: Bounds::of(&principal),
             principal,
             _client_id: taken,
             core: self.core.clone(),
@@ -185,6 +222,8 @@ impl Gate {
 pub struct Session {
     id: SessionId,
     principal: Principal,
+    /// What it may do; everything without.
+    bounds: Option<Bounds>,
     _client_id: Option<ClientId>,
     core: mpsc::Sender<Inbound>,
     /// What the core has no place for yet, in order. An adapter takes nothing more from its client while there is any, so
@@ -200,38 +239,6 @@ pub struct Session {
     answers: Vec<SessionEvent>,
     budget: Budget,
     transactions: Vec<Open>,
-}
-
-/// An open transaction.
-#[derive(Debug)]
-struct Open {
-    key: TransactionKey,
-    operations: Vec<Command>,
-    /// Records that they become, at most.
-    copies: usize,
-    bytes: usize,
-    portion: Portion,
-    /// Why no more of it is kept, and it cannot be committed.
-    overflow: Option<Refusal>,
-}
-
-impl Open {
-    /// Deliveries that it has settled.
-    fn settled(&self) -> impl Iterator<Item = DeliveryId> + '_ {
-        self.operations
-            .iter()
-            .flat_map(|it| match it {
-                Command::Settle { deliveries, .. } => &deliveries[..],
-                _ => &[],
-            })
-            .copied()
-    }
-
-    /// What the broker is told when nothing of it happens.
-    fn abandoned(&self) -> Option<Command> {
-        let deliveries: Vec<_> = self.settled().collect();
-        (!deliveries.is_empty()).then_some(Command::Abandon { deliveries })
-    }
 }
 
 impl Session {
@@ -352,6 +359,9 @@ impl Session {
 
     /// Keeps what belongs to an open transaction here, lets everything else through.
     fn sort(&mut self, command: Command, through: &mut Vec<Command>) {
+        if let Some(Err(denial)) = self.bounds.as_mut().map(|bounds| bounds.check(&command)) {
+            return self.deny(denial);
+        }
         match command {
             Command::Begin { transaction, correlation } => {
                 let result = match self.position(transaction) {
@@ -360,14 +370,7 @@ impl Session {
                         "a connection has at most {TRANSACTIONS_MAX} open transactions"
                     ))),
                     None => {
-                        self.transactions.push(Open {
-                            key: transaction,
-                            operations: Vec::new(),
-                            copies: 0,
-                            bytes: 0,
-                            portion: Portion::default(),
-                            overflow: None,
-                        });
+                        self.transactions.push(Open::new(transaction));
                         Ok(())
                     }
                 };
@@ -391,14 +394,16 @@ impl Session {
                         .answer(correlation, Err(Refusal::Invalid("the transaction is not open".into())));
                 };
                 let open = self.transactions.swap_remove(at);
-                if !commit || open.overflow.is_some() {
-                    through.extend(open.abandoned());
-                    let refusal = open.overflow.filter(|_| commit);
-                    self.answer(correlation, refusal.map_or(Ok(()), Err));
-                } else {
-                    through.push(Command::Begin { transaction, correlation: None });
-                    through.extend(open.operations);
-                    through.push(Command::Finish { transaction, commit, correlation });
+                match open.spoilt().cloned() {
+                    None if commit => {
+                        through.push(Command::Begin { transaction, correlation: None });
+                        through.extend(open.into_operations());
+                        through.push(Command::Finish { transaction, commit, correlation });
+                    }
+                    refusal => {
+                        through.extend(open.abandoned());
+                        self.answer(correlation, refusal.filter(|_| commit).map_or(Ok(()), Err));
+                    }
                 }
             }
             Command::Unsubscribe { subscription, mut transacted, correlation } => {
@@ -409,32 +414,23 @@ impl Session {
         }
     }
 
+    /// Answers what is not allowed; a transaction that it was to be part of cannot be committed any more.
+    fn deny(&mut self, Denial { transaction, correlation, refusal }: Denial) {
+        if let Some(at) = transaction.and_then(|key| self.position(key)) {
+            self.transactions[at].spoil(refusal.clone());
+        }
+        self.answer(correlation, Err(refusal));
+    }
+
     fn keep(&mut self, key: TransactionKey, command: Command, spread: Spread) -> Result<(), Refusal> {
         let at = self.position(key).ok_or_else(|| Refusal::Invalid("the transaction is not open".into()))?;
-        let Spread { copies, bytes } = spread;
         // The bytes of all open transactions count: it is one connection's memory.
-        let held: usize = self.transactions.iter().map(|open| open.bytes).sum();
-        let open = &mut self.transactions[at];
-        if open.copies + copies > TRANSACTION_OPERATIONS_MAX
-            || held.saturating_add(bytes) > TRANSACTION_BYTES_MAX
-        {
-            open.overflow.get_or_insert_with(too_large);
-        } else if !self.budget.try_raise(&mut open.portion, open.bytes + bytes) {
-            open.overflow.get_or_insert_with(too_many);
-        }
-        if let Some(refusal) = &open.overflow {
-            // Its sends are forgotten; what it settled is still its own, until the client has heard of it.
-            open.operations.retain(|it| matches!(it, Command::Settle { .. }));
-            (open.bytes, open.portion) = (0, Portion::default());
-            return Err(refusal.clone());
-        }
-        (open.copies, open.bytes) = (open.copies + copies, open.bytes + bytes);
-        open.operations.push(command);
-        Ok(())
+        let held: usize = self.transactions.iter().map(Open::bytes).sum();
+        self.transactions[at].add(command, spread, held, &self.budget)
     }
 
     fn position(&self, key: TransactionKey) -> Option<usize> {
-        self.transactions.iter().position(|open| open.key == key)
+        self.transactions.iter().position(|open| open.key() == key)
     }
 
     fn answer(&mut self, correlation: Option<Correlation>, result: Result<(), Refusal>) {
@@ -450,16 +446,6 @@ fn message_bytes(command: &Command) -> usize {
 
 fn delivered_bytes(event: &SessionEvent) -> usize {
     if let SessionEvent::Delivery { message, .. } = event { message.encoded().len() } else { 0 }
-}
-
-fn too_large() -> Refusal {
-    Refusal::Limit(format!(
-        "a transaction has at most {TRANSACTION_OPERATIONS_MAX} operations and {TRANSACTION_BYTES_MAX} bytes"
-    ))
-}
-
-fn too_many() -> Refusal {
-    Refusal::Limit("the open transactions of all connections take all the memory that they may".into())
 }
 
 impl Drop for Session {

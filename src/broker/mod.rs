@@ -5,7 +5,6 @@
 //! from memory what never enters the log.
 
 mod budget;
-mod client_ids;
 mod deliveries;
 mod destination;
 mod figures;

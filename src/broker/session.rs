@@ -3,19 +3,24 @@
 //! An adapter turns frames into [`Command`]s and [`SessionEvent`]s into frames. It holds correlation ids and the
 //! mapping of its protocol's acknowledgement modes to deliveries, and nothing durable.
 
+use std::sync::Arc;
+
 use crate::model::{Destination, Message};
+use crate::security::{Account, Password};
 
 /// A connection, for as long as it lasts; never given twice in a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
 
-/// What a client shows to be let in. A password is not among it, because nothing here would look at one.
+/// What a client shows to be let in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials {
     /// The client's name for itself; empty if it has none.
     pub client_id: String,
     /// The user's name; empty for none.
     pub user: String,
+    /// The password; empty for none.
+    pub password: Password,
 }
 
 /// Whose a session is, as far as that is known.
@@ -24,6 +29,8 @@ pub enum Principal {
     /// The user's name as the client gave it, empty for none. Nothing has checked it: it may stand in logs and views, and
     /// allows nothing.
     Claimed(String),
+    /// It was checked.
+    Known(Arc<Account>),
 }
 
 impl Default for Principal {
@@ -35,8 +42,10 @@ impl Default for Principal {
 impl Principal {
     /// The user's name; empty for none.
     pub fn user(&self) -> &str {
-        let Principal::Claimed(user) = self;
-        user
+        match self {
+            Principal::Claimed(user) => user,
+            Principal::Known(account) => account.name(),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod access;
 mod address;
 mod client;
 mod completions;
@@ -12,6 +13,7 @@ mod run;
 mod runtime;
 mod store;
 mod table;
+mod user;
 
 use std::process::ExitCode;
 
@@ -43,6 +45,12 @@ enum Command {
     /// Look at a configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Look at users
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Look at rights
+    #[command(subcommand)]
+    Access(access::AccessCommand),
     /// What a node does
     Status(ConsoleArgs),
     /// The queues of a node
@@ -126,6 +134,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Config(command) => config::run(&command, json),
+        Command::User(command) => user::run(&command, json),
+        Command::Access(command) => access::run(&command, json),
         Command::Status(console) => console::status(&console, json),
         Command::Queues(console) => console::destinations(&console, "/api/queues", json),
         Command::Topics(console) => console::destinations(&console, "/api/topics", json),

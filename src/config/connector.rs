@@ -1,6 +1,18 @@
 //! Transport connectors: where clients come in.
 
-use super::connection::{ConnectionOptions, REFUSED, SERVED, number};
+mod connection;
+mod network;
+
+use std::net::IpAddr;
+
+use crate::security::{ClientCertificate, ServerTls};
+
+pub use connection::ConnectionOptions;
+pub(super) use network::read as read_networks;
+pub use network::{Discovery, NetworkConnector};
+
+use connection::{REFUSED, SERVED, number};
+
 use super::fault::nearest;
 use super::section::Section;
 use super::uri::Uri;
@@ -67,12 +79,22 @@ pub struct TransportConnector {
     pub frame_bytes_max: usize,
     /// How its connections behave.
     pub connection: ConnectionOptions,
+    /// Whether other machines may come in without TLS.
+    pub allow_plaintext: bool,
+    /// What it shows, if the URI asks for TLS.
+    pub server_tls: Option<ServerTls>,
 }
 
 impl TransportConnector {
     /// Whether this version opens the port.
     pub fn is_served(&self) -> bool {
-        self.scheme == Scheme::Stomp && !self.tls
+        self.scheme == Scheme::Stomp
+    }
+
+    /// Whether only this machine reaches it, as far as it can be told without looking the host up.
+    pub(super) fn is_local(&self) -> bool {
+        let named = self.host.eq_ignore_ascii_case("localhost");
+        self.host.parse::<IpAddr>().map_or(named, |ip| ip.to_canonical().is_loopback())
     }
 
     /// Scheme, host and port, without the options.
@@ -131,7 +153,11 @@ pub(super) fn read(sections: &[Section<'_>], warnings: &mut Vec<String>) -> Vec<
         if read.is_none() && !section.is_written("uri") {
             section.fault("uri", "missing; a connector needs a uri such as \"stomp://0.0.0.0:61613\"");
         }
-        if let Some((connector, heard)) = read {
+        let (allow_anonymous, allow_plaintext) =
+            (section.boolean("allow_anonymous", false), section.boolean("allow_plaintext", false));
+        if let Some((mut connector, heard)) = read {
+            connector.connection.allow_anonymous = allow_anonymous;
+            connector.allow_plaintext = allow_plaintext;
             connectors.push(connector);
             warnings.extend(heard);
         }
@@ -165,6 +191,8 @@ fn connector(name: String, text: &str) -> Result<(TransportConnector, Vec<String
         maximum_connections: MAXIMUM_CONNECTIONS_DEFAULT,
         frame_bytes_max: FRAME_BYTES_MAX_DEFAULT,
         connection: ConnectionOptions::default(),
+        allow_plaintext: false,
+        server_tls: None,
     };
     for (option, value) in &uri.options {
         match option.as_str() {
@@ -179,8 +207,11 @@ fn connector(name: String, text: &str) -> Result<(TransportConnector, Vec<String
             },
         }
     }
+    if connector.connection.client_certificate != ClientCertificate::Unasked && !connector.tls {
+        return Err(format!("{:?} speaks no TLS, in which clients could show a certificate", uri.scheme));
+    }
     if !connector.is_served() {
-        let what = if connector.tls { "TLS" } else { connector.scheme.name() };
+        let what = connector.scheme.name();
         let name = &connector.name;
         warnings.push(format!(
             "transport connector {name}: {what} is not served by this version; its port stays closed"

@@ -5,13 +5,12 @@
 
 mod acl;
 mod activemq;
-mod connection;
 mod connector;
 mod fault;
-mod network;
 mod raw;
 mod secret;
 mod section;
+mod security;
 mod service;
 mod store;
 #[cfg(test)]
@@ -24,12 +23,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 pub use acl::{ZkAcl, ZkAclEntry};
-pub use connection::ConnectionOptions;
-pub use connector::{Scheme, TransportConnector};
+pub use connector::{ConnectionOptions, Discovery, NetworkConnector, Scheme, TransportConnector};
 pub use fault::{ConfigError, Fault, Origin};
-pub use network::{Discovery, NetworkConnector};
 pub use secret::Secret;
 pub use section::Setting;
+pub use security::Security;
 pub use store::{Local, Replicated, StoreConfig, Sync, Tls};
 pub use units::{Limit, duration as parse_duration, size as parse_size};
 pub use uri::host_port as parse_host_port;
@@ -49,6 +47,8 @@ pub struct Config {
     pub network_connectors: Vec<NetworkConnector>,
     /// `[system_usage]`.
     pub system_usage: SystemUsage,
+    /// `[security]`, `[[users]]` and `[[rights]]`.
+    pub security: Security,
     /// `[console]`.
     pub console: Console,
     /// `[log]`.
@@ -180,21 +180,28 @@ impl Config {
         let default = ("transport_connector", connector::DEFAULT.as_slice());
         let source = Source::new(file, text, default, arguments, environment)?;
         let mut warnings = Vec::new();
-        let config = read(&source, &mut warnings);
+        let config = read(&source, file, &mut warnings);
         let settings = source.finish()?;
         Ok(LoadedConfig { config, warnings, settings })
     }
 
-    /// What each listener risks that other machines reach: nobody has to log in yet.
+    /// What each listener risks that other machines reach, because the configuration says so.
     pub fn open_to_all(&self) -> Vec<String> {
         let mut risks = Vec::new();
-        for connector in self.transport_connectors.iter().filter(|c| c.is_served() && !is_loopback(&c.host)) {
-            risks.push(format!(
-                "transport connector {}: {} is reached from other machines, and this version asks for no login: \
-                 whoever reaches the port can read and write every queue",
-                connector.name,
-                connector.address()
-            ));
+        for connector in self.transport_connectors.iter().filter(|c| c.is_served() && !c.is_local()) {
+            let (name, address) = (&connector.name, connector.address());
+            if connector.connection.allow_anonymous && self.security.rights.is_empty() {
+                risks.push(format!(
+                    "transport connector {name}: {address} is reached from other machines and asks for no login \
+                     (allow_anonymous): whoever reaches the port can read and write every queue"
+                ));
+            }
+            if !connector.tls && self.security.asks() {
+                risks.push(format!(
+                    "transport connector {name}: {address} is reached from other machines without TLS \
+                     (allow_plaintext): passwords and messages can be overheard"
+                ));
+            }
         }
         let bind = self.console.bind;
         if !bind.ip().to_canonical().is_loopback() {
@@ -205,12 +212,6 @@ impl Config {
         }
         risks
     }
-}
-
-/// Whether a host is this machine itself, as far as it can be told without looking the name up.
-fn is_loopback(host: &str) -> bool {
-    host.parse::<IpAddr>()
-        .map_or(host.eq_ignore_ascii_case("localhost"), |ip| ip.to_canonical().is_loopback())
 }
 
 const LIMIT: Unit<Limit> = Unit {
@@ -224,7 +225,7 @@ const LIMIT: Unit<Limit> = Unit {
     bare: true,
 };
 
-fn read(source: &Source, warnings: &mut Vec<String>) -> Config {
+fn read(source: &Source, file: Option<&str>, warnings: &mut Vec<String>) -> Config {
     let root = source.root();
     let broker = root.section("broker");
     let broker = BrokerConfig {
@@ -234,8 +235,10 @@ fn read(source: &Source, warnings: &mut Vec<String>) -> Config {
     let store_section = root.section("store");
     let store = store::read(&store_section, &broker.data_directory, warnings);
     let transports = root.sections("transport_connector");
-    let transport_connectors = connector::read(&transports, warnings);
-    let network_connectors = network::read(&root.sections("network_connector"), warnings);
+    let mut transport_connectors = connector::read(&transports, warnings);
+    let security = security::read(&root, file, warnings);
+    security::check_doors(&transports, &mut transport_connectors, &security);
+    let network_connectors = connector::read_networks(&root.sections("network_connector"), warnings);
     let usage = root.section("system_usage");
     let system_usage = SystemUsage {
         memory: usage.measure("memory", Limit::Bytes(1 << 30), None, &LIMIT),
@@ -245,8 +248,16 @@ fn read(source: &Source, warnings: &mut Vec<String>) -> Config {
     let console_section = root.section("console");
     let console = read_console(&console_section);
     let log = read_log(&root.section("log"));
-    let config =
-        Config { broker, store, transport_connectors, network_connectors, system_usage, console, log };
+    let config = Config {
+        broker,
+        store,
+        transport_connectors,
+        network_connectors,
+        system_usage,
+        security,
+        console,
+        log,
+    };
     unique_ports(&config, &transports, &store_section, &console_section);
     warnings.extend(config.open_to_all());
     config

@@ -139,7 +139,8 @@ pub(super) fn lay_over(root: &mut Node, argument: &str) -> Result<(), String> {
                 let found = entries.iter().position(|(name, _)| name == part);
                 let index = found.unwrap_or(entries.len());
                 if found.is_none() {
-                    let list = depth == 0 && matches!(*part, "transport_connector" | "network_connector");
+                    let list =
+                        depth == 0 && matches!(*part, "transport_connector" | "network_connector" | "users");
                     let value = if list { Value::List(Vec::new()) } else { Value::Table(Vec::new()) };
                     entries.push(((*part).to_owned(), new(value)));
                 }

@@ -5,6 +5,7 @@ mod destination;
 mod identity;
 mod ids;
 mod message;
+mod pattern;
 mod places;
 mod property;
 mod ranges;
@@ -24,6 +25,7 @@ pub use message::{
     BodyKind, Encoding, Field, HEAD_BYTES_MAX, Message, MessageBuilder, MessageError, Outline,
     PRIORITY_DEFAULT,
 };
+pub use pattern::Pattern;
 pub use places::{PLACE_BYTES, PLACES_MAX, Place, Places, outline};
 pub use property::PropertyValue;
 pub use ranges::touching;

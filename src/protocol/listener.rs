@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinError, JoinHandle, JoinSet, yield_now};
@@ -14,6 +15,7 @@ use tracing::{debug, info, warn};
 use crate::broker::Gate;
 use crate::config::{Scheme, TransportConnector};
 use crate::env::{Clock, ConnectionLimit, ConnectionPermit};
+use crate::security::ServerTlsError;
 
 use super::connection::Shared;
 use super::half_open::{Admission, Complaint, HalfOpen};
@@ -44,14 +46,20 @@ pub enum ListenerError {
         source: io::Error,
     },
     /// This version does not speak the protocol.
-    #[error("connector {name}: {scheme:?}{} is not supported yet", if *tls { " with TLS" } else { "" })]
+    #[error("connector {name}: {scheme:?} is not supported yet")]
     Unsupported {
         /// The connector.
         name: String,
         /// Its protocol.
         scheme: Scheme,
-        /// Whether it asks for TLS.
-        tls: bool,
+    },
+    /// Its certificate cannot be used.
+    #[error("connector {name}: {source}")]
+    Tls {
+        /// The connector.
+        name: String,
+        /// Which file, and why.
+        source: ServerTlsError,
     },
 }
 
@@ -60,6 +68,12 @@ impl ListenerError {
         let (name, address) = (connector.name.clone(), authority(&connector.host, connector.port));
         ListenerError::Bind { name, address, source }
     }
+}
+
+/// What stands between a socket and its session.
+struct Door {
+    protocol: Protocol,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 /// A running connector. [`Listener::stop`] ends it; dropping it does too, without waiting.
@@ -85,8 +99,18 @@ impl Listener {
         clock: Arc<dyn Clock>,
     ) -> Result<Listener, ListenerError> {
         let name = connector.name.clone();
-        let (Some(protocol), false) = (Protocol::of(connector.scheme), connector.tls) else {
-            return Err(ListenerError::Unsupported { name, scheme: connector.scheme, tls: connector.tls });
+        let Some(protocol) = Protocol::of(connector.scheme) else {
+            return Err(ListenerError::Unsupported { name, scheme: connector.scheme });
+        };
+        let tls = match &connector.server_tls {
+            Some(files) if connector.tls => {
+                let loaded = files.load(connector.connection.client_certificate);
+                Some(loaded.map_err(|source| ListenerError::Tls { name: name.clone(), source })?)
+            }
+            _ if connector.tls => {
+                return Err(ListenerError::Unsupported { name, scheme: connector.scheme });
+            }
+            _ => None,
         };
         let options = connector.connection;
         let listen = |address| claim(address)?.listen(options.backlog);
@@ -95,12 +119,17 @@ impl Listener {
         let address = socket.local_addr().map_err(|source| ListenerError::bind(connector, source))?;
         let (body_bytes_max, admission) =
             (connector.frame_bytes_max.min(body_bytes_max), Admission::default());
-        let shared = Shared { gate, clock, body_bytes_max, options, admission };
+        let shared = Shared { gate, clock, body_bytes_max, options, admission, certificate: None };
         let (stop, stopped) = oneshot::channel();
+        let door = Door { protocol, tls };
         let task =
-            tokio::spawn(accept(socket, protocol, shared, (connector.maximum_connections, limit), stopped));
+            tokio::spawn(accept(socket, door, shared, (connector.maximum_connections, limit), stopped));
         let shown = authority(&connector.host, address.port());
-        info!("Listening for connections at: {}://{shown}", protocol.name);
+        info!(
+            "Listening for connections at: {}{}://{shown}",
+            protocol.name,
+            if connector.tls { "+ssl" } else { "" }
+        );
         info!("Connector {name} started");
         Ok(Listener { name, address, stop, task })
     }
@@ -167,11 +196,12 @@ fn claim(address: SocketAddr) -> io::Result<TcpSocket> {
 /// Accepts until told to stop, then closes everything.
 async fn accept(
     socket: TcpListener,
-    protocol: Protocol,
+    door: Door,
     shared: Shared,
     (connections_max, limit): (usize, ConnectionLimit),
     mut stopped: oneshot::Receiver<()>,
 ) {
+    let protocol = door.protocol;
     let mut connections = JoinSet::new();
     let mut half_open = HalfOpen::default();
     let mut complaint = Complaint::default();
@@ -193,7 +223,7 @@ async fn accept(
                     }
                     let admission = Admission::default();
                     let shared = Shared { admission: admission.clone(), ..shared.clone() };
-                    let task = start(&mut connections, protocol, (stream, limit.take()), remote, shared);
+                    let task = start(&mut connections, &door, (stream, limit.take()), remote, shared);
                     half_open.push(task, admission);
                 }
                 Err(error) => {
@@ -239,7 +269,7 @@ fn note(ended: &Result<(), JoinError>, protocol: Protocol) {
 
 fn start(
     connections: &mut JoinSet<()>,
-    protocol: Protocol,
+    door: &Door,
     (stream, permit): (TcpStream, ConnectionPermit),
     remote: SocketAddr,
     shared: Shared,
@@ -247,7 +277,8 @@ fn start(
     if let Err(error) = shared.options.socket.set(&stream) {
         debug!(%remote, "socket options: {error}");
     }
-    let served = protocol.serve(stream, format!("tcp://{remote}"), shared);
+    let scheme = if door.tls.is_some() { "ssl" } else { "tcp" };
+    let served = door.protocol.serve(stream, format!("{scheme}://{remote}"), shared, door.tls.clone());
     connections.spawn(async move {
         let _permit = permit;
         served.await;

@@ -3,7 +3,9 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use rustls::ServerConfig;
 use tokio::net::TcpStream;
+use tracing::debug;
 
 use crate::broker::Gate;
 use crate::config::{ConnectionOptions, Scheme};
@@ -21,7 +23,7 @@ pub(super) type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct Protocol {
     /// Its name in the URIs of log lines.
     pub(super) name: &'static str,
-    serve: fn(TcpStream, String, Shared) -> Serving,
+    serve: fn(TcpStream, String, Shared, Option<Arc<ServerConfig>>) -> Serving,
 }
 
 impl Protocol {
@@ -35,18 +37,45 @@ impl Protocol {
 
     /// The protocol that begins with this handshake.
     fn by<H: Handshake>() -> Protocol {
-        Protocol { name: H::NAME, serve: |stream, remote, shared| Box::pin(tcp::<H>(stream, remote, shared)) }
+        let serve = |stream, remote, shared, tls| -> Serving {
+            match tls {
+                None => Box::pin(tcp::<H>(stream, remote, shared)),
+                Some(config) => Box::pin(tls_over_tcp::<H>(stream, remote, shared, config)),
+            }
+        };
+        Protocol { name: H::NAME, serve }
     }
 
-    /// Serves a connection from its first byte until it ends; dropping the future closes the connection.
-    pub(super) fn serve(self, stream: TcpStream, remote: String, shared: Shared) -> Serving {
-        (self.serve)(stream, remote, shared)
+    /// Serves a connection from its first byte until it ends, under TLS if there is a configuration of it; dropping the
+    /// future closes the connection.
+    pub(super) fn serve(
+        self,
+        stream: TcpStream,
+        remote: String,
+        shared: Shared,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> Serving {
+        (self.serve)(stream, remote, shared, tls)
     }
 }
 
 async fn tcp<H: Handshake>(mut stream: TcpStream, remote: String, shared: Shared) {
     let (reader, writer) = stream.split();
     connection::serve::<H>(Transport { reader, writer }, remote, shared).await;
+}
+
+async fn tls_over_tcp<H: Handshake>(
+    stream: TcpStream,
+    remote: String,
+    shared: Shared,
+    config: Arc<ServerConfig>,
+) {
+    match connection::accept(stream, config, shared.options.connect_timeout).await {
+        Ok((transport, certificate)) => {
+            connection::serve::<H>(transport, remote, Shared { certificate, ..shared }).await;
+        }
+        Err(error) => debug!(%remote, "no TLS handshake: {error}"),
+    }
 }
 
 /// Serves one connection without a listener, from its first byte until it ends; bodies have at most so many bytes. One of a
@@ -61,7 +90,8 @@ pub async fn serve(
 ) {
     let Some(protocol) = Protocol::of(scheme) else { return };
     let (options, admission) = (ConnectionOptions::default(), Admission::default());
-    protocol.serve(stream, remote, Shared { gate, clock, body_bytes_max, options, admission }).await;
+    let shared = Shared { gate, clock, body_bytes_max, options, admission, certificate: None };
+    protocol.serve(stream, remote, shared, None).await;
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub(super) const FILE_LINES_LONG: usize = 500;
 pub(super) const SURFACE_LINES_MAX: usize = 200;
 pub(super) const FOLDER_ENTRIES_MAX: usize = 16;
 /// What stands in the root beside the folders that are judged; the last row is what a build and a run leave there.
-const ROOT: [&str; 18] = [
+const ROOT: [&str; 19] = [
     "ARCHITECTURE.md",
     "BENCHMARKS.md",
     "CHANGELOG.md",
@@ -20,6 +20,7 @@ const ROOT: [&str; 18] = [
     "LICENSE",
     "README.md",
     "RELIABILITY.md",
+    "SECURITY.md",
     "Cargo.lock",
     "Cargo.toml",
     "build.rs",

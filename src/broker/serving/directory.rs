@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::broker::destination::{Pattern, Queue, Topic};
+use crate::broker::destination::{Queue, Topic};
 use crate::broker::figures::DestinationFigures;
 use crate::broker::subscription::{Source, SubscriberId};
 use crate::broker::{Refusal, SessionEvent, SessionId};
-use crate::model::{CatalogueChange, Destination, DestinationId, DestinationKind, Outcome, Record};
+use crate::model::{CatalogueChange, Destination, DestinationId, DestinationKind, Outcome, Pattern, Record};
 use crate::state::{DestinationState, State};
 
 use super::acknowledge::settle_ranges;
@@ -76,6 +76,11 @@ impl Serving {
             *kind == destination.kind && pattern.matches(&destination.name)
         };
         self.wildcards.iter().filter(is_meant).map(|(_, _, subscriber)| *subscriber)
+    }
+
+    /// Whether a session may have a destination made by its first use.
+    pub(super) fn may_make(&self, session: SessionId, destination: &Destination) -> Result<(), Refusal> {
+        self.clients.get(session).map_or(Ok(()), |client| client.may_make(destination))
     }
 
     /// Whether one more destination is allowed, and this one can be made on first use.

@@ -22,10 +22,10 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{DestinationId, DestinationKind, Record};
+use crate::model::{DestinationId, DestinationKind, Pattern, Record};
 use crate::state::State;
 
-use super::destination::{Census, Pattern, Queue, Topic};
+use super::destination::{Census, Queue, Topic};
 use super::figures::{Book, DestinationFigures, Figures, SessionFigures};
 use super::output::Output;
 use super::subscription::{SubscriberId, Subscription};
@@ -171,9 +171,10 @@ impl Serving {
     }
 
     pub(super) fn open(&mut self, session: SessionId, info: SessionInfo, outbox: Outbox) {
+        let principal = info.principal.clone();
         let figures = Arc::new(SessionFigures::new(session, info));
         self.figures.open(Arc::clone(&figures));
-        self.clients.insert(session, Client::new(figures, outbox));
+        self.clients.insert(session, Client::new(figures, principal, outbox));
     }
 
     pub(super) fn drained(&mut self, session: SessionId) {

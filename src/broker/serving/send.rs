@@ -112,7 +112,7 @@ impl Serving {
     /// Sends a message to all its destinations, or to none of them.
     pub(super) fn send(&mut self, message: Message, waiter: Waiter) {
         let admitted = Spread::admit(&message, &self.options);
-        let targets = match admitted.and_then(|_| self.targets(&message)) {
+        let targets = match admitted.and_then(|_| self.targets(&message, waiter.session)) {
             Ok(targets) => targets,
             Err(refusal) => return self.clients.answer(waiter, Err(refusal)),
         };
@@ -127,7 +127,7 @@ impl Serving {
     }
 
     /// The numbers of a message's destinations; makes those that are new, once it is clear that none is refused.
-    fn targets(&mut self, message: &Message) -> Result<Targets, Refusal> {
+    fn targets(&mut self, message: &Message, session: SessionId) -> Result<Targets, Refusal> {
         let mut targets = Targets::default();
         for field in destination_fields(message) {
             if let Some(id) = self.census.find(field) {
@@ -135,6 +135,7 @@ impl Serving {
                 continue;
             }
             let destination = read_destination(field)?;
+            self.may_make(session, &destination)?;
             self.may_create(&destination)?;
             targets.missing.push(destination);
         }
@@ -319,7 +320,7 @@ impl Serving {
         let targets: Result<Vec<Targets>, Refusal> = match open.refusal {
             _ if !commit => Ok(Vec::new()),
             Some(refusal) => Err(refusal),
-            None => open.sends.iter().map(|it| self.targets(it)).collect(),
+            None => open.sends.iter().map(|it| self.targets(it, waiter.session)).collect(),
         };
         let targets = match targets {
             Ok(targets) if commit => targets,

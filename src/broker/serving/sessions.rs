@@ -8,9 +8,11 @@ use crate::broker::figures::SessionFigures;
 use crate::broker::subscription::{SubscriberId, Subscription};
 use crate::broker::table::Table;
 use crate::broker::{
-    Command, Correlation, Outbox, Refusal, SessionEvent, SessionId, SubscriptionKey, TransactionKey, Turn,
+    Command, Correlation, Outbox, Principal, Refusal, SessionEvent, SessionId, SubscriptionKey,
+    TransactionKey, Turn,
 };
 use crate::model::{Destination, DestinationId, DestinationKind, Field, Message};
+use crate::security::Permission;
 
 use super::send::Transaction;
 
@@ -32,6 +34,7 @@ pub(super) struct Marks {
 #[derive(Debug)]
 pub(super) struct Client {
     figures: Arc<SessionFigures>,
+    principal: Principal,
     pub(super) outbox: Outbox,
     pub(super) subscriptions: BTreeMap<SubscriptionKey, SubscriberId>,
     pub(super) temporary: Vec<DestinationId>,
@@ -58,10 +61,11 @@ fn is_fleeting(command: &Command) -> bool {
 }
 
 impl Client {
-    pub(super) fn new(figures: Arc<SessionFigures>, outbox: Outbox) -> Client {
+    pub(super) fn new(figures: Arc<SessionFigures>, principal: Principal, outbox: Outbox) -> Client {
         Client {
             deliveries: Deliveries::new(Arc::clone(&figures)),
             figures,
+            principal,
             outbox,
             subscriptions: BTreeMap::new(),
             temporary: Vec::new(),
@@ -74,6 +78,13 @@ impl Client {
             waiting_ordered: 0,
             events: Vec::new(),
         }
+    }
+
+    /// Whether it may have a destination made by its first use.
+    pub(super) fn may_make(&self, destination: &Destination) -> Result<(), Refusal> {
+        let Principal::Known(account) = &self.principal else { return Ok(()) };
+        let made = account.check(Permission::Admin, "create", destination.kind, &destination.name);
+        made.map_err(|denied| Refusal::Denied(denied.to_string()))
     }
 
     pub(super) fn subscribe(&mut self, key: SubscriptionKey, subscriber: SubscriberId) {

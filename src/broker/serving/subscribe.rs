@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::broker::destination::{Pattern, TASTES_MAX};
+use crate::broker::destination::TASTES_MAX;
 use crate::broker::options::PREFETCH_MAX;
 use crate::broker::subscription::{Backlog, Browse, Selection, Source, SubscriberId, Subscription};
 use crate::broker::{DeliveryId, Refusal, SessionId, SubscribeOptions, SubscriptionKey};
-use crate::model::{Destination, DestinationId};
+use crate::model::{Destination, DestinationId, Pattern};
 use crate::selector::Selector;
 use crate::state::State;
 
@@ -86,6 +86,9 @@ impl Serving {
         session: SessionId,
         destination: &Destination,
     ) -> Result<DestinationId, Refusal> {
+        if self.census.find_destination(destination).is_none() {
+            self.may_make(session, destination)?;
+        }
         let id = self.find_or_create(destination)?;
         if is_temporary(id) && !self.owns(session, id) {
             return Err(Refusal::Denied(format!("{destination} belongs to another connection")));

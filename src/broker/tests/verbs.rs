@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::broker::tests::world::{Got, World, message, prefetch, queue};
 use crate::broker::{
-    Command, Correlation, Credentials, Gate, Inbound, Session, SessionEvent, SubscriptionKey, TransactionKey,
+    Command, Correlation, Gate, Inbound, Principal, Session, SessionEvent, SubscriptionKey, TransactionKey,
     Verdict,
 };
 
@@ -121,7 +121,7 @@ impl Scene {
     }
 
     fn connect(&mut self) -> Client {
-        let opened = self.gate.open("", Credentials::default());
+        let opened = self.gate.open("", String::new(), Principal::default());
         self.pump();
         let (subscribed, held, open) = Default::default();
         Client { session: opened.unwrap(), id: self.opened, subscribed, held, open }

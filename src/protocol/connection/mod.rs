@@ -6,6 +6,7 @@ mod end;
 mod input;
 mod intake;
 mod serve;
+mod tls;
 mod transport;
 mod turns;
 #[cfg(test)]
@@ -13,4 +14,5 @@ mod tests;
 
 pub(super) use adapter::{Adapter, Fault, Handshake, Rhythm};
 pub(super) use serve::{Shared, serve};
+pub(super) use tls::accept;
 pub(super) use transport::Transport;

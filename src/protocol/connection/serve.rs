@@ -34,6 +34,8 @@ pub(in crate::protocol) struct Shared {
     pub(in crate::protocol) options: ConnectionOptions,
     /// One for each connection: to be told when its client is known.
     pub(in crate::protocol) admission: Admission,
+    /// One for each connection: the subject of the certificate that its client has shown.
+    pub(in crate::protocol) certificate: Option<String>,
 }
 
 /// Serves a connection until it ends.
@@ -74,7 +76,7 @@ async fn converse<H: Handshake>(
     remote: &str,
     shared: Shared,
 ) -> (End, Output) {
-    let Shared { gate, clock, body_bytes_max, options, admission } = shared;
+    let Shared { gate, clock, body_bytes_max, options, admission, certificate } = shared;
     let (mut input, mut output) = (Input::new(), Output::new());
     let mut handshake = H::new(options, body_bytes_max);
     let greeted = timeout(options.connect_timeout, greet(&mut handshake, transport, &mut input, &mut output));
@@ -83,12 +85,12 @@ async fn converse<H: Handshake>(
         Ok(Err(end)) => return (end, output),
         Err(_) => return (End::Gone, output),
     };
-    let session = match gate.open(remote, credentials) {
+    let identified = gate.identify(remote, &credentials, certificate.as_deref(), options.allow_anonymous);
+    let opened = identified.await.and_then(|principal| gate.open(remote, credentials.client_id, principal));
+    let session = match opened {
         Ok(session) => session,
         Err(NotOpened::Closed(closed)) => return (closed.into(), output),
-        Err(refused @ NotOpened::ClientIdInUse { .. }) => {
-            return (handshake.refuse(&refused.to_string(), &mut output).into(), output);
-        }
+        Err(refused) => return (handshake.refuse(&refused.to_string(), &mut output).into(), output),
     };
     debug!(%remote, user = session.principal().user(), "session opened");
     admission.admit();

@@ -152,6 +152,7 @@ fn connect(gate: &Gate) -> BufReader<DuplexStream> {
         body_bytes_max: 1000,
         options: ConnectionOptions::default(),
         admission: Admission::default(),
+        certificate: None,
     };
     tokio::spawn(serve::<Porter>(Transport { reader, writer }, "duplex".to_owned(), shared));
     BufReader::new(ours)

@@ -9,6 +9,7 @@ use crate::broker::Credentials;
 use crate::config::ConnectionOptions;
 use crate::protocol::Output;
 use crate::protocol::connection::{Fault, Handshake, Rhythm};
+use crate::security::Password;
 
 use super::adapter::StompAdapter;
 use super::codec::{Decoder, Frame, FrameWriter, Limits, Verb, Version};
@@ -103,6 +104,7 @@ fn greeting(frame: &Frame, options: &ConnectionOptions) -> Result<(Greeting, Cre
     let credentials = Credentials {
         client_id: value("client-id").unwrap_or_default(),
         user: value("login").unwrap_or_default(),
+        password: Password::new(value("passcode").unwrap_or_default()),
     };
     let greeting = Greeting {
         version,

@@ -40,6 +40,8 @@ pub(crate) fn connector(maximum_connections: usize) -> TransportConnector {
         maximum_connections,
         frame_bytes_max: 1 << 20,
         connection: ConnectionOptions::default(),
+        allow_plaintext: false,
+        server_tls: None,
     }
 }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::env::SocketOptions;
+use crate::security::ClientCertificate;
 
 /// How the connections of a connector behave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,10 @@ pub struct ConnectionOptions {
     pub heart_beat_grace_percent: u32,
     /// Whether the broker says that it is compatible with ActiveMQ where clients look for its name.
     pub named_activemq: bool,
+    /// Whether clients that show nothing are let in, under the name `anonymous`.
+    pub allow_anonymous: bool,
+    /// Whether clients show a certificate.
+    pub client_certificate: ClientCertificate,
 }
 
 impl Default for ConnectionOptions {
@@ -31,32 +36,38 @@ impl Default for ConnectionOptions {
             heart_beat: (Duration::ZERO, Duration::ZERO),
             heart_beat_grace_percent: 200,
             named_activemq: true,
+            allow_anonymous: false,
+            client_certificate: ClientCertificate::Unasked,
         }
     }
 }
 
 /// The options that are served.
-pub(super) const SERVED: [&str; 9] = [
+pub(super) const SERVED: [&str; 13] = [
     "backlog",
+    "needClientAuth",
     "server",
     "transport.backlog",
     "transport.connectAttemptTimeout",
     "transport.defaultHeartBeat",
     "transport.hbGracePeriodMultiplier",
     "transport.keepAlive",
+    "transport.needClientAuth",
     "transport.soWriteTimeout",
     "transport.tcpNoDelay",
+    "transport.wantClientAuth",
+    "wantClientAuth",
 ];
 
 const JAVA: &str = "it is about threads and buffers that only ActiveMQ has";
 const OPEN_WIRE: &str = "it is about OpenWire";
-const TLS: &str = "it is about TLS, which this connector does not speak";
+const TLS: &str = "TLS 1.2 and 1.3 are spoken with the ciphers of rustls, and clients check names";
 const HEART_BEATS: &str = "silent clients are found by transport.defaultHeartBeat and transport.keepAlive";
 const CLIENT: &str = "it is for clients";
 const UNSUPPORTED: &str = "it is not supported by this version";
 
 /// ActiveMQ's options that would have no effect here, and why.
-pub(super) const REFUSED: [(&str, &str); 32] = [
+pub(super) const REFUSED: [(&str, &str); 30] = [
     ("transport.closeAsync", JAVA),
     ("transport.connectionTimeout", CLIENT),
     ("transport.daemon", JAVA),
@@ -68,7 +79,6 @@ pub(super) const REFUSED: [(&str, &str); 32] = [
     ("transport.jmxPort", JAVA),
     ("transport.maxInactivityDuration", HEART_BEATS),
     ("transport.minmumWireFormatVersion", OPEN_WIRE),
-    ("transport.needClientAuth", TLS),
     ("transport.prefetch", UNSUPPORTED),
     ("transport.soLinger", UNSUPPORTED),
     ("transport.soTimeout", HEART_BEATS),
@@ -84,7 +94,6 @@ pub(super) const REFUSED: [(&str, &str); 32] = [
     ("transport.useLocalHost", CLIENT),
     ("transport.useQueueForAccept", JAVA),
     ("transport.verifyHostName", TLS),
-    ("transport.wantClientAuth", TLS),
     ("wireFormat.cacheEnabled", OPEN_WIRE),
     ("wireFormat.maxInactivityDuration", HEART_BEATS),
     ("wireFormat.stackTraceEnabled", OPEN_WIRE),
@@ -108,10 +117,25 @@ impl ConnectionOptions {
                 self.socket.send_timeout =
                     Some(milliseconds(option, value, 0)?).filter(|timeout| !timeout.is_zero());
             }
+            "needClientAuth" | "transport.needClientAuth" => {
+                self.ask_for_certificates(flag(option, value)?, ClientCertificate::Needed);
+            }
+            "wantClientAuth" | "transport.wantClientAuth" => {
+                self.ask_for_certificates(flag(option, value)?, ClientCertificate::Wanted);
+            }
             "transport.tcpNoDelay" => self.socket.no_delay = flag(option, value)?,
             _ => {}
         }
         Ok(())
+    }
+}
+
+impl ConnectionOptions {
+    /// As in ActiveMQ, to need a certificate is more than to want one.
+    fn ask_for_certificates(&mut self, asked: bool, how: ClientCertificate) {
+        if asked && self.client_certificate != ClientCertificate::Needed {
+            self.client_certificate = how;
+        }
     }
 }
 
@@ -166,7 +190,8 @@ mod tests {
 
     #[test]
     fn every_served_option_has_an_effect_and_refuses_what_it_cannot_read() {
-        let values = ["7", "quorate", "7", "7", "7,8", "1.5", "false", "7", "false"];
+        let values =
+            ["7", "true", "quorate", "7", "7", "7,8", "1.5", "false", "true", "7", "false", "true", "true"];
         for (option, value) in SERVED.into_iter().zip(values) {
             assert_ne!(set(option, value), Ok(ConnectionOptions::default()), "{option}={value}");
             assert!(set(option, "x").unwrap_err().contains(option), "{option}");

@@ -2,14 +2,14 @@
 
 /// A name to subscribe to, which may have wildcards.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::broker) struct Pattern {
+pub struct Pattern {
     parts: Vec<String>,
     rest: bool,
 }
 
 impl Pattern {
     /// Reads a name; `None` if it has no wildcard and so stands for itself.
-    pub(in crate::broker) fn parse(name: &str) -> Option<Pattern> {
+    pub fn parse(name: &str) -> Option<Pattern> {
         if !name.contains(['*', '>']) {
             return None;
         }
@@ -19,8 +19,26 @@ impl Pattern {
         wild.then_some(Pattern { parts, rest })
     }
 
+    /// Reads a name; one without a wildcard stands for itself.
+    pub fn of(name: &str) -> Pattern {
+        let itself = || Pattern { parts: name.split('.').map(str::to_owned).collect(), rest: false };
+        Pattern::parse(name).unwrap_or_else(itself)
+    }
+
+    /// Whether every name that `other` means is meant, whatever names there will be.
+    pub fn covers(&self, other: &Pattern) -> bool {
+        let mut parts = other.parts.iter();
+        for wanted in &self.parts {
+            match parts.next() {
+                Some(part) if wanted == "*" || wanted == part => {}
+                _ => return false,
+            }
+        }
+        self.rest || parts.next().is_none() && !other.rest
+    }
+
     /// Whether a name without wildcards is meant. As in ActiveMQ, `A.>` means `A` too.
-    pub(in crate::broker) fn matches(&self, name: &str) -> bool {
+    pub fn matches(&self, name: &str) -> bool {
         let mut parts = name.split('.');
         for wanted in &self.parts {
             match parts.next() {
@@ -35,6 +53,16 @@ impl Pattern {
 #[cfg(test)]
 mod tests {
     use super::Pattern;
+
+    #[test]
+    fn a_pattern_covers_those_that_mean_less() {
+        let covers = |one: &str, other: &str| Pattern::of(one).covers(&Pattern::of(other));
+        assert!(covers(">", "A.*") && covers("A.>", "A") && covers("A.>", "A.>") && covers("A.*", "A.B"));
+        assert!(covers("A.*", "A.*") && covers("A.B", "A.B") && covers("A.>", "A.*.C"));
+        assert!(
+            !covers("A.*", "A.>") && !covers("A.B", "A.*") && !covers("A.*.C", "A.>") && !covers("A", "B")
+        );
+    }
 
     #[test]
     fn wildcards_mean_what_they_mean_in_activemq() {

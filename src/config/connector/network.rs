@@ -1,10 +1,10 @@
 //! Network connectors: bridges to other brokers.
 
-use super::Secret;
-use super::connector::non_empty;
-use super::fault::nearest;
-use super::section::Section;
-use super::uri::{Uri, options};
+use super::non_empty;
+use crate::config::Secret;
+use crate::config::fault::nearest;
+use crate::config::section::Section;
+use crate::config::uri::{Uri, options};
 
 /// How a network connector finds its brokers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ const STATIC_OPTIONS: [&str; 7] = [
 ];
 
 /// Reads all network connectors.
-pub(super) fn read(sections: &[Section<'_>], warnings: &mut Vec<String>) -> Vec<NetworkConnector> {
+pub(in crate::config) fn read(sections: &[Section<'_>], warnings: &mut Vec<String>) -> Vec<NetworkConnector> {
     let mut connectors: Vec<NetworkConnector> = Vec::new();
     for section in sections {
         let name = section.parsed("name", NAME_DEFAULT, non_empty);

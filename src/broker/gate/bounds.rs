@@ -1,0 +1,90 @@
+//! Whether a session may do what it asks. It is judged on the connection's task, before a command leaves it.
+
+use std::sync::Arc;
+
+use crate::broker::{Command, Correlation, Principal, Refusal, TransactionKey};
+use crate::model::{Destination, DestinationKind, Field, Message};
+use crate::security::{Account, Denied, Permission};
+
+/// What somebody may do, and what was sent to last: a producer sends to the same place again and again.
+#[derive(Debug)]
+pub(super) struct Bounds {
+    account: Arc<Account>,
+    /// The field of a destination that may be written.
+    written: Vec<u8>,
+}
+
+/// What was not allowed, and who wants to know.
+#[derive(Debug)]
+pub(super) struct Denial {
+    pub(super) transaction: Option<TransactionKey>,
+    pub(super) correlation: Option<Correlation>,
+    pub(super) refusal: Refusal,
+}
+
+impl Bounds {
+    /// Of a session's owner; none if everything is allowed.
+    pub(super) fn of(principal: &Principal) -> Option<Bounds> {
+        match principal {
+            Principal::Known(account) if account.is_bounded() => {
+                Some(Bounds { account: Arc::clone(account), written: Vec::new() })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a command is allowed; what settles, and what ends something, always is.
+    pub(super) fn check(&mut self, command: &Command) -> Result<(), Denial> {
+        let (transaction, correlation, judged) = match command {
+            Command::Send { message, transaction, correlation } => {
+                (*transaction, *correlation, self.may_send(message))
+            }
+            Command::Subscribe { destination, correlation, .. } => {
+                (None, *correlation, self.may(Permission::Read, "read from", destination))
+            }
+            Command::Create { destination, correlation } => {
+                (None, *correlation, self.may(Permission::Admin, "create", destination))
+            }
+            Command::Delete { destination, correlation } => {
+                (None, *correlation, self.may(Permission::Admin, "remove", destination))
+            }
+            Command::Purge { destination, correlation } => {
+                (None, *correlation, self.may(Permission::Admin, "purge", destination))
+            }
+            Command::Unsubscribe { .. }
+            | Command::Credit { .. }
+            | Command::Settle { .. }
+            | Command::Begin { .. }
+            | Command::Finish { .. }
+            | Command::Abandon { .. }
+            | Command::Leave { .. } => return Ok(()),
+        };
+        judged.map_err(|refusal| Denial { transaction, correlation, refusal })
+    }
+
+    fn may_send(&mut self, message: &Message) -> Result<(), Refusal> {
+        let fields = message.fields().take_while(|(tag, _)| *tag == Field::Destination as u8);
+        for (_, field) in fields {
+            if field == &self.written[..] {
+                continue;
+            }
+            let read = field.split_first().and_then(|(kind, name)| {
+                Some((DestinationKind::from_code(*kind)?, std::str::from_utf8(name).ok()?))
+            });
+            // The broker says what is wrong with a name that is none.
+            let Some((kind, name)) = read else { continue };
+            self.account.check(Permission::Write, "write to", kind, name).map_err(refusal)?;
+            self.written.clear();
+            self.written.extend_from_slice(field);
+        }
+        Ok(())
+    }
+
+    fn may(&self, what: Permission, verb: &'static str, on: &Destination) -> Result<(), Refusal> {
+        self.account.check(what, verb, on.kind, &on.name).map_err(refusal)
+    }
+}
+
+fn refusal(denied: Denied) -> Refusal {
+    Refusal::Denied(denied.to_string())
+}
