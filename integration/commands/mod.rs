@@ -5,6 +5,7 @@ mod console;
 mod clients;
 mod cluster;
 mod lines;
+mod operations;
 mod selectors;
 
 use std::path::Path;

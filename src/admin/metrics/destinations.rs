@@ -1,0 +1,173 @@
+//! The families of destinations: sums over all of a kind, and on request each. Both look through a page's length at a time and
+//! let other tasks have their turn in between.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::yield_now;
+
+use super::text::{Family, Form, Kind, sample};
+use crate::broker::{DestinationCounts, Figures};
+use crate::model::Destination;
+
+/// Destinations that one answer shows one by one.
+const SHOWN_MAX: usize = 100_000;
+
+/// A family and the number of it.
+type Column = (Family, fn(&DestinationCounts) -> u64);
+
+const fn column(
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+    read: fn(&DestinationCounts) -> u64,
+) -> Column {
+    (Family { name, kind, help }, read)
+}
+
+/// How many there are.
+const COUNT: Family =
+    Family { name: "quorate_destinations", kind: Kind::Gauge, help: "Destinations, temporary ones too." };
+
+/// Sums over all destinations of a kind.
+const SUMS: [Column; 6] = [
+    column("quorate_messages", Kind::Gauge, "Messages in destinations, those in flight too.", |it| it.size),
+    column("quorate_consumers", Kind::Gauge, "Subscriptions.", |it| it.consumers),
+    column("quorate_messages_in_flight", Kind::Gauge, "Messages sent and not yet settled.", |it| {
+        it.in_flight
+    }),
+    column("quorate_messages_enqueued_total", Kind::Counter, "Messages that came in.", |it| it.enqueued),
+    column("quorate_messages_dequeued_total", Kind::Counter, "Messages that left.", |it| it.dequeued),
+    column("quorate_messages_dispatched_total", Kind::Counter, "Messages sent to consumers.", |it| {
+        it.dispatched
+    }),
+];
+
+/// The same of each destination.
+const EACH: [Column; 6] = [
+    column("quorate_destination_messages", Kind::Gauge, "Messages in it, those in flight too.", |it| it.size),
+    column("quorate_destination_consumers", Kind::Gauge, "Subscriptions.", |it| it.consumers),
+    column(
+        "quorate_destination_messages_in_flight",
+        Kind::Gauge,
+        "Messages sent and not yet settled.",
+        |it| it.in_flight,
+    ),
+    column("quorate_destination_messages_enqueued_total", Kind::Counter, "Messages that came in.", |it| {
+        it.enqueued
+    }),
+    column("quorate_destination_messages_dequeued_total", Kind::Counter, "Messages that left.", |it| {
+        it.dequeued
+    }),
+    column(
+        "quorate_destination_messages_dispatched_total",
+        Kind::Counter,
+        "Messages sent to consumers.",
+        |it| it.dispatched,
+    ),
+];
+
+/// All families, those that are shown on request last.
+#[cfg(test)]
+pub(super) fn families() -> Vec<Family> {
+    std::iter::once(COUNT).chain(SUMS.iter().chain(&EACH).map(|(family, _)| *family)).collect()
+}
+
+/// What was summed up last. A destination that goes while others are looked at is missed once; a counter must not fall
+/// for it, or whoever reads it takes the whole for new.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Last(Arc<Mutex<(u64, [DestinationCounts; 2])>>);
+
+impl Last {
+    /// The sums, no counter lower than the last time since all began anew.
+    pub(super) fn raised(&self, beginnings: u64, mut sums: [DestinationCounts; 2]) -> [DestinationCounts; 2] {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0 == beginnings {
+            for (sum, last) in sums.iter_mut().zip(&last.1) {
+                sum.enqueued = sum.enqueued.max(last.enqueued);
+                sum.dequeued = sum.dequeued.max(last.dequeued);
+                sum.dispatched = sum.dispatched.max(last.dispatched);
+            }
+        }
+        *last = (beginnings, sums);
+        sums
+    }
+}
+
+/// Adds the sums.
+pub(super) async fn fill(out: &mut String, form: Form, figures: &Figures, last: &Last) {
+    let gone = figures.of_the_gone();
+    let mut sums = [gone.queues, gone.topics];
+    let mut counts = [0_u64; 2];
+    for (index, queues) in [true, false].into_iter().enumerate() {
+        let (sum, count) = (&mut sums[index], &mut counts[index]);
+        let mut come_to = None;
+        loop {
+            come_to = figures.visit(queues, come_to.as_deref(), |_, it| {
+                *count += 1;
+                sum.size = sum.size.saturating_add(it.size);
+                sum.consumers = sum.consumers.saturating_add(it.consumers);
+                sum.in_flight = sum.in_flight.saturating_add(it.in_flight);
+                sum.enqueued = sum.enqueued.saturating_add(it.enqueued);
+                sum.dequeued = sum.dequeued.saturating_add(it.dequeued);
+                sum.dispatched = sum.dispatched.saturating_add(it.dispatched);
+            });
+            if come_to.is_none() {
+                break;
+            }
+            yield_now().await;
+        }
+    }
+    let sums = last.raised(gone.beginnings, sums);
+    form.begin(out, &COUNT);
+    for (kind, count) in ["queue", "topic"].into_iter().zip(counts) {
+        sample(out, COUNT.name, &[("kind", kind)], count as f64);
+    }
+    for (family, read) in &SUMS {
+        form.begin(out, family);
+        for (kind, sum) in ["queue", "topic"].into_iter().zip(&sums) {
+            sample(out, family.name, &[("kind", kind)], read(sum) as f64);
+        }
+    }
+}
+
+/// Shows each destination, a part at a time: family by family, as both forms want a family's samples together.
+pub(super) struct Each {
+    figures: Figures,
+    form: Form,
+    family: usize,
+    queues: bool,
+    come_to: Option<Arc<Destination>>,
+    /// Of this family.
+    shown: usize,
+}
+
+impl Each {
+    pub(super) fn new(figures: Figures, form: Form) -> Each {
+        Each { figures, form, family: 0, queues: true, come_to: None, shown: 0 }
+    }
+
+    /// The next part; `None` after the last one.
+    pub(super) fn next(&mut self) -> Option<String> {
+        let (family, read) = EACH.get(self.family)?;
+        let mut out = String::new();
+        if self.queues && self.come_to.is_none() {
+            self.form.begin(&mut out, family);
+        }
+        let shown = &mut self.shown;
+        let come_to = self.figures.visit(self.queues, self.come_to.as_deref(), |destination, counts| {
+            if *shown < SHOWN_MAX {
+                *shown += 1;
+                let labels = [("kind", destination.kind.scheme()), ("destination", &*destination.name)];
+                sample(&mut out, family.name, &labels, read(&counts) as f64);
+            }
+        });
+        self.come_to = come_to.filter(|_| self.shown < SHOWN_MAX);
+        if self.come_to.is_none() {
+            if !self.queues {
+                (self.family, self.shown) = (self.family + 1, 0);
+            }
+            self.queues = !self.queues;
+        }
+        Some(out)
+    }
+}
