@@ -104,6 +104,17 @@ async fn a_node_that_is_paused_or_cut_off_is_shown_as_such() {
     .await;
 
     let slave = 1 + master % NODES;
+    for (node, expected) in [(master, false), (slave, true)] {
+        let broker = cluster.status(node).unwrap()["broker"].as_str().unwrap().to_owned();
+        let bean = format!("/api/jolokia/read/org.apache.activemq:type=Broker,brokerName={broker}");
+        let read =
+            |path: &str| http::get(cluster.console(node), &format!("{bean}{path}")).unwrap()["value"].clone();
+        assert_eq!(read("/Slave"), expected, "node {node}");
+        assert_eq!(read(",destinationType=Queue,destinationName=shown/QueueSize"), 1, "node {node}");
+        let serving = http::text(cluster.console(node), "/health/serving", "").unwrap();
+        let ready = http::text(cluster.console(node), "/health/ready", "").unwrap();
+        assert_eq!((serving.0, ready.0), (if expected { 503 } else { 200 }, 200), "{serving:?} {ready:?}");
+    }
     cluster.verb(&["pause", &slave.to_string()]);
     assert!(line(&cluster, slave).ends_with(" paused"), "{}", line(&cluster, slave));
     cluster.verb(&["resume", &slave.to_string()]);

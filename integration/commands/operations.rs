@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::harness::http;
 use crate::harness::lone::Lone;
+use crate::harness::python;
 use crate::harness::stomp::{Connection, Frame};
 
 async fn send(connection: &mut Connection, queue: &str) {
@@ -74,4 +75,29 @@ async fn a_lone_broker_is_healthy_and_lists_its_longest_queues_first() {
         next = page["next"].as_str().map(str::to_owned);
     }
     assert_eq!(names, ["c", "b", "a"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jolokia_client_reads_a_broker() {
+    let lone = Lone::start().await;
+    let mut connection = Connection::open(lone.stomp()).await.unwrap();
+    for _ in 0..3 {
+        send(&mut connection, "/queue/orders").await;
+    }
+    let broker = http::get(lone.console(), "/api/v1/broker").unwrap();
+    let broker = broker["broker"].as_str().unwrap();
+    // As KEDA's scaler asks, which shows a user and the page that it stands for.
+    let path = format!(
+        "/api/jolokia/read/org.apache.activemq:type=Broker,brokerName={broker},destinationType=Queue,destinationName=orders/QueueSize"
+    );
+    let headers = format!("Authorization: Basic YWRtaW46YWRtaW4=\r\nOrigin: http://{}\r\n", lone.console());
+    let (code, body) = http::text(lone.console(), &path, &headers).unwrap();
+    let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((code, &answer["status"], &answer["value"]), (200, &200.into(), &3.into()), "{body}");
+    let output = Command::new(python::with("jolokia==0.4.0"))
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/integration/clients/jolokia_reads.py"))
+        .args([&format!("http://{}/api/jolokia", lone.console()), broker, "orders", "3"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
 }

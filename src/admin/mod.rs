@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /` | a few lines for people |
 //! | `GET /health/..` | whether the node lives, is ready, serves (`health`) |
+//! | `GET`, `POST /api/jolokia` | ActiveMQ's beans for tools that were made for it (`jolokia`) |
 //! | `GET /metrics` | what Prometheus collects (`metrics`) |
 //! | `GET /api/v1/openapi.json` | the description of what follows |
 //! | `GET /api/v1/broker` | [`Status`](crate::node::Status) |
@@ -23,6 +24,7 @@
 
 mod guard;
 mod health;
+mod jolokia;
 mod listener;
 mod listing;
 mod metrics;
@@ -31,6 +33,7 @@ mod rest;
 mod routes;
 mod shared;
 mod shown;
+mod sums;
 mod token;
 
 use std::net::SocketAddr;

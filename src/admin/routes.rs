@@ -14,10 +14,11 @@ use tokio::time::timeout;
 use super::guard::Guard;
 use super::listener::{ANSWER_TIME_MAX, BODY_BYTES_MAX};
 use super::shared::{Shared, refused};
-use super::{Shown, health, metrics, rest};
+use super::sums::Last;
+use super::{Shown, health, jolokia, metrics, rest};
 
 pub(super) fn router(guard: Guard, shown: Shown) -> Router {
-    let shared = Shared { guard: Arc::new(guard), shown };
+    let shared = Shared { guard: Arc::new(guard), shown, last: Last::default() };
     let mut router = Router::new().route("/", get(overview));
     for (path, method) in routes() {
         router = router.route(path, method);
@@ -31,7 +32,7 @@ pub(super) fn router(guard: Guard, shown: Shown) -> Router {
 
 /// All paths but the overview's.
 fn routes() -> impl Iterator<Item = (&'static str, MethodRouter<Shared>)> {
-    rest::routes().into_iter().chain(health::routes()).chain(metrics::routes())
+    rest::routes().into_iter().chain(health::routes()).chain(metrics::routes()).chain(jolokia::routes())
 }
 
 /// What every request has to pass, whatever its path, and how long it may take.

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::Shown;
 use super::guard::Guard;
+use super::sums::Last;
 use crate::node::{Request, RequestError, Snapshot};
 
 /// How long the node may take to show itself. Operators look at sick nodes: then they get what it showed last.
@@ -22,6 +23,7 @@ pub(super) const LOOK_TIME_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Shared {
     pub(super) guard: Arc<Guard>,
     pub(super) shown: Shown,
+    pub(super) last: Last,
 }
 
 impl Shared {

@@ -16,10 +16,10 @@ use crate::state::State;
 const CONNECTIONS_MAX: usize = 64;
 const TOKEN: &str = "Authorization: Bearer sesame, open";
 
-struct Console {
-    admin: Admin,
+pub(super) struct Console {
+    pub(super) admin: Admin,
     /// What the node would show if it were asked.
-    now: watch::Sender<Arc<Snapshot>>,
+    pub(super) now: watch::Sender<Arc<Snapshot>>,
     /// What it has published by itself.
     published: watch::Sender<Arc<Snapshot>>,
     /// The other requests.
@@ -30,7 +30,7 @@ async fn console() -> Console {
     console_of(Figures::default()).await
 }
 
-async fn console_of(figures: Figures) -> Console {
+pub(super) async fn console_of(figures: Figures) -> Console {
     let (published, seen) = watch::channel(Arc::new(Snapshot::default()));
     let (now, looks) = watch::channel(Arc::new(Snapshot::default()));
     let (ask, mut asked) = mpsc::channel(4);
@@ -78,12 +78,12 @@ async fn say(console: &Console, request: &str) -> (u16, String) {
 }
 
 /// Code and body of the answer.
-async fn ask(console: &Console, head: &str) -> (u16, String) {
+pub(super) async fn ask(console: &Console, head: &str) -> (u16, String) {
     say(console, &format!("{head}\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
 }
 
 /// Posts `body` with more headers.
-async fn post(console: &Console, path: &str, headers: &str, body: &str) -> (u16, String) {
+pub(super) async fn post(console: &Console, path: &str, headers: &str, body: &str) -> (u16, String) {
     let length = body.len();
     let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}");
     let more = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}");

@@ -1,13 +1,11 @@
-//! The families of destinations: sums over all of a kind, and on request each. Both look through a page's length at a time and
-//! let other tasks have their turn in between.
+//! The families of destinations: sums over all of a kind, and on request each, a page's length at a time.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::task::yield_now;
+use std::sync::Arc;
 
 use super::text::{Family, Form, Kind, sample};
+use crate::admin::sums::Sums;
 use crate::broker::{DestinationCounts, Figures};
-use crate::model::Destination;
+use crate::model::{Destination, DestinationKind};
 
 /// Destinations that one answer shows one by one.
 const SHOWN_MAX: usize = 100_000;
@@ -24,9 +22,14 @@ const fn column(
     (Family { name, kind, help }, read)
 }
 
+const KINDS: [DestinationKind; 4] = [
+    DestinationKind::Queue,
+    DestinationKind::Topic,
+    DestinationKind::TemporaryQueue,
+    DestinationKind::TemporaryTopic,
+];
 /// How many there are.
-const COUNT: Family =
-    Family { name: "quorate_destinations", kind: Kind::Gauge, help: "Destinations, temporary ones too." };
+const COUNT: Family = Family { name: "quorate_destinations", kind: Kind::Gauge, help: "Destinations." };
 
 /// Sums over all destinations of a kind.
 const SUMS: [Column; 6] = [
@@ -72,59 +75,15 @@ pub(super) fn families() -> Vec<Family> {
     std::iter::once(COUNT).chain(SUMS.iter().chain(&EACH).map(|(family, _)| *family)).collect()
 }
 
-/// What was summed up last. A destination that goes while others are looked at is missed once; a counter must not fall
-/// for it, or whoever reads it takes the whole for new.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Last(Arc<Mutex<(u64, [DestinationCounts; 2])>>);
-
-impl Last {
-    /// The sums, no counter lower than the last time since all began anew.
-    pub(super) fn raised(&self, beginnings: u64, mut sums: [DestinationCounts; 2]) -> [DestinationCounts; 2] {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.0 == beginnings {
-            for (sum, last) in sums.iter_mut().zip(&last.1) {
-                sum.enqueued = sum.enqueued.max(last.enqueued);
-                sum.dequeued = sum.dequeued.max(last.dequeued);
-                sum.dispatched = sum.dispatched.max(last.dispatched);
-            }
-        }
-        *last = (beginnings, sums);
-        sums
-    }
-}
-
 /// Adds the sums.
-pub(super) async fn fill(out: &mut String, form: Form, figures: &Figures, last: &Last) {
-    let gone = figures.of_the_gone();
-    let mut sums = [gone.queues, gone.topics];
-    let mut counts = [0_u64; 2];
-    for (index, queues) in [true, false].into_iter().enumerate() {
-        let (sum, count) = (&mut sums[index], &mut counts[index]);
-        let mut come_to = None;
-        loop {
-            come_to = figures.visit(queues, come_to.as_deref(), |_, it| {
-                *count += 1;
-                sum.size = sum.size.saturating_add(it.size);
-                sum.consumers = sum.consumers.saturating_add(it.consumers);
-                sum.in_flight = sum.in_flight.saturating_add(it.in_flight);
-                sum.enqueued = sum.enqueued.saturating_add(it.enqueued);
-                sum.dequeued = sum.dequeued.saturating_add(it.dequeued);
-                sum.dispatched = sum.dispatched.saturating_add(it.dispatched);
-            });
-            if come_to.is_none() {
-                break;
-            }
-            yield_now().await;
-        }
-    }
-    let sums = last.raised(gone.beginnings, sums);
+pub(super) fn fill(out: &mut String, form: Form, sums: &Sums) {
     form.begin(out, &COUNT);
-    for (kind, count) in ["queue", "topic"].into_iter().zip(counts) {
-        sample(out, COUNT.name, &[("kind", kind)], count as f64);
+    for kind in KINDS {
+        sample(out, COUNT.name, &[("kind", kind.scheme())], sums.count(kind) as f64);
     }
     for (family, read) in &SUMS {
         form.begin(out, family);
-        for (kind, sum) in ["queue", "topic"].into_iter().zip(&sums) {
+        for (kind, sum) in [("queue", &sums.queues), ("topic", &sums.topics)] {
             sample(out, family.name, &[("kind", kind)], read(sum) as f64);
         }
     }

@@ -20,17 +20,16 @@ use futures::stream::{self, StreamExt};
 use tokio::task::{spawn_blocking, yield_now};
 
 use super::shared::{Shared, refused};
+use super::sums::Sums;
 use destinations::Each;
-use destinations::Last;
 use text::Form;
 
 /// The path with what answers at it.
 pub(super) fn routes() -> [(&'static str, MethodRouter<Shared>); 1] {
-    let last = Last::default();
-    [("/metrics", get(async move |state, uri, headers| metrics(state, uri, headers, &last).await))]
+    [("/metrics", get(metrics))]
 }
 
-async fn metrics(State(shared): State<Shared>, uri: Uri, headers: HeaderMap, last: &Last) -> Response {
+async fn metrics(State(shared): State<Shared>, uri: Uri, headers: HeaderMap) -> Response {
     let each = match uri.query() {
         None | Some("") => false,
         Some("destinations=each") => true,
@@ -40,7 +39,7 @@ async fn metrics(State(shared): State<Shared>, uri: Uri, headers: HeaderMap, las
     let snapshot = shared.snapshot().await;
     let mut out = String::new();
     node::fill(&mut out, form, &snapshot);
-    destinations::fill(&mut out, form, &shared.shown.figures, last).await;
+    destinations::fill(&mut out, form, &Sums::of(&shared.shown.figures, &shared.last).await);
     let started_ms = snapshot.status.started_ms;
     let process = spawn_blocking(move || {
         let mut out = String::new();

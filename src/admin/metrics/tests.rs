@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::destinations::{Each, Last};
+use super::destinations::Each;
 use super::text::{Family, Form};
 use super::{destinations, node, process};
+use crate::admin::sums::{Last, Sums};
 use crate::admin::tests::figures;
 use crate::broker::PAGE_ENTRIES_MAX;
 use crate::model::DestinationKind;
@@ -37,7 +38,7 @@ async fn whole(form: Form, queues: usize) -> String {
     let figures = figures(DestinationKind::Queue, &names);
     let mut out = String::new();
     node::fill(&mut out, form, &snapshot());
-    destinations::fill(&mut out, form, &figures, &Last::default()).await;
+    destinations::fill(&mut out, form, &Sums::of(&figures, &Last::default()).await);
     process::fill(&mut out, form, 1500);
     let mut each = Each::new(figures, form);
     while let Some(part) = each.next() {
@@ -97,17 +98,4 @@ fn alerts_and_the_dashboard_ask_for_metrics_that_exist() {
             assert!(known.iter().any(|family| family.name == name), "{name}");
         }
     }
-}
-
-#[tokio::test]
-async fn counters_that_are_read_while_a_destination_goes_do_not_fall_until_all_begins_anew() {
-    use crate::broker::DestinationCounts;
-    let counts = |enqueued| DestinationCounts { enqueued, size: enqueued, ..DestinationCounts::default() };
-    let last = Last::default();
-    let mut told = Vec::new();
-    for (beginnings, enqueued) in [(0, 5), (0, 3), (0, 6), (1, 2)] {
-        let [queues, _] = last.raised(beginnings, [counts(enqueued), counts(0)]);
-        told.push((queues.enqueued, queues.size));
-    }
-    assert_eq!(told, [(5, 5), (5, 3), (6, 6), (2, 2)]);
 }
