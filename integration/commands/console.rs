@@ -26,7 +26,7 @@ async fn figures_read_after_a_confirmation_show_what_was_confirmed() {
     for number in 0..20 {
         let name = format!("fresh.{number}");
         send(&mut connection, &format!("/queue/{name}")).await;
-        let queues = http::entries(lone.console(), "/api/queues").unwrap();
+        let queues = http::entries(lone.console(), "/api/v1/queues").unwrap();
         let queue = queues.iter().find(|queue| queue["name"] == *name);
         assert_eq!(queue.map(|queue| &queue["size"]), Some(&1.into()), "{name}: {queues:?}");
     }
@@ -43,7 +43,7 @@ async fn long_lists_come_in_pages_and_their_commands_print_all_of_them() {
         connection.writer.send(&frame.with_body(b"one")).await.unwrap();
     }
     send(&mut connection, &format!("/queue/{}", name(QUEUES - 1))).await;
-    let page = http::get(lone.console(), "/api/queues").unwrap();
+    let page = http::get(lone.console(), "/api/v1/queues").unwrap();
     let length = page["items"].as_array().unwrap().len();
     assert_eq!((length, &page["total"]), (100, &QUEUES.into()), "{page}");
     let asked = |arguments: &[&str]| {
@@ -73,7 +73,7 @@ async fn a_lone_broker_that_is_told_to_step_down_says_why_not_and_goes_on() {
     let output = Command::new(binary()).args(["group", "step-down", "--console", &console]).output().unwrap();
     let reason = "there is no other voter to hand over to";
     assert!(output.status.code() == Some(1) && said(&output).contains(reason), "{output:?}");
-    let (code, told) = http::post(lone.console(), "/api/group/step-down", "", "").unwrap();
+    let (code, told) = http::post(lone.console(), "/api/v1/group/step-down", "", "").unwrap();
     assert!(code == 409 && told.contains(reason), "{code} {told}");
     send(&mut connection, "/queue/after").await;
 }
@@ -92,7 +92,7 @@ async fn a_node_that_is_paused_or_cut_off_is_shown_as_such() {
     let mut connection = Connection::open(cluster.stomp(master)).await.unwrap();
     send(&mut connection, "/queue/shown").await;
     eventually("each position is as far behind as is said", LIMIT, || async {
-        let group = http::get(cluster.console(master), "/api/group")?;
+        let group = http::get(cluster.console(master), "/api/v1/group")?;
         let end = cluster.status(master)?["end"]["offset"].as_u64()?;
         let right = |member: &serde_json::Value| {
             let position = member["position"]["offset"].as_u64()?;
@@ -104,6 +104,17 @@ async fn a_node_that_is_paused_or_cut_off_is_shown_as_such() {
     .await;
 
     let slave = 1 + master % NODES;
+    for (node, expected) in [(master, false), (slave, true)] {
+        let broker = cluster.status(node).unwrap()["broker"].as_str().unwrap().to_owned();
+        let bean = format!("/api/jolokia/read/org.apache.activemq:type=Broker,brokerName={broker}");
+        let read =
+            |path: &str| http::get(cluster.console(node), &format!("{bean}{path}")).unwrap()["value"].clone();
+        assert_eq!(read("/Slave"), expected, "node {node}");
+        assert_eq!(read(",destinationType=Queue,destinationName=shown/QueueSize"), 1, "node {node}");
+        let serving = http::text(cluster.console(node), "/health/serving", "").unwrap();
+        let ready = http::text(cluster.console(node), "/health/ready", "").unwrap();
+        assert_eq!((serving.0, ready.0), (if expected { 503 } else { 200 }, 200), "{serving:?} {ready:?}");
+    }
     cluster.verb(&["pause", &slave.to_string()]);
     assert!(line(&cluster, slave).ends_with(" paused"), "{}", line(&cluster, slave));
     cluster.verb(&["resume", &slave.to_string()]);

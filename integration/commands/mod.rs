@@ -6,6 +6,7 @@ mod console;
 mod clients;
 mod cluster;
 mod lines;
+mod operations;
 mod selectors;
 mod tls;
 

@@ -36,12 +36,12 @@ async fn logged(cluster: &Cluster, node: usize, line: &str) {
 /// What is not what was shown is not done; the new plan is told instead.
 fn refuses_a_plan_that_has_changed(cluster: &Cluster, node: usize) {
     let console = cluster.console(node);
-    let shown = http::get(console, "/api/group/recover").unwrap();
+    let shown = http::get(console, "/api/v1/group/recover").unwrap();
     let mut stale = shown.clone();
     stale["lost"].as_array_mut().unwrap().pop();
     let token = std::fs::read_to_string(cluster.directory(node).join("data/replicated/console.token"));
     let authorization = format!("Authorization: Bearer {}\r\n", token.unwrap());
-    let answer = http::post(console, "/api/group/recover", &authorization, &stale.to_string());
+    let answer = http::post(console, "/api/v1/group/recover", &authorization, &stale.to_string());
     let (code, told) = answer.unwrap();
     let told: Value = serde_json::from_str(&told).unwrap();
     assert_eq!((code, &told["plan"]["lost"]), (409, &shown["lost"]));
@@ -68,7 +68,7 @@ async fn a_group_that_has_lost_two_disks_of_three_goes_on_with_the_third_when_an
     cluster.kill(first);
     logged(&cluster, master, "redundancy is reduced: 2 of 3 voters are in step").await;
     eventually("the master's member says so", LIMIT, || async {
-        let group = http::get(cluster.console(master), "/api/group")?;
+        let group = http::get(cluster.console(master), "/api/v1/group")?;
         let reasons = group["members"].as_array()?.iter().filter_map(|m| m["reason"].as_str());
         reasons.into_iter().any(|reason| reason.contains("redundancy is reduced")).then_some(())
     })
@@ -104,7 +104,7 @@ async fn a_group_that_has_lost_two_disks_of_three_goes_on_with_the_third_when_an
     eventually("three voters", LIMIT, || async { voters(&cluster).filter(|names| names.len() == 3) }).await;
     cluster.agreement(LIMIT).await;
     let kept = eventually("the queue", LIMIT, || async {
-        let queues = http::entries(cluster.console(cluster.serving()?), "/api/queues")?;
+        let queues = http::entries(cluster.console(cluster.serving()?), "/api/v1/queues")?;
         queues.iter().find(|queue| queue["name"] == "kept")?["size"].as_u64()
     })
     .await;

@@ -89,7 +89,7 @@ pub(super) async fn without_backlog(cluster: &Cluster, consumers: usize, body_by
 
 /// How many messages a queue holds, as the master tells.
 fn size(cluster: &Cluster, name: &str) -> Option<u64> {
-    let queues = http::entries(cluster.console(cluster.serving()?), "/api/queues")?;
+    let queues = http::entries(cluster.console(cluster.serving()?), "/api/v1/queues")?;
     queues.iter().find(|queue| queue["name"] == name)?["size"].as_u64()
 }
 

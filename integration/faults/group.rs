@@ -75,7 +75,7 @@ impl Node {
 
     /// Identity of its store.
     pub(crate) fn store(&self) -> Option<Value> {
-        self.get("/api/status").map(|status| status["store"].clone())
+        self.get("/api/v1/broker").map(|status| status["store"].clone())
     }
 
     /// Where its log is.
@@ -123,7 +123,7 @@ impl Group {
     /// The node that lets clients in, as it says itself.
     pub(crate) fn serving(&self) -> Option<&Node> {
         self.nodes.iter().find(|node| {
-            node.get("/api/status")
+            node.get("/api/v1/broker")
                 .is_some_and(|status| status["role"] == "master" && status["serving"] == true)
         })
     }
@@ -135,7 +135,7 @@ impl Group {
 
     /// The epoch in which a node serves.
     pub(crate) fn epoch(&self) -> Option<u64> {
-        self.serving()?.get("/api/status")?["epoch"].as_u64()
+        self.serving()?.get("/api/v1/broker")?["epoch"].as_u64()
     }
 
     /// Waits until one node serves in another epoch than `old`; whether that came.
@@ -146,7 +146,7 @@ impl Group {
     /// What the group record and the streams say of all nodes: each a voter, attached, of one master.
     fn is_whole(&self) -> Option<()> {
         let master = self.serving()?;
-        let group = master.get("/api/group")?;
+        let group = master.get("/api/v1/group")?;
         let members = group["members"].as_array()?;
         let voters = group["voters"].as_array()?.len();
         let well = self.nodes.iter().all(|node| {
@@ -155,7 +155,7 @@ impl Group {
             mine.iter().any(|member| {
                 member["voter"] == true && (member["attached"] == true || node.number == master.number)
             }) && node
-                .get("/api/status")
+                .get("/api/v1/broker")
                 .is_some_and(|status| status["role"] == "master" || status["role"] == "slave")
         });
         (well && voters == NODES).then_some(())
@@ -188,13 +188,13 @@ impl Group {
     /// Offset below which all nodes know the log to be committed.
     pub(crate) fn committed(&self) -> Option<u64> {
         let all: Option<Vec<u64>> =
-            self.nodes.iter().map(|node| node.get("/api/status")?["committed"].as_u64()).collect();
+            self.nodes.iter().map(|node| node.get("/api/v1/broker")?["committed"].as_u64()).collect();
         all?.into_iter().min()
     }
 
     /// Messages that the serving node counts in a queue; nothing for a queue that it does not have.
     pub(crate) fn size(&self, queue: &str) -> Option<u64> {
-        let queues = self.serving()?.get("/api/queues?limit=1000")?;
+        let queues = self.serving()?.get("/api/v1/queues?limit=1000")?;
         queues["items"].as_array()?.iter().find(|it| it["name"] == queue)?["size"].as_u64()
     }
 }
@@ -212,7 +212,7 @@ pub(crate) async fn comes(limit: Duration, mut holds: impl FnMut() -> bool) -> b
 }
 
 fn digest(node: &Node) -> Option<(u64, Value)> {
-    let status = node.get("/api/status")?;
+    let status = node.get("/api/v1/broker")?;
     let applied = status["applied"].as_u64()?;
     (status["digest_at"].as_u64()? == applied).then(|| (applied, status["digest"].clone()))
 }

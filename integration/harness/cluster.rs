@@ -161,15 +161,15 @@ impl Cluster {
         status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
     }
 
-    /// `GET /api/status` of a node.
+    /// `GET /api/v1/broker` of a node.
     pub(crate) fn status(&self, node: usize) -> Option<Value> {
-        http::get(self.console(node), "/api/status")
+        http::get(self.console(node), "/api/v1/broker")
     }
 
     /// Waits until the serving node counts no message in a queue; what it shows may be a moment old.
     pub(crate) async fn empty(&self, name: &str, limit: Duration) {
         eventually(&format!("queue {name} is empty"), limit, || async {
-            let queues = http::entries(self.console(self.serving()?), "/api/queues")?;
+            let queues = http::entries(self.console(self.serving()?), "/api/v1/queues")?;
             let queue = queues.iter().find(|queue| queue["name"] == name)?;
             (queue["size"] == 0).then_some(())
         })

@@ -43,6 +43,11 @@ pub(crate) fn get_within(patience: Duration, address: SocketAddr, path: &str) ->
     serde_json::from_str(&body).ok()
 }
 
+/// Status and body of a GET with these headers.
+pub(crate) fn text(address: SocketAddr, path: &str, headers: &str) -> Option<(u16, String)> {
+    request(PATIENCE, address, &format!("GET {path}"), headers, "")
+}
+
 /// The entries of a list that comes in pages.
 pub(crate) fn entries(address: SocketAddr, path: &str) -> Option<Vec<serde_json::Value>> {
     let (mut entries, mut next) = (Vec::new(), Some(format!("{path}?limit=1000")));

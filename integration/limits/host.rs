@@ -64,7 +64,7 @@ async fn a_log_that_cannot_be_written_costs_its_lines_only() {
         guest.serves().await;
         make_it_log(&guest).await;
         stores(&guest).await;
-        assert!(http::get(guest.console(), "/api/status").is_some(), "{what}");
+        assert!(http::get(guest.console(), "/api/v1/broker").is_some(), "{what}");
         guest.terminate();
         assert_eq!(guest.ended().await, Some(0), "{what}");
     }
@@ -116,7 +116,7 @@ async fn with_128_descriptors_64_clients_are_served_and_storing_goes_on() {
     for (round, client) in clients.iter_mut().take(64).enumerate() {
         client.request(send("/queue/a", &body), &format!("r{round}")).await.unwrap();
     }
-    assert!(http::get(guest.console(), "/api/status").is_some());
+    assert!(http::get(guest.console(), "/api/v1/broker").is_some());
     let log = guest.log();
     assert!(log.contains("may open fewer files") && !log.contains("waits for a descriptor"), "{log}");
     guest.terminate();

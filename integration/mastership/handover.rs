@@ -68,7 +68,7 @@ async fn the_next_master_knows_what_the_last_one_confirmed() {
     connect(&cluster).await.request(send("/queue/seen", &[], "seen"), "sent").await.unwrap();
     let master = cluster.master(LIMIT).await;
     eventually("the master shows the message", LIMIT, || async {
-        let queues = http::entries(cluster.console(master), "/api/queues")?;
+        let queues = http::entries(cluster.console(master), "/api/v1/queues")?;
         queues.iter().any(|queue| queue["name"] == "seen" && queue["size"] == 1).then_some(())
     })
     .await;

@@ -42,7 +42,7 @@ quorate_certificates() {
 syncs_at() {
     local port sum=0 count
     for port in "$@"; do
-        count=$(http_get 127.0.0.1 "$port" /api/status | grep -oE '"fsyncs": *[0-9]+' | grep -oE '[0-9]+') || return 0
+        count=$(http_get 127.0.0.1 "$port" /api/v1/broker | grep -oE '"fsyncs": *[{]"count": *[0-9]+' | grep -oE '[0-9]+') || return 0
         sum=$((sum + count))
     done
     echo "$sum"

@@ -3,25 +3,37 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /` | a few lines for people |
-//! | `GET /api/status` | [`Status`](crate::node::Status) |
-//! | `GET /api/group` | [`GroupStatus`](crate::node::GroupStatus), 404 for a lone broker |
-//! | `GET /api/queues`, `GET /api/topics` | a [`Page`](crate::broker::Page) of [`DestinationStatus`](crate::broker::DestinationStatus) |
-//! | `GET /api/connections` | a page of [`ConnectionStatus`](crate::broker::ConnectionStatus) |
-//! | `POST /api/group/step-down` | 202; 409 with `{"error": ..}` if refused |
-//! | `GET /api/group/recover` | [`RecoveryPlan`](crate::node::RecoveryPlan); 409 if there is nothing to recover |
-//! | `POST /api/group/recover` with that plan as JSON | the same with 202: it is being done; 409 with the new one as `plan` if it has changed |
+//! | `GET /health/..` | whether the node lives, is ready, serves (`health`) |
+//! | `GET`, `POST /api/jolokia` | ActiveMQ's beans for tools that were made for it (`jolokia`) |
+//! | `GET /metrics` | what Prometheus collects (`metrics`) |
+//! | `GET /api/v1/openapi.json` | the description of what follows |
+//! | `GET /api/v1/broker` | [`Status`](crate::node::Status) |
+//! | `GET /api/v1/group` | [`GroupStatus`](crate::node::GroupStatus), 404 for a lone broker |
+//! | `GET /api/v1/queues`, `GET /api/v1/topics` | a [`Page`](crate::broker::Page) of [`DestinationStatus`](crate::broker::DestinationStatus) |
+//! | `GET /api/v1/queues/{name}`, `GET /api/v1/topics/{name}` | the `DestinationStatus`; 404 |
+//! | `GET /api/v1/connections` | a page of [`ConnectionStatus`](crate::broker::ConnectionStatus) |
+//! | `POST /api/v1/group/step-down` | 202; 409 with `{"error": ..}` if refused |
+//! | `GET /api/v1/group/recover` | [`RecoveryPlan`](crate::node::RecoveryPlan); 409 if there is nothing to recover |
+//! | `POST /api/v1/group/recover` with that plan as JSON | the same with 202: it is being done; 409 with the new one as `plan` if it has changed |
 //!
 //! Lists come in pages: `paging` says which part is asked for with `after` and `limit`, and a page's `next` is the request for
-//! the one behind it. They are read from the node's shared [`Figures`](crate::broker::Figures) without asking it; the rest is asked for.
+//! the one behind it. Destinations are also filtered by a part of the `name` and sorted by a number (`sort`), see `listing`. They are read from the node's shared [`Figures`](crate::broker::Figures) without asking it; the rest is asked for.
 //!
 //! Figures show all that the node had answered before it was asked. The port answers to names of its own only, and changes
 //! need the console's token (`Authorization: Bearer`); `guard` says which, and why.
 
 mod guard;
+mod health;
+mod jolokia;
 mod listener;
+mod listing;
+mod metrics;
 mod paging;
+mod rest;
 mod routes;
+mod shared;
 mod shown;
+mod sums;
 mod token;
 
 use std::net::SocketAddr;

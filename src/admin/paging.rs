@@ -18,6 +18,14 @@ impl Paging {
     /// Reads a query. Whoever misspells a parameter would take the first page for the one that was meant, so that unknown
     /// ones are refused.
     pub(super) fn of(query: &str) -> Result<Paging, String> {
+        Paging::among(query, |name, _| Err(format!("there is no parameter {name}, but after and limit")))
+    }
+
+    /// Reads a query of which `other` reads the other parameters.
+    pub(super) fn among(
+        query: &str,
+        mut other: impl FnMut(&str, &str) -> Result<(), String>,
+    ) -> Result<Paging, String> {
         let mut paging = Paging { after: None, limit: LIMIT };
         for (name, value) in parse(query.as_bytes()) {
             match &*name {
@@ -26,7 +34,7 @@ impl Paging {
                     let limit = value.parse().ok().filter(|limit| (1..=PAGE_ENTRIES_MAX).contains(limit));
                     paging.limit = limit.ok_or_else(|| format!("limit is 1 to {PAGE_ENTRIES_MAX}"))?;
                 }
-                other => return Err(format!("there is no parameter {other}, but after and limit")),
+                name => other(name, &value)?,
             }
         }
         Ok(paging)

@@ -16,10 +16,10 @@ use crate::state::State;
 const CONNECTIONS_MAX: usize = 64;
 const TOKEN: &str = "Authorization: Bearer sesame, open";
 
-struct Console {
-    admin: Admin,
+pub(super) struct Console {
+    pub(super) admin: Admin,
     /// What the node would show if it were asked.
-    now: watch::Sender<Arc<Snapshot>>,
+    pub(super) now: watch::Sender<Arc<Snapshot>>,
     /// What it has published by itself.
     published: watch::Sender<Arc<Snapshot>>,
     /// The other requests.
@@ -30,7 +30,7 @@ async fn console() -> Console {
     console_of(Figures::default()).await
 }
 
-async fn console_of(figures: Figures) -> Console {
+pub(super) async fn console_of(figures: Figures) -> Console {
     let (published, seen) = watch::channel(Arc::new(Snapshot::default()));
     let (now, looks) = watch::channel(Arc::new(Snapshot::default()));
     let (ask, mut asked) = mpsc::channel(4);
@@ -54,6 +54,19 @@ async fn console_of(figures: Figures) -> Console {
     Console { admin, now, published, requests }
 }
 
+/// The console of a node that answers nobody.
+async fn silent() -> Console {
+    let (published, seen) = watch::channel(Arc::new(Snapshot::default()));
+    let (ask_node, requests) = mpsc::channel(4);
+    drop(requests);
+    let bind = ([127, 0, 0, 1], 0).into();
+    let options = AdminOptions { bind, hosts: Vec::new(), token: None, connections_max: CONNECTIONS_MAX };
+    let shown = Shown { figures: Figures::default(), snapshots: seen, requests: ask_node };
+    let admin = Admin::start(options, shown).await.unwrap();
+    let (now, requests) = (watch::channel(Arc::default()).0, mpsc::channel(1).1);
+    Console { admin, now, published, requests }
+}
+
 /// Code and body of the answer to what is sent as it stands.
 async fn say(console: &Console, request: &str) -> (u16, String) {
     let mut socket = TcpStream::connect(console.admin.address()).await.unwrap();
@@ -65,12 +78,12 @@ async fn say(console: &Console, request: &str) -> (u16, String) {
 }
 
 /// Code and body of the answer.
-async fn ask(console: &Console, head: &str) -> (u16, String) {
+pub(super) async fn ask(console: &Console, head: &str) -> (u16, String) {
     say(console, &format!("{head}\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
 }
 
 /// Posts `body` with more headers.
-async fn post(console: &Console, path: &str, headers: &str, body: &str) -> (u16, String) {
+pub(super) async fn post(console: &Console, path: &str, headers: &str, body: &str) -> (u16, String) {
     let length = body.len();
     let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}");
     let more = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}");
@@ -80,15 +93,15 @@ async fn post(console: &Console, path: &str, headers: &str, body: &str) -> (u16,
 #[tokio::test]
 async fn what_the_node_looks_like_now_is_what_is_shown() {
     let console = console().await;
-    let (code, body) = ask(&console, "GET /api/status HTTP/1.1").await;
+    let (code, body) = ask(&console, "GET /api/v1/broker HTTP/1.1").await;
     assert_eq!((code, serde_json::from_str::<Status>(&body).unwrap().role), (200, Role::Waiting));
     console.now.send_replace(Arc::new(Snapshot {
         status: Status { role: Role::Master, serving: true, epoch: Epoch(7), ..Status::default() },
         group: Some(GroupStatus { replicas: 3, ..GroupStatus::default() }),
     }));
-    let (_, body) = ask(&console, "GET /api/status HTTP/1.1").await;
+    let (_, body) = ask(&console, "GET /api/v1/broker HTTP/1.1").await;
     assert!(body.contains("\"role\":\"master\"") && body.contains("\"epoch\":7"), "{body}");
-    let (_, body) = ask(&console, "GET /api/group HTTP/1.1").await;
+    let (_, body) = ask(&console, "GET /api/v1/group HTTP/1.1").await;
     assert_eq!(serde_json::from_str::<GroupStatus>(&body).unwrap().replicas, 3);
     let (code, body) = ask(&console, "GET / HTTP/1.1").await;
     assert!(code == 200 && body.contains("master, epoch 7"), "{body}");
@@ -97,24 +110,16 @@ async fn what_the_node_looks_like_now_is_what_is_shown() {
 
 #[tokio::test]
 async fn a_node_that_answers_no_more_is_shown_as_it_was_last() {
-    let (published, seen) = watch::channel(Arc::new(Snapshot::default()));
-    let (ask_node, requests) = mpsc::channel(4);
-    drop(requests);
-    let bind = ([127, 0, 0, 1], 0).into();
-    let options = AdminOptions { bind, hosts: Vec::new(), token: None, connections_max: CONNECTIONS_MAX };
-    let shown = Shown { figures: Figures::default(), snapshots: seen, requests: ask_node };
-    let admin = Admin::start(options, shown).await.unwrap();
-    let (now, requests) = (watch::channel(Arc::default()).0, mpsc::channel(1).1);
-    let console = Console { admin, now, published, requests };
+    let console = silent().await;
     let status = Status { epoch: Epoch(9), ..Status::default() };
     console.published.send_replace(Arc::new(Snapshot { status, ..Snapshot::default() }));
-    let (code, body) = ask(&console, "GET /api/status HTTP/1.1").await;
+    let (code, body) = ask(&console, "GET /api/v1/broker HTTP/1.1").await;
     assert!(code == 200 && body.contains("\"epoch\":9"), "{body}");
     console.admin.stop().await;
 }
 
 /// The figures of a node that knows these destinations.
-fn figures(kind: DestinationKind, names: &[&str]) -> Figures {
+pub(super) fn figures(kind: DestinationKind, names: &[&str]) -> Figures {
     let mut state = State::new();
     for (number, name) in (1..).zip(names) {
         let destination = Destination::new(kind, *name).unwrap();
@@ -128,7 +133,7 @@ fn figures(kind: DestinationKind, names: &[&str]) -> Figures {
 async fn lists_are_read_page_by_page_while_the_node_answers_nobody() {
     let names = ["A B/&", "C", "D", "E", "F"];
     let mut console = console_of(figures(DestinationKind::Queue, &names)).await;
-    let (mut seen, mut next) = (Vec::new(), Some("/api/queues?limit=2".to_owned()));
+    let (mut seen, mut next) = (Vec::new(), Some("/api/v1/queues?limit=2".to_owned()));
     while let Some(path) = next {
         let (code, body) = ask(&console, &format!("GET {path} HTTP/1.1")).await;
         let page: Page<DestinationStatus> = serde_json::from_str(&body).unwrap();
@@ -138,11 +143,11 @@ async fn lists_are_read_page_by_page_while_the_node_answers_nobody() {
         next = page.next;
     }
     assert_eq!(seen, names);
-    for path in ["/api/topics", "/api/connections", "/api/connections?after=7"] {
+    for path in ["/api/v1/topics", "/api/v1/connections", "/api/v1/connections?after=7"] {
         let (code, body) = ask(&console, &format!("GET {path} HTTP/1.1")).await;
         assert_eq!((code, &*body), (200, r#"{"total":0,"next":null,"items":[]}"#), "{path}");
     }
-    for path in ["/api/queues?limit=1001", "/api/topics?page=2", "/api/connections?after=A"] {
+    for path in ["/api/v1/queues?limit=1001", "/api/v1/topics?page=2", "/api/v1/connections?after=A"] {
         assert_eq!(ask(&console, &format!("GET {path} HTTP/1.1")).await.0, 400, "{path}");
     }
     assert!(console.requests.try_recv().is_err(), "the node was asked");
@@ -150,9 +155,45 @@ async fn lists_are_read_page_by_page_while_the_node_answers_nobody() {
 }
 
 #[tokio::test]
+async fn one_destination_is_shown_by_its_name_and_lists_are_filtered() {
+    let console = console_of(figures(DestinationKind::Queue, &["A B/&", "C", "c.d"])).await;
+    let (code, body) = ask(&console, "GET /api/v1/queues/A%20B%2F%26 HTTP/1.1").await;
+    assert!(code == 200 && body.contains(r#""name":"A B/&","size":0"#), "{code} {body}");
+    assert_eq!(ask(&console, "GET /api/v1/queues/B HTTP/1.1").await.0, 404);
+    assert_eq!(ask(&console, "GET /api/v1/topics/C HTTP/1.1").await.0, 404);
+    let (_, body) = ask(&console, "GET /api/v1/queues?name=c&limit=1&sort=size HTTP/1.1").await;
+    let page: Page<DestinationStatus> = serde_json::from_str(&body).unwrap();
+    assert_eq!((page.total, &*page.items[0].name), (2, "C"), "{body}");
+    let (_, body) = ask(&console, &format!("GET {} HTTP/1.1", page.next.unwrap())).await;
+    let page: Page<DestinationStatus> = serde_json::from_str(&body).unwrap();
+    assert_eq!((page.total, &*page.items[0].name, page.next), (2, "c.d", None), "{body}");
+    console.admin.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_that_answers_nobody_lives_but_is_neither_ready_nor_serving() {
+    let console = console().await;
+    console.now.send_replace(Arc::new(Snapshot {
+        status: Status { role: Role::Master, serving: true, ..Status::default() },
+        group: None,
+    }));
+    for path in ["live", "ready", "serving", "role"] {
+        assert_eq!(ask(&console, &format!("GET /health/{path} HTTP/1.1")).await.0, 200, "{path}");
+    }
+    console.admin.stop().await;
+
+    let console = silent().await;
+    for (path, code) in [("live", 200), ("ready", 503), ("serving", 503), ("role", 200)] {
+        let (told, body) = ask(&console, &format!("GET /health/{path} HTTP/1.1")).await;
+        assert_eq!((told, body.contains("has not answered")), (code, code == 503), "{path}: {body}");
+    }
+    console.admin.stop().await;
+}
+
+#[tokio::test]
 async fn a_lone_broker_has_no_group_and_unknown_pages_are_not_found() {
     let console = console().await;
-    for path in ["/api/group", "/api/nothing"] {
+    for path in ["/api/v1/group", "/api/nothing"] {
         assert_eq!(ask(&console, &format!("GET {path} HTTP/1.1")).await.0, 404, "{path}");
     }
     console.admin.stop().await;
@@ -163,16 +204,16 @@ async fn only_requests_that_name_this_console_are_answered_whatever_they_ask() {
     let mut console = console().await;
     let port = console.admin.address().port();
     let own =
-        format!("GET /api/status HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://localhost:{port}");
+        format!("GET /api/v1/broker HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://localhost:{port}");
     let proxied =
         "GET http://console.example/ HTTP/1.1\r\nHost: console.example\r\nSec-Fetch-Site: same-origin";
     for head in [&own, proxied, "GET / HTTP/1.0\r\nHost: localhost"] {
         assert_eq!(say(&console, &format!("{head}\r\nConnection: close\r\n\r\n")).await.0, 200, "{head}");
     }
     for (code, head) in [
-        (421, "GET /api/connections HTTP/1.1\r\nHost: attacker.example:8161"),
+        (421, "GET /api/v1/connections HTTP/1.1\r\nHost: attacker.example:8161"),
         (421, "GET /api/nothing HTTP/1.1\r\nHost: attacker.example"),
-        (421, &format!("POST /api/group/step-down HTTP/1.1\r\nHost: attacker.example\r\n{TOKEN}")),
+        (421, &format!("POST /api/v1/group/step-down HTTP/1.1\r\nHost: attacker.example\r\n{TOKEN}")),
         (421, "GET http://attacker.example/ HTTP/1.1\r\nHost: localhost"),
         (400, "GET / HTTP/1.0"),
         (400, "GET / HTTP/1.1\r\nHost: localhost\r\nHost: attacker.example"),
@@ -188,7 +229,7 @@ async fn only_requests_that_name_this_console_are_answered_whatever_they_ask() {
 
 #[tokio::test]
 async fn step_down_needs_the_token_unless_the_node_refuses_it_anyhow() {
-    const PATH: &str = "/api/group/step-down";
+    const PATH: &str = "/api/v1/group/step-down";
     let mut console = console().await;
     let alone = || Err(RequestError::Refused("there is no other voter".to_owned()));
     for (headers, answer, dry, code) in [
@@ -216,7 +257,7 @@ async fn step_down_needs_the_token_unless_the_node_refuses_it_anyhow() {
 
 #[tokio::test]
 async fn a_recovery_is_done_as_it_was_shown_and_only_with_the_token() {
-    const PATH: &str = "/api/group/recover";
+    const PATH: &str = "/api/v1/group/recover";
     let mut console = console().await;
     let plan = RecoveryPlan { quorum: 2, epoch: Epoch(3), ..RecoveryPlan::default() };
     let shown = serde_json::to_string(&plan).unwrap();
@@ -263,7 +304,7 @@ async fn more_connections_than_there_may_be_end_the_oldest_idle_ones() {
     let mut idle = Vec::new();
     for _ in 0..CONNECTIONS_MAX + 8 {
         let mut socket = TcpStream::connect(console.admin.address()).await.unwrap();
-        socket.write_all(b"GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        socket.write_all(b"GET /api/v1/broker HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         let mut answer = [0; 12];
         socket.read_exact(&mut answer).await.unwrap();
         assert_eq!(&answer, b"HTTP/1.1 200");

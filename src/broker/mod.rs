@@ -28,7 +28,9 @@ use crate::storage::{Expired, Loaded};
 
 pub use budget::{Budget, Portion};
 pub use destination::{Spill, SpillId, Spilled};
-pub use figures::{ConnectionStatus, DestinationStatus, Figures, PAGE_ENTRIES_MAX, Page};
+pub use figures::{
+    ConnectionStatus, DestinationCounts, DestinationStatus, Figures, Gone, PAGE_ENTRIES_MAX, Page,
+};
 pub use gate::{
     Closed, GATE_COMMANDS, Gate, Inbound, NotOpened, SESSION_SUBMISSIONS, Session, Slot, Submission, Turn,
 };

@@ -35,8 +35,8 @@ use crate::storage::{Checkpoint, IdentityFile, IndexHandle, Log, LogEvent, Recov
 use scrub::Scrub;
 
 pub use snapshot::{
-    Alarm, ElectionStatus, GroupStatus, MemberStatus, RecoveryPlan, Request, RequestError, Role, Snapshot,
-    Status,
+    Alarm, ElectionStatus, Fsyncs, GroupStatus, MemberStatus, RecoveryPlan, Request, RequestError, Role,
+    Snapshot, Status,
 };
 pub use spills::Temporary;
 

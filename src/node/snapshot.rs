@@ -78,8 +78,8 @@ pub struct Status {
     pub end: Position,
     /// Durable here. `applied <= committed`, `durable <= end`.
     pub durable: Offset,
-    /// How often records were synced to the disk since the start.
-    pub fsyncs: u64,
+    /// How records were synced to the disk since the start.
+    pub fsyncs: Fsyncs,
     /// Durable on a quorum, as far as this node knows.
     pub committed: Offset,
     /// Visible in its state.
@@ -115,9 +115,21 @@ impl Status {
     }
 }
 
+/// Syncs of records to the disk since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fsyncs {
+    /// How many.
+    pub count: u64,
+    /// How long they took with the writing before them, all together, in microseconds.
+    pub took_us: u64,
+}
+
 /// An election that ended, or is under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ElectionStatus {
+    /// Which one it is of those that this node has seen since its start; the first is 1.
+    #[serde(default)]
+    pub number: u64,
     /// The epoch that it was for.
     pub epoch: Epoch,
     /// Why it was held.

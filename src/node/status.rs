@@ -11,7 +11,8 @@ use crate::replication::{Recovery, ReplicaSettings};
 
 use super::core::Core;
 use super::{
-    Alarm, ElectionStatus, GroupStatus, MemberStatus, RecoveryPlan, RequestError, Role, Snapshot, Status,
+    Alarm, ElectionStatus, Fsyncs, GroupStatus, MemberStatus, RecoveryPlan, RequestError, Role, Snapshot,
+    Status,
 };
 
 /// A snapshot that nobody asked for is made so often, and so often the state is looked at for its digest.
@@ -154,8 +155,9 @@ impl StatusMaker {
         self.master = group.master.as_ref().map(|m| m.node.clone());
         if self.election.as_ref().is_none_or(|e| e.epoch != group.epoch) {
             let (epoch, reason) = (group.epoch, group.cause.clone());
+            let number = self.election.as_ref().map_or(0, |before| before.number) + 1;
             self.election =
-                Some(ElectionStatus { epoch, reason, winner: None, started_ms: wall, took_ms: None });
+                Some(ElectionStatus { number, epoch, reason, winner: None, started_ms: wall, took_ms: None });
             self.election_began = now;
         }
         if let Some(election) = &mut self.election {
@@ -220,7 +222,7 @@ impl Core {
             base: log.base.offset,
             end: Position { epoch: log.history.position().epoch, offset: log.end },
             durable: log.durable,
-            fsyncs: self.log.syncs(),
+            fsyncs: Fsyncs { count: self.log.syncs(), took_us: self.log.syncs_took().as_micros() as u64 },
             committed: self.replica.committed(),
             applied: self.applied.offset,
             digest: format!("{digest:016x}"),

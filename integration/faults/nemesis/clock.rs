@@ -31,7 +31,7 @@ pub(super) async fn jump(group: &Group, dice: &mut Dice) -> Option<String> {
 async fn tells(node: &Node, seconds: i64) -> bool {
     comes(SEEN, || {
         let ours = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
-        let theirs = node.get("/api/status").and_then(|status| status["time_ms"].as_i64());
+        let theirs = node.get("/api/v1/broker").and_then(|status| status["time_ms"].as_i64());
         theirs.is_some_and(|theirs| theirs.abs_diff(ours + seconds * 1000) < NEAR.as_millis() as u64)
     })
     .await

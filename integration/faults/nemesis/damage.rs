@@ -36,7 +36,7 @@ pub(super) async fn strike(group: &Group, how: How, dice: &mut Dice) -> Option<S
     node.start();
     let (what, segment) = what?;
     let repaired = eventually(&format!("{} has repaired itself: {what}", node.name()), RECOVERY, || async {
-        let status = node.get("/api/status")?;
+        let status = node.get("/api/v1/broker")?;
         if status["store"] != store {
             return votes(group, &status["store"])?.then_some(true);
         }
@@ -48,7 +48,7 @@ pub(super) async fn strike(group: &Group, how: How, dice: &mut Dice) -> Option<S
 }
 
 fn votes(group: &Group, store: &serde_json::Value) -> Option<bool> {
-    let voters = group.serving()?.get("/api/group")?["voters"].as_array()?.clone();
+    let voters = group.serving()?.get("/api/v1/group")?["voters"].as_array()?.clone();
     Some(voters.iter().any(|voter| voter["store"] == *store))
 }
 

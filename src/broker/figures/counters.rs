@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::broker::{SessionId, SessionInfo};
 use crate::model::Destination;
 
-use super::{ConnectionStatus, DestinationStatus};
+use super::{ConnectionStatus, DestinationCounts, DestinationStatus};
 
 /// A number that one task writes and any thread reads. To count is to load and to store: a second writer would lose counts.
 /// What orders it for a reader is the answer that goes out after it.
@@ -67,10 +67,8 @@ impl DestinationFigures {
         [&self.consumers, &self.dispatched, &self.in_flight].into_iter().for_each(|counter| counter.set(0));
     }
 
-    pub(super) fn status(&self) -> DestinationStatus {
-        DestinationStatus {
-            kind: self.destination.kind.scheme().to_owned(),
-            name: self.destination.name.clone(),
+    pub(super) fn counts(&self) -> DestinationCounts {
+        DestinationCounts {
             size: self.size(),
             consumers: self.consumers.get(),
             enqueued: self.enqueued.get(),
@@ -78,6 +76,10 @@ impl DestinationFigures {
             dispatched: self.dispatched.get(),
             in_flight: self.in_flight.get(),
         }
+    }
+
+    pub(super) fn status(&self) -> DestinationStatus {
+        DestinationStatus::of(&self.destination, self.counts())
     }
 }
 

@@ -13,5 +13,5 @@ mod status;
 
 pub(in crate::broker) use book::Book;
 pub(in crate::broker) use counters::{DestinationFigures, SessionFigures};
-pub use registry::{Figures, PAGE_ENTRIES_MAX};
-pub use status::{ConnectionStatus, DestinationStatus, Page};
+pub use registry::{Figures, Gone, PAGE_ENTRIES_MAX};
+pub use status::{ConnectionStatus, DestinationCounts, DestinationStatus, Page};

@@ -4,12 +4,14 @@ use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::broker::SessionId;
 use crate::model::{Destination, DestinationKind};
 
-use super::{ConnectionStatus, DestinationFigures, DestinationStatus, Page, SessionFigures};
+use super::{
+    ConnectionStatus, DestinationCounts, DestinationFigures, DestinationStatus, Page, SessionFigures,
+};
 
 /// Entries on one page. The core task waits for a reader no longer than it takes to find so many.
 pub const PAGE_ENTRIES_MAX: usize = 1000;
@@ -24,6 +26,18 @@ struct Registry {
     queues: RwLock<BTreeSet<ByDestination>>,
     topics: RwLock<BTreeSet<ByDestination>>,
     sessions: RwLock<BTreeMap<SessionId, Arc<SessionFigures>>>,
+    gone: Mutex<Gone>,
+}
+
+/// What destinations had counted that are gone: without it the sums over all would fall when one goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// How often all counters began anew, with another state or the end of a mastership.
+    pub beginnings: u64,
+    /// Of the queues: what was enqueued, dequeued and dispatched; the rest is 0.
+    pub queues: DestinationCounts,
+    /// The same of the topics.
+    pub topics: DestinationCounts,
 }
 
 impl Figures {
@@ -52,6 +66,29 @@ impl Figures {
         Page { total, next, items: found.iter().map(|session| session.status()).collect() }
     }
 
+    /// Shows the counts of at most [`PAGE_ENTRIES_MAX`] queues, or topics, behind `after`, in their order, and tells where that
+    /// has come to; `None` at the end. Whoever makes or deletes a destination waits for `visit`, so that it only looks.
+    pub fn visit(
+        &self,
+        queues: bool,
+        after: Option<&Destination>,
+        mut visit: impl FnMut(&Destination, DestinationCounts),
+    ) -> Option<Arc<Destination>> {
+        let all = read(if queues { &self.0.queues } else { &self.0.topics });
+        let mut following = all.range::<Destination, _>((after.map_or(Unbounded, Excluded), Unbounded));
+        let mut last = None;
+        for it in following.by_ref().take(PAGE_ENTRIES_MAX) {
+            visit(&it.0.destination, it.0.counts());
+            last = Some(&it.0.destination);
+        }
+        last.filter(|_| following.next().is_some()).cloned()
+    }
+
+    /// The counts of one destination, if there is such a one.
+    pub fn counts(&self, destination: &Destination) -> Option<DestinationCounts> {
+        read(self.shelf(destination.kind)).get(destination).map(|it| it.0.counts())
+    }
+
     /// How many queues and topics there are.
     pub fn destination_count(&self) -> usize {
         read(&self.0.queues).len() + read(&self.0.topics).len()
@@ -71,7 +108,33 @@ impl Figures {
     }
 
     pub(in crate::broker) fn remove(&self, destination: &Destination) {
-        write(self.shelf(destination.kind)).remove(destination);
+        if let Some(gone) = write(self.shelf(destination.kind)).take(destination) {
+            self.keep(&gone.0);
+        }
+    }
+
+    fn keep(&self, figures: &DestinationFigures) {
+        let (last, queue) = (figures.counts(), figures.destination.kind.is_queue());
+        let mut gone = self.gone();
+        let kept = if queue { &mut gone.queues } else { &mut gone.topics };
+        kept.enqueued = kept.enqueued.saturating_add(last.enqueued);
+        kept.dequeued = kept.dequeued.saturating_add(last.dequeued);
+        kept.dispatched = kept.dispatched.saturating_add(last.dispatched);
+    }
+
+    fn gone(&self) -> MutexGuard<'_, Gone> {
+        self.0.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counters begin anew.
+    fn begin_anew(&self) {
+        let mut gone = self.gone();
+        *gone = Gone { beginnings: gone.beginnings + 1, ..Gone::default() };
+    }
+
+    /// What the destinations had counted that are gone. Who reads it before the others counts nothing twice.
+    pub fn of_the_gone(&self) -> Gone {
+        *self.gone()
     }
 
     pub(in crate::broker) fn open(&self, figures: Arc<SessionFigures>) {
@@ -84,6 +147,7 @@ impl Figures {
 
     /// Nobody is connected any more, and what was temporary is gone.
     pub(super) fn end_mastership(&self) {
+        self.begin_anew();
         write(&self.0.sessions).clear();
         for shelf in [&self.0.queues, &self.0.topics] {
             write(shelf).retain(|it| {
@@ -93,6 +157,7 @@ impl Figures {
     }
 
     pub(super) fn clear_destinations(&self) {
+        self.begin_anew();
         write(&self.0.queues).clear();
         write(&self.0.topics).clear();
     }
@@ -223,9 +288,26 @@ mod tests {
             all.insert(figures(DestinationKind::Queue, name));
         }
         let page = all.queues(None, 2);
-        all.remove(&Destination::new(DestinationKind::Queue, "b").unwrap());
+        let b = Destination::new(DestinationKind::Queue, "b").unwrap();
+        read(&all.0.queues).get(&b).unwrap().0.enqueued.add(3);
+        all.remove(&b);
+        assert_eq!(all.of_the_gone().queues.enqueued, 3);
         let next = all.queues(page.next.as_deref(), 2);
         assert_eq!((next.items[0].name.as_str(), next.items.len(), next.total), ("c", 1, 2));
+    }
+
+    #[test]
+    fn a_visit_shows_no_more_than_a_page_and_goes_on_where_it_was() {
+        let all = Figures::default();
+        for number in 0..PAGE_ENTRIES_MAX + 1 {
+            all.insert(figures(DestinationKind::Queue, &format!("{number:05}")));
+        }
+        let mut seen = Vec::new();
+        let come_to = all.visit(true, None, |destination, _| seen.push(destination.name.clone()));
+        assert_eq!((seen.len(), seen.last()), (PAGE_ENTRIES_MAX, come_to.as_ref().map(|it| &it.name)));
+        let end = all.visit(true, come_to.as_deref(), |destination, _| seen.push(destination.name.clone()));
+        assert_eq!((seen.len(), end), (PAGE_ENTRIES_MAX + 1, None));
+        assert!(seen.is_sorted() && all.visit(false, None, |_, _| panic!("no topic")).is_none());
     }
 
     #[test]

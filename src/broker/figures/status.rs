@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Destination;
+
 /// A part of a list in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
@@ -31,6 +33,39 @@ pub struct DestinationStatus {
     /// Messages that were sent to consumers, each time counted.
     pub dispatched: u64,
     /// Messages sent and not yet settled.
+    pub in_flight: u64,
+}
+
+impl DestinationStatus {
+    /// What is shown of a destination with these counts.
+    pub fn of(destination: &Destination, counts: DestinationCounts) -> DestinationStatus {
+        DestinationStatus {
+            kind: destination.kind.scheme().to_owned(),
+            name: destination.name.clone(),
+            size: counts.size,
+            consumers: counts.consumers,
+            enqueued: counts.enqueued,
+            dequeued: counts.dequeued,
+            dispatched: counts.dispatched,
+            in_flight: counts.in_flight,
+        }
+    }
+}
+
+/// The numbers of a [`DestinationStatus`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DestinationCounts {
+    /// See [`DestinationStatus::size`].
+    pub size: u64,
+    /// See [`DestinationStatus::consumers`].
+    pub consumers: u64,
+    /// See [`DestinationStatus::enqueued`].
+    pub enqueued: u64,
+    /// See [`DestinationStatus::dequeued`].
+    pub dequeued: u64,
+    /// See [`DestinationStatus::dispatched`].
+    pub dispatched: u64,
+    /// See [`DestinationStatus::in_flight`].
     pub in_flight: u64,
 }
 

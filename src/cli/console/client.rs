@@ -178,7 +178,7 @@ impl ChangeArgs {
             return Err(anyhow!("give it with --token-file or {TOKEN_VARIABLE}"));
         }
         let status: Option<Status> =
-            self.console.get("/api/status").await.map_err(|failure| failure.error)?;
+            self.console.get("/api/v1/broker").await.map_err(|failure| failure.error)?;
         let directory = status.map(|status| status.store_path).filter(|path| !path.is_empty());
         let directory = directory.ok_or_else(|| anyhow!("the node has no directory with a token in it"))?;
         let path = Path::new(&directory).join(TOKEN_FILE);

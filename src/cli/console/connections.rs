@@ -15,6 +15,6 @@ pub(in crate::cli) fn run(console: &ConsoleArgs, json: bool) -> Result<(), Failu
         let (id, user) = (or_none(&c.client_id), or_none(&c.user));
         vec![c.session.to_string(), c.remote.clone(), id, user, subscriptions, in_flight]
     };
-    block_on(console.pages("/api/connections", |page| listing.print(page, row)))?;
+    block_on(console.pages("/api/v1/connections", |page| listing.print(page, row)))?;
     listing.end()
 }

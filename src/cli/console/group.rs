@@ -34,12 +34,12 @@ pub(in crate::cli) struct RecoverArgs {
 pub(in crate::cli) fn run(command: &GroupCommand, json: bool) -> Result<(), Failure> {
     match command {
         GroupCommand::Status(console) => {
-            let group: Option<GroupStatus> = block_on(console.get("/api/group"))?;
+            let group: Option<GroupStatus> = block_on(console.get("/api/v1/group"))?;
             let group = group.ok_or_else(|| anyhow!("this broker is in no group"))?;
             if json { table::json(&group) } else { table::print(&text(&group)) }
         }
         GroupCommand::StepDown(node) => {
-            block_on(node.post("/api/group/step-down", &serde_json::json!({})))?;
+            block_on(node.post("/api/v1/group/step-down", &serde_json::json!({})))?;
             if json {
                 table::json(&serde_json::json!({ "accepted": true }))
             } else {
@@ -51,7 +51,7 @@ pub(in crate::cli) fn run(command: &GroupCommand, json: bool) -> Result<(), Fail
 }
 
 fn recover(args: &RecoverArgs, json: bool) -> Result<(), Failure> {
-    const PATH: &str = "/api/group/recover";
+    const PATH: &str = "/api/v1/group/recover";
     let plan: Option<RecoveryPlan> = block_on(args.node.console.get(PATH))?;
     let plan = plan.ok_or_else(|| anyhow!("this broker is in no group"))?;
     if json {

@@ -9,7 +9,7 @@ use crate::cli::table;
 use crate::node::{ElectionStatus, Status};
 
 pub(in crate::cli) fn run(console: &ConsoleArgs, json: bool) -> Result<(), Failure> {
-    let status: Option<Status> = block_on(console.get("/api/status"))?;
+    let status: Option<Status> = block_on(console.get("/api/v1/broker"))?;
     let status = status.ok_or_else(|| anyhow!("the node tells no status"))?;
     if json { table::json(&status) } else { table::print(&text(&status)) }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::LogOptions;
 use super::front::Front;
@@ -107,6 +108,7 @@ impl Log {
             segments: RwLock::new(segments),
             durable: AtomicU64::new(written.0),
             syncs: AtomicU64::new(0),
+            syncs_took_us: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
             sealed: Mutex::new(Arc::new(sealed)),
             space: OnceLock::new(),
@@ -343,6 +345,11 @@ impl Log {
     /// How often records were synced to the disk since the log was opened.
     pub fn syncs(&self) -> u64 {
         self.inner.shared.syncs.load(Ordering::Relaxed)
+    }
+
+    /// How long these took with the writing before them, all together.
+    pub fn syncs_took(&self) -> Duration {
+        Duration::from_micros(self.inner.shared.syncs_took_us.load(Ordering::Relaxed))
     }
 }
 

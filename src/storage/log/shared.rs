@@ -32,6 +32,8 @@ pub(in crate::storage) struct Shared {
     pub(super) durable: AtomicU64,
     /// How often records were synced.
     pub(super) syncs: AtomicU64,
+    /// How long these took with the writing before them, in microseconds.
+    pub(super) syncs_took_us: AtomicU64,
     /// Commands that the thread has not done yet. Grows under the lock of the log's front only.
     pub(super) waiting: AtomicUsize,
     /// The reserve; none for a log that keeps none.

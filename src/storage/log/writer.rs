@@ -245,6 +245,7 @@ impl Writer {
         blocks.sync().map_err(StorageError::io("sync", path))?;
         (self.took, self.cleared) = (began.elapsed(), self.cleared.max(cleared));
         self.shared.syncs.fetch_add(1, Ordering::Relaxed);
+        self.shared.syncs_took_us.fetch_add(self.took.as_micros() as u64, Ordering::Relaxed);
         parts.clear();
         self.durable(end)
     }
