@@ -64,6 +64,7 @@ targets! {
     an_index_of_any_entries_loads_or_is_wiped: disk::INDEX;
     a_configuration_of_any_text_reads_or_is_refused: text::CONFIG;
     sizes_and_durations_of_any_text_read_or_are_refused: text::UNITS;
+    properties_of_any_text_read_back_as_they_were_or_are_refused: text::PROPERTIES;
     a_selector_of_any_text_judges_as_its_own_text_form_does_or_is_refused: text::SELECTOR;
     a_group_record_of_any_bytes_reads_or_is_refused: text::GROUP;
     a_member_record_of_any_bytes_reads_or_is_refused: text::MEMBER;

@@ -6,6 +6,7 @@ use quorate::coordination::{GroupRecord, GroupState, Master, MemberId, MemberRec
 use quorate::model::{
     Claim, Encoding, Epoch, Field, GroupId, Known, Message, MessageBuilder, PropertyValue, StoreId, Voter,
 };
+use quorate::security::{PropertyLine, parse_properties};
 use quorate::selector::Selector;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -71,6 +72,29 @@ pub(crate) const UNITS: Target = Target {
     },
     memory: (64, 16 * 1024),
     bytes_max: 200,
+};
+
+pub(crate) const PROPERTIES: Target = Target {
+    name: "properties",
+    run: properties,
+    mend: as_it_is,
+    seeds: || {
+        let texts = [
+            "# users\nsystem=manager\nuser : pass word\n",
+            "admins=system,\\\n   user\nq\\=r = \\u00e9\n",
+            "",
+        ];
+        texts.map(|text| text.as_bytes().to_vec()).to_vec()
+    },
+    words: &[
+        b"=", b":", b"\\", b"\\\n", b"\\u00e9", b"\\ud800", b"\\u0000", b"#", b"!", b"\r\n", b" ", b"\0",
+    ],
+    planted: |input| {
+        let text = std::str::from_utf8(input).unwrap_or_default();
+        text.contains("\\u00") && parse_properties(text).is_ok_and(|lines| lines.len() > 2)
+    },
+    memory: (64, 64 * 1024),
+    bytes_max: 4096,
 };
 
 pub(crate) const SELECTOR: Target = Target {
@@ -225,6 +249,32 @@ fn config_seeds() -> Vec<Vec<u8>> {
     seeds.push(bare.collect::<Vec<_>>().join("\n").into_bytes());
     seeds.push(b"[console]\nbind = \"127.0.0.1:8170\"\n[log]\nlevel = \"warn\"\n\0broker.name=b\nlog.format=text\0QUORATE_LOG_LEVEL=info\nQUORATE_STORE_KIND=memory\n".to_vec());
     seeds
+}
+
+/// What is read has a name and no null, in the order of the file; written with escapes, it reads as it was.
+fn properties(input: &[u8]) -> u64 {
+    let text = String::from_utf8_lossy(input);
+    let lines = match parse_properties(&text) {
+        Ok(lines) => lines,
+        Err((line, message)) => {
+            assert!((1..=text.lines().count()).contains(&line), "{line}");
+            return kind(&shape(&message));
+        }
+    };
+    assert!(lines.is_sorted_by_key(|it| it.line));
+    let escaped = |text: &str| {
+        let one =
+            |c: char| if u32::from(c) > 0xffff { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) };
+        text.chars().map(one).collect::<String>()
+    };
+    let written = |it: &PropertyLine| format!("{}={}\n", escaped(&it.key), escaped(&it.value));
+    let again = parse_properties(&lines.iter().map(written).collect::<String>()).unwrap();
+    let bare = |lines: &[PropertyLine]| -> Vec<(String, String)> {
+        lines.iter().map(|it| (it.key.clone(), it.value.clone())).collect()
+    };
+    assert_eq!(bare(&again), bare(&lines));
+    assert!(lines.iter().all(|it| !it.key.is_empty() && !format!("{}{}", it.key, it.value).contains('\0')));
+    kind(&(lines.len().min(8), lines.iter().any(|it| it.value.is_empty())))
 }
 
 fn units(input: &[u8]) -> u64 {
