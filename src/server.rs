@@ -126,7 +126,7 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     };
     let mut node = Node::start(parts);
     let console = AdminOptions::of(&config, side_max);
-    let admin = match Admin::start(console, Shown::of(&node)).await {
+    let admin = match Admin::start(console, Shown::of(&node, gate.clone())).await {
         Ok(admin) => admin,
         Err(error) => {
             node.stop();

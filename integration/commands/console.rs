@@ -78,6 +78,29 @@ async fn a_lone_broker_that_is_told_to_step_down_says_why_not_and_goes_on() {
     send(&mut connection, "/queue/after").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_is_purged_by_who_has_the_consoles_token_and_by_nobody_else() {
+    let lone = Lone::start().await;
+    let mut connection = Connection::open(lone.stomp()).await.unwrap();
+    for _ in 0..3 {
+        send(&mut connection, "/queue/a b.c").await;
+    }
+    let console = lone.console().to_string();
+    let purge = |queue: &str| {
+        Command::new(binary()).args(["purge", queue, "--console", &console, "--json"]).output().unwrap()
+    };
+    let (code, _) = http::post(lone.console(), "/api/v1/queues/a%20b.c/purge", "", "").unwrap();
+    assert_eq!(code, 401);
+    let output = purge("a b.c");
+    assert!(output.status.success() && said(&output).contains("\"messages\": 3"), "{output:?}");
+    let output = purge("a b.c");
+    assert!(output.status.success() && said(&output).contains("\"messages\": 0"), "{output:?}");
+    let output = purge("none");
+    assert!(!output.status.success() && said(&output).contains("there is no queue none"), "{output:?}");
+    let (code, told) = http::text(lone.console(), "/api/v1/queues/a%20b.c", "").unwrap();
+    assert!(code == 200 && told.contains("\"size\":0"), "{told}");
+}
+
 /// What `scripts/cluster status` says of a node.
 fn line(cluster: &Cluster, node: usize) -> String {
     let name = format!("node{node} ");

@@ -1,5 +1,7 @@
 //! `/api/v1`: the node in JSON documents. `openapi.json` describes them; tests hold it against what is served.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{FromRequest, Path, Request as HttpRequest, State};
 use axum::http::header::CONTENT_TYPE;
@@ -8,14 +10,19 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use serde::Serialize;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::listing::{self, Wanted};
 use super::paging::Paging;
 use super::shared::{Shared, refused};
-use crate::broker::{DestinationStatus, Page, SessionId};
+use crate::broker::{
+    Command, Correlation, DestinationStatus, Gate, Page, Principal, SessionEvent, SessionId,
+};
 use crate::model::{Destination, DestinationKind};
 use crate::node::{RecoveryPlan, Request};
 
+/// How long an operator waits for what has to be committed.
+const OPERATION_TIME_MAX: Duration = Duration::from_secs(8);
 /// The description of all this.
 const OPENAPI: &str = include_str!("openapi.json");
 
@@ -29,6 +36,7 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/api/v1/group/recover", get(recovery_plan).post(recover)),
         ("/api/v1/queues", get(queues)),
         ("/api/v1/queues/{name}", get(queue)),
+        ("/api/v1/queues/{name}/purge", post(purge)),
         ("/api/v1/topics", get(topics)),
         ("/api/v1/topics/{name}", get(topic)),
         ("/api/v1/connections", get(connections)),
@@ -101,6 +109,48 @@ async fn connections(State(shared): State<Shared>, uri: Uri) -> Response {
 fn answer<T: Serialize>(uri: &Uri, page: Page<T>, next: impl FnOnce(&str) -> String) -> Response {
     let next = page.next.as_deref().map(|after| format!("{}?{}", uri.path(), next(after)));
     Json(Page { next, ..page }).into_response()
+}
+
+/// Takes everything out of a queue that waits in it.
+async fn purge(State(shared): State<Shared>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    if let Err((code, error)) = shared.guard.authorize(&headers) {
+        return refused(code, &error);
+    }
+    let destination = match Destination::new(DestinationKind::Queue, name) {
+        Ok(destination) => destination,
+        Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    let purge = |correlation| Command::Purge { destination, correlation: Some(correlation) };
+    match timeout(OPERATION_TIME_MAX, operate(&shared.shown.gate, purge)).await {
+        Ok(Ok(messages)) => Json(json!({ "messages": messages })).into_response(),
+        Ok(Err(refusal)) => refused(StatusCode::CONFLICT, &refusal),
+        Err(_) => refused(StatusCode::GATEWAY_TIMEOUT, "there was no answer; it may be done all the same"),
+    }
+}
+
+/// Has a command carried out in a session of its own; returns how many messages it was about.
+async fn operate(gate: &Gate, command: impl FnOnce(Correlation) -> Command) -> Result<u64, String> {
+    let elsewhere = || "this node does not serve; ask the master".to_owned();
+    let principal = Principal::Claimed("console".to_owned());
+    let mut session = gate.open("console", String::new(), principal).map_err(|_| elsewhere())?;
+    session.submit(vec![command(Correlation(1))]).await.map_err(|_| elsewhere())?;
+    let mut count = 0;
+    loop {
+        while session.holds() {
+            let place = session.place().await.map_err(|_| elsewhere())?;
+            session.advance(place).map_err(|_| elsewhere())?;
+        }
+        for event in session.events().await.ok_or_else(elsewhere)? {
+            match event {
+                SessionEvent::Affected { messages, .. } => count = messages,
+                SessionEvent::Done { result, .. } => {
+                    return result.map(|()| count).map_err(|refusal| refusal.to_string());
+                }
+                SessionEvent::Closed { .. } => return Err(elsewhere()),
+                SessionEvent::Delivery { .. } | SessionEvent::BrowseEnd { .. } => {}
+            }
+        }
+    }
 }
 
 /// An order that cannot help is refused with the reason, whoever gives it; only then does it need the token.

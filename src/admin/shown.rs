@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::broker::Figures;
+use crate::broker::{Figures, Gate};
 use crate::node::{Node, Request, Snapshot};
 
 /// See the module.
@@ -16,15 +16,18 @@ pub struct Shown {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Where the node is asked.
     pub requests: mpsc::Sender<Request>,
+    /// Where operators come in: what they do to destinations, they do in sessions of their own.
+    pub gate: Gate,
 }
 
 impl Shown {
     /// What is shown of a running node.
-    pub fn of(node: &Node) -> Shown {
+    pub fn of(node: &Node, gate: Gate) -> Shown {
         Shown {
             figures: node.figures.clone(),
             snapshots: node.snapshot.clone(),
             requests: node.requests.clone(),
+            gate,
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::listener::BODY_BYTES_MAX;
 use super::{Admin, AdminOptions, Shown, Token};
-use crate::broker::{Broker, BrokerOptions, DestinationStatus, Figures, Page};
+use crate::broker::{Broker, BrokerOptions, DestinationStatus, Figures, Gate, Page};
 use crate::model::{CatalogueChange, Destination, DestinationId, DestinationKind, Epoch, Offset, Record};
 use crate::node::{GroupStatus, RecoveryPlan, Request, RequestError, Role, Snapshot, Status};
 use crate::state::State;
@@ -49,7 +49,7 @@ pub(super) async fn console_of(figures: Figures) -> Console {
         token: Some(Token::given("sesame, open")),
         connections_max: CONNECTIONS_MAX,
     };
-    let shown = Shown { figures, snapshots: seen, requests: ask };
+    let shown = Shown { figures, snapshots: seen, requests: ask, gate: Gate::bounded(1 << 20).0 };
     let admin = Admin::start(options, shown).await.unwrap();
     Console { admin, now, published, requests }
 }
@@ -61,7 +61,12 @@ async fn silent() -> Console {
     drop(requests);
     let bind = ([127, 0, 0, 1], 0).into();
     let options = AdminOptions { bind, hosts: Vec::new(), token: None, connections_max: CONNECTIONS_MAX };
-    let shown = Shown { figures: Figures::default(), snapshots: seen, requests: ask_node };
+    let shown = Shown {
+        figures: Figures::default(),
+        snapshots: seen,
+        requests: ask_node,
+        gate: Gate::bounded(1 << 20).0,
+    };
     let admin = Admin::start(options, shown).await.unwrap();
     let (now, requests) = (watch::channel(Arc::default()).0, mpsc::channel(1).1);
     Console { admin, now, published, requests }

@@ -21,7 +21,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub use exit::Exit;
 
-use console::ConsoleArgs;
+use console::{ConsoleArgs, PurgeArgs};
 use exit::Failure;
 
 /// The version, and the commit that it was built from if that is known.
@@ -57,6 +57,8 @@ enum Command {
     Queues(ConsoleArgs),
     /// The topics of a node
     Topics(ConsoleArgs),
+    /// Take everything out of a queue that waits in it; what consumers hold stays
+    Purge(PurgeArgs),
     /// The client connections of a node
     Connections(ConsoleArgs),
     /// The group that a node is in
@@ -138,6 +140,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Access(command) => access::run(&command, json),
         Command::Status(console) => console::status(&console, json),
         Command::Queues(console) => console::destinations(&console, "/api/v1/queues", json),
+        Command::Purge(args) => console::purge(&args, json),
         Command::Topics(console) => console::destinations(&console, "/api/v1/topics", json),
         Command::Connections(console) => console::connections(&console, json),
         Command::Group(command) => console::group(&command, json),

@@ -20,7 +20,7 @@ pub(super) fn is_temporary(id: DestinationId) -> bool {
 }
 
 impl Serving {
-    /// Puts a destination in place, and every wildcard subscription that means it.
+    /// Puts a destination in place, and joins every wildcard subscription that means it; to a temporary one, its owner's only.
     pub(super) fn install(
         &mut self,
         id: DestinationId,
@@ -28,7 +28,10 @@ impl Serving {
         state: Option<&DestinationState>,
     ) {
         let destination = &figures.destination;
-        let subscribers: Vec<_> = self.meaning(destination).collect();
+        let session = |subscriber| self.subscriptions.get(&subscriber).map(|it| it.session);
+        let may_join =
+            |subscriber| !is_temporary(id) || session(subscriber).is_some_and(|it| self.owns(it, id));
+        let subscribers: Vec<_> = self.meaning(destination).filter(|it| may_join(*it)).collect();
         self.census.insert(destination, id);
         if is_temporary(id) {
             self.figures.insert(Arc::clone(&figures));
@@ -132,10 +135,10 @@ impl Serving {
             (None, true) => self.admit(&destination).map(|()| {
                 let id = DestinationId(self.next_temporary);
                 self.next_temporary += 1;
-                self.install(id, Arc::new(DestinationFigures::new(destination)), None);
                 if let Some(client) = self.clients.get_mut(waiter.session) {
                     client.temporary.push(id);
                 }
+                self.install(id, Arc::new(DestinationFigures::new(destination)), None);
             }),
             (None, false) => match self.may_create(&destination) {
                 Ok(()) => {

@@ -1,6 +1,7 @@
 //! Queues whose consumers select, and message groups: what goes to whom, in which order, and that nobody waits for nothing.
 //! Random operations are held against a naive broker that looks through all messages each time.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -330,8 +331,8 @@ impl Naive {
                 world.send_message(SENDER, message);
             }
             Step::Subscribe { consumer, selector, credit } => {
-                if !self.consumers.contains_key(&consumer) {
-                    self.consumers.insert(consumer, (selector, credit));
+                if let Entry::Vacant(place) = self.consumers.entry(consumer) {
+                    place.insert((selector, credit));
                     world.subscribe(consumer, 1, queue("Q"), selecting(SELECTORS[selector], credit));
                 }
             }

@@ -7,6 +7,7 @@ mod figures;
 mod flow;
 mod gate;
 mod lanes;
+mod purge;
 mod queues;
 mod spill;
 mod topics;

@@ -146,7 +146,7 @@ impl ConsoleArgs {
 
 impl ChangeArgs {
     /// Asks for a change, with `body` as JSON.
-    pub(super) async fn post(&self, path: &str, body: &impl Serialize) -> Result<(), Failure> {
+    pub(super) async fn post(&self, path: &str, body: &impl Serialize) -> Result<Bytes, Failure> {
         let token = self.token().await;
         let mut request = Request::post(path).header(CONTENT_TYPE, "application/json");
         if let Ok(token) = &token {
@@ -156,7 +156,7 @@ impl ChangeArgs {
         }
         let (code, body) = self.console.ask(request, serde_json::to_vec(body)?.into()).await?;
         match token {
-            _ if code.is_success() => Ok(()),
+            _ if code.is_success() => Ok(body),
             // The node refuses first what cannot be done whoever asks.
             Err(error) if code == StatusCode::UNAUTHORIZED => {
                 Err(error.context("a change needs the console's token").into())

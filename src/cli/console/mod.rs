@@ -4,10 +4,12 @@ mod client;
 mod connections;
 mod destinations;
 mod group;
+mod purge;
 mod status;
 
 pub(super) use client::{ChangeArgs, ConsoleArgs};
 pub(super) use connections::run as connections;
 pub(super) use destinations::run as destinations;
 pub(super) use group::{GroupCommand, run as group};
+pub(super) use purge::{PurgeArgs, run as purge};
 pub(super) use status::run as status;

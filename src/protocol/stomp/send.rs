@@ -16,7 +16,6 @@ use super::value::{flag, number};
 
 /// From so many headers on, repeated ones are found by hashing.
 const NAMES_SEARCHED_MAX: usize = 32;
-/// Priority of a message that names none.
 
 /// What a SEND frame holds.
 #[derive(Debug)]
