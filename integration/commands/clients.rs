@@ -48,6 +48,23 @@ fn rest(mut out: BufReader<ChildStdout>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn commands_send_to_groups_with_priorities_and_take_what_they_select() {
+    let lone = Lone::start().await;
+    let told = |arguments: &[&str]| {
+        let output = quorate_at(&lone, arguments).output().unwrap();
+        well(&output);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    told(&["produce", "queue/a", "--body", "low", "--priority", "1"]);
+    told(&["produce", "queue/a", "--body", "high", "--priority", "9", "--group", "g"]);
+    told(&["produce", "queue/a", "--body", "third", "--header", "kind=k"]);
+    assert!(told(&["browse", "queue/a", "--selector", "JMSPriority = 1"]).contains("low"));
+    assert!(told(&["consume", "queue/a", "--selector", "kind = 'k'", "--count", "1"]).contains("third"));
+    assert!(told(&["browse", "queue/a", "--selector", "JMSXGroupID = 'g'"]).contains("high"));
+    assert!(told(&["consume", "queue/a", "--count", "1"]).contains("high"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_not_written_is_not_acknowledged_and_a_closed_pipe_is_an_error() {
     let lone = Lone::start().await;
     for (queue, more) in [("queue/Plain", None), ("queue/Json", Some("--json"))] {

@@ -165,7 +165,7 @@ async fn the_commands_layer_produces_browses_and_consumes() {
     let mut steps = 0;
     let produced = produce(&client, &options, bodies, pending(), |_| steps += 1).await;
     assert_eq!((produced.confirmed, produced.unknown, steps), (100, 0, 100));
-    let look = BrowseOptions { destination: "/queue/c".to_owned(), count: None };
+    let look = BrowseOptions { destination: "/queue/c".to_owned(), selector: None, count: None };
     let mut seen = Vec::new();
     let show = |message: &Incoming| {
         seen.push(message.body().clone());
@@ -175,6 +175,7 @@ async fn the_commands_layer_produces_browses_and_consumes() {
     assert_eq!(browse(&client, &look, |_| false).await.unwrap(), 0);
     assert_eq!(seen[99], "99");
     let options = ConsumeOptions {
+        selector: None,
         destination: "/queue/c".to_owned(),
         headers: Vec::new(),
         prefetch: Some(7),
@@ -300,6 +301,7 @@ async fn acknowledgements_that_the_broker_did_not_confirm_are_told() {
     });
     let client = Client::connect(&[address], ConnectOptions::default()).await.unwrap();
     let options = ConsumeOptions {
+        selector: None,
         destination: "/queue/u".to_owned(),
         headers: Vec::new(),
         prefetch: Some(1),

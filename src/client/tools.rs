@@ -116,6 +116,8 @@ pub struct ConsumeOptions {
     pub destination: String,
     /// More headers of the SUBSCRIBE frame.
     pub headers: Vec<(String, String)>,
+    /// Only messages that match.
+    pub selector: Option<String>,
     /// Unacknowledged messages at a time.
     pub prefetch: Option<u32>,
     /// Stop after so many messages.
@@ -152,6 +154,7 @@ pub async fn consume(
     let subscription = SubscriptionOptions {
         ack: AckMode::Individual,
         prefetch: options.prefetch,
+        selector: options.selector.clone(),
         headers: options.headers.clone(),
         ..SubscriptionOptions::default()
     };
@@ -208,6 +211,8 @@ pub async fn consume(
 pub struct BrowseOptions {
     /// Which queue, in STOMP's form.
     pub destination: String,
+    /// Only messages that match.
+    pub selector: Option<String>,
     /// Stop after so many messages.
     pub count: Option<u64>,
 }
@@ -221,7 +226,11 @@ pub async fn browse(
     options: &BrowseOptions,
     mut show: impl FnMut(&Incoming) -> bool,
 ) -> Result<u64, ClientError> {
-    let subscription = SubscriptionOptions { browse: true, ..SubscriptionOptions::default() };
+    let subscription = SubscriptionOptions {
+        browse: true,
+        selector: options.selector.clone(),
+        ..SubscriptionOptions::default()
+    };
     let mut subscription = client.subscribe(&options.destination, subscription).await?;
     let mut seen = 0;
     while options.count.is_none_or(|count| seen < count) {

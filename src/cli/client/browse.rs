@@ -21,10 +21,14 @@ pub(in crate::cli) struct BrowseArgs {
     /// Stop after so many messages
     #[arg(short, long, value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
+    /// Only messages that match, as in: kind = 'order' AND JMSPriority > 4
+    #[arg(long)]
+    selector: Option<String>,
 }
 
 pub(in crate::cli) fn run(args: &BrowseArgs, json: bool) -> Result<(), Failure> {
-    let options = BrowseOptions { destination: args.destination.clone(), count: args.count };
+    let (destination, selector) = (args.destination.clone(), args.selector.clone());
+    let options = BrowseOptions { destination, selector, count: args.count };
     block_on(interruptible(async |mut interrupt| {
         let client = args.broker.connect(&mut interrupt).await?;
         let mut failed = None;

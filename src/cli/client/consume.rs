@@ -29,6 +29,9 @@ pub(in crate::cli) struct ConsumeArgs {
     /// How many unacknowledged messages the broker may send ahead
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=PREFETCH_MAX))]
     prefetch: Option<u32>,
+    /// Only messages that match, as in: kind = 'order' AND JMSPriority > 4
+    #[arg(long)]
+    selector: Option<String>,
     /// A header of the subscription, name=value; may be repeated
     #[arg(long, value_parser = header)]
     header: Vec<(String, String)>,
@@ -41,6 +44,7 @@ pub(in crate::cli) fn run(args: &ConsumeArgs, json: bool) -> Result<(), Failure>
     let options = ConsumeOptions {
         destination: args.destination.clone(),
         headers: args.header.clone(),
+        selector: args.selector.clone(),
         prefetch: args.prefetch.or(bounded),
         count: args.count,
         idle: args.idle,

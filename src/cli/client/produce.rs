@@ -39,6 +39,12 @@ pub(in crate::cli) struct ProduceArgs {
     /// Keep them in the broker's memory only
     #[arg(long)]
     non_persistent: bool,
+    /// The message group: its messages go to one consumer, in order
+    #[arg(long)]
+    group: Option<String>,
+    /// Priority; higher is delivered first [default: 4]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=9))]
+    priority: Option<u8>,
     /// A header, name=value; may be repeated
     #[arg(long, value_parser = header)]
     header: Vec<(String, String)>,
@@ -90,9 +96,11 @@ impl ProduceArgs {
 
 pub(in crate::cli) fn run(args: &ProduceArgs, json: bool) -> Result<(), Failure> {
     let fixed = args.fixed()?;
+    let group = args.group.iter().map(|group| ("JMSXGroupID".to_owned(), group.clone()));
+    let priority = args.priority.iter().map(|priority| ("priority".to_owned(), priority.to_string()));
     let options = ProduceOptions {
         destination: args.destination.clone(),
-        headers: args.header.clone(),
+        headers: group.chain(priority).chain(args.header.iter().cloned()).collect(),
         persistent: !args.non_persistent,
         // A text that holds NUL would end there.
         text: fixed.as_ref().is_none_or(|body| !body.contains(&0) && std::str::from_utf8(body).is_ok()),

@@ -10,13 +10,18 @@ use super::world::World;
 pub(super) struct Outgoing {
     pub(super) body: String,
     pub(super) persistent: bool,
+    pub(super) priority: u8,
+    /// Its group, and the property `kind`; blank for none.
+    pub(super) group: String,
+    pub(super) kind: String,
     /// In ms since 1970; 0 for never.
     pub(super) expires: i64,
 }
 
 /// A persistent message that lives for ever.
 pub(super) fn stored(body: impl ToString) -> Outgoing {
-    Outgoing { body: body.to_string(), persistent: true, expires: 0 }
+    let (group, kind) = (String::new(), String::new());
+    Outgoing { body: body.to_string(), persistent: true, priority: 4, group, kind, expires: 0 }
 }
 
 /// A message that is not stored.
@@ -54,8 +59,8 @@ pub(super) trait Client: Sized {
     /// Sends a message to a place that cannot be; says why it was refused.
     async fn send_nowhere(&mut self) -> String;
 
-    /// Begins to consume; each message is to be acknowledged, and at most `prefetch` wait for that.
-    async fn subscribe(&mut self, from: &Destination, prefetch: u32);
+    /// Begins to consume what a selector selects; each message is to be acknowledged, and at most `prefetch` wait for that.
+    async fn select(&mut self, from: &Destination, prefetch: u32, selector: &str);
 
     /// Looks at all that is in a queue.
     async fn browse(&mut self, from: &Destination) -> Vec<String>;
@@ -80,6 +85,11 @@ pub(super) trait Client: Sized {
 
     /// Says goodbye.
     async fn disconnect(self);
+
+    /// Begins to consume everything.
+    async fn subscribe(&mut self, from: &Destination, prefetch: u32) {
+        self.select(from, prefetch, "").await;
+    }
 
     /// Connects; nobody minds.
     async fn new(world: &World) -> Self {

@@ -5,6 +5,7 @@
 mod bounds;
 mod client;
 mod delivery;
+mod sharing;
 mod transactions;
 mod world;
 
@@ -26,6 +27,9 @@ macro_rules! contract {
                 delivery: consumers_of_a_queue_share_its_messages;
                 delivery: each_subscriber_of_a_topic_has_what_is_sent_from_then_on;
                 delivery: who_browses_sees_everything_and_takes_nothing;
+                sharing: each_consumer_has_what_it_selects_whatever_stands_before_it;
+                sharing: a_group_stays_with_one_consumer_until_that_goes;
+                sharing: what_is_urgent_comes_before_what_came_first;
                 transactions: what_a_transaction_sends_is_seen_after_its_commit;
                 transactions: what_is_rolled_back_has_not_happened;
                 transactions: a_move_from_queue_to_queue_is_one_step;

@@ -75,9 +75,13 @@ impl Client for StompClient {
     }
 
     async fn send(&mut self, to: &Destination, message: Outgoing, transaction: Option<&str>) {
-        let Outgoing { body, persistent, expires } = message;
+        let Outgoing { body, persistent, priority, group, kind, expires } = message;
         let (to, inside) = (text(to), inside(transaction));
-        let headers = format!("destination:{to}\npersistent:{persistent}\nexpires:{expires}\n{inside}");
+        let mut headers = format!("destination:{to}\npersistent:{persistent}\nexpires:{expires}\n{inside}");
+        headers.push_str(&format!("priority:{priority}\nkind:{kind}\n"));
+        if !group.is_empty() {
+            headers.push_str(&format!("JMSXGroupID:{group}\n"));
+        }
         self.ask("SEND", &headers, &body).await.unwrap();
     }
 
@@ -85,10 +89,10 @@ impl Client for StompClient {
         self.ask("SEND", "destination:/nowhere/a\n", "x").await.unwrap_err()
     }
 
-    async fn subscribe(&mut self, from: &Destination, prefetch: u32) {
+    async fn select(&mut self, from: &Destination, prefetch: u32, selector: &str) {
         let id = text(from);
-        let headers =
-            format!("id:{id}\ndestination:{id}\nack:client-individual\nactivemq.prefetchSize:{prefetch}\n");
+        let wanted = format!("activemq.prefetchSize:{prefetch}\nselector:{selector}\n");
+        let headers = format!("id:{id}\ndestination:{id}\nack:client-individual\n{wanted}");
         self.ask("SUBSCRIBE", &headers, "").await.unwrap();
     }
 
