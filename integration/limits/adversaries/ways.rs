@@ -121,6 +121,16 @@ async fn large_messages_for_subscriptions_that_want_many(to: SocketAddr) -> Held
     all
 }
 
+async fn large_messages_of_connections_that_rest(to: SocketAddr) -> Held {
+    let mut all = Vec::new();
+    for _ in 0..60 {
+        let mut connection = open(to).await;
+        pour(&mut connection, (0..4).map(|_| send("/queue/rest", true, MIB, &[]))).await;
+        all.push(connection);
+    }
+    all
+}
+
 async fn headers_of_ten_thousand_bytes(to: SocketAddr) -> Held {
     let long = "h".repeat(10_000);
     let texts: Vec<String> = (0..90).map(|number| format!("h{number}")).collect();
@@ -241,6 +251,7 @@ async fn no_way_to_ask_for_more_memory_than_there_is_ends_the_broker() {
             .await,
         survives("large messages for many subscriptions", large_messages_for_subscriptions_that_want_many)
             .await,
+        survives("large messages of connections that rest", large_messages_of_connections_that_rest).await,
         survives("headers of 10 kB", headers_of_ten_thousand_bytes).await,
         survives("frames that have begun", frames_that_have_begun).await,
         survives("deliveries that nobody reads", deliveries_that_nobody_reads).await,

@@ -375,9 +375,17 @@ proptest! {
 
     #[test]
     fn random_operations_deliver_what_a_naive_broker_may_deliver(
-        steps in prop::collection::vec(step(), 1..120), entries in 1..8usize,
+        steps in prop::collection::vec(step(), 1..120),
+        entries in 1..8usize,
+        bytes in 1..800usize,
+        all_bytes in 1..800usize,
     ) {
-        let options = BrokerOptions { window_entries_max: entries, ..BrokerOptions::default() };
+        let options = BrokerOptions {
+            window_entries_max: entries,
+            window_bytes_max: bytes,
+            windows_bytes_max: all_bytes,
+            ..BrokerOptions::default()
+        };
         let mut world = World::with(options);
         (1..=CONSUMERS).chain([SENDER]).for_each(|session| world.open(session));
         let mut naive = Naive::default();

@@ -13,6 +13,9 @@ const READ_BYTES_MIN: usize = 4 * 1024;
 /// Bytes that a read may take after reads that were always full.
 const READ_BYTES_MAX: usize = 128 * 1024;
 
+/// A buffer that had to hold more is given back when it is empty.
+const BUFFER_KEPT_BYTES_MAX: usize = 256 * 1024;
+
 /// Bytes that have arrived and are not understood yet.
 #[derive(Debug)]
 pub(super) struct Input {
@@ -20,13 +23,15 @@ pub(super) struct Input {
     read_bytes: usize,
     heard: Instant,
     settled: bool,
+    /// Whether the buffer has held more than what is kept. Its capacity does not tell, as frames have taken parts of it.
+    is_large: bool,
 }
 
 impl Input {
     /// Nothing has arrived, and little may until [`Input::settle`].
     pub(super) fn new() -> Input {
         let buffer = BytesMut::new();
-        Input { buffer, read_bytes: READ_BYTES_MIN, heard: Instant::now(), settled: false }
+        Input { buffer, read_bytes: READ_BYTES_MIN, heard: Instant::now(), settled: false, is_large: false }
     }
 
     /// The client is known: reads may grow.
@@ -54,10 +59,11 @@ impl Input {
         &mut self.buffer
     }
 
-    /// All that arrived whole has been taken: a small buffer is given back, so that an idle connection holds none.
+    /// All that arrived whole has been taken: a small buffer is given back, so that an idle connection holds none, and a large
+    /// one, so that one large frame costs nothing for ever.
     pub(super) fn rest(&mut self) {
-        if self.buffer.is_empty() && self.read_bytes == READ_BYTES_MIN {
-            self.buffer = BytesMut::new();
+        if self.buffer.is_empty() && (self.read_bytes == READ_BYTES_MIN || self.is_large) {
+            (self.buffer, self.is_large) = (BytesMut::new(), false);
         }
     }
 
@@ -72,6 +78,7 @@ impl Input {
         if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        self.is_large |= self.buffer.len() > BUFFER_KEPT_BYTES_MAX;
         if count >= self.read_bytes && self.settled {
             self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
         }
