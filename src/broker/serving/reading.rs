@@ -118,8 +118,9 @@ impl Serving {
             lanes.unload();
         }
         if queue.backlog.is_blocked() {
-            let entries = if full { queue.backlog.window.len() / 2 } else { entries_max };
-            queue.backlog.shrink(entries, bytes_max);
+            // Without room nothing may stay, so that one message fits in any case.
+            let (entries, bytes) = if full { (0, 0) } else { (entries_max, bytes_max) };
+            queue.backlog.shrink(entries, bytes);
         }
         self.window_bytes -= before - queue.loaded_bytes();
     }

@@ -377,7 +377,7 @@ proptest! {
     fn random_operations_deliver_what_a_naive_broker_may_deliver(
         steps in prop::collection::vec(step(), 1..120),
         entries in 1..8usize,
-        bytes in 1..800usize,
+        bytes in 250..1500usize,
         all_bytes in 1..800usize,
     ) {
         let options = BrokerOptions {
