@@ -12,6 +12,7 @@ mod gate;
 mod options;
 mod outbox;
 mod output;
+mod router;
 mod serving;
 mod session;
 mod spread;

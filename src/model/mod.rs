@@ -2,6 +2,7 @@
 
 mod block;
 mod destination;
+mod durable;
 mod identity;
 mod ids;
 mod message;
@@ -17,6 +18,7 @@ pub const FORMAT: u32 = 2;
 
 pub use block::Block;
 pub use destination::{Destination, DestinationKind, NameError};
+pub use durable::DurableSubscription;
 pub use identity::{Identity, Known};
 pub use ids::{
     Claim, DestinationId, Epoch, GroupId, Offset, Position, Promise, Sequence, StoreId, Voter, quorum,
@@ -29,5 +31,5 @@ pub use pattern::Pattern;
 pub use places::{PLACE_BYTES, PLACES_MAX, Place, Places, outline};
 pub use property::PropertyValue;
 pub use ranges::touching;
-pub use record::{CatalogueChange, Outcome, Record, RecordError, RecordKind, SubscriptionId};
+pub use record::{CatalogueChange, Outcome, Record, RecordError, RecordKind};
 pub use sequences::SequenceSet;

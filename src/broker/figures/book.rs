@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::broker::table::Table;
-use crate::model::{CatalogueChange, DestinationId, Record, SubscriptionId};
+use crate::model::{CatalogueChange, DestinationId, Record};
 use crate::state::{Applied, State};
 
 use super::{DestinationFigures, Figures};
@@ -59,11 +59,7 @@ impl Book {
                     }
                 }
             }
-            // What one durable subscription has settled is still in its topic.
-            (
-                Record::Settle { destination, subscription: SubscriptionId(0), .. },
-                Applied::Settled(count),
-            ) => {
+            (Record::Settle { destination, .. }, Applied::Settled(count)) => {
                 if let Some(figures) = self.get(*destination) {
                     figures.dequeued.add(count);
                 }
@@ -91,7 +87,12 @@ impl Book {
                     self.figures.remove(&gone.destination);
                 }
             }
-            CatalogueChange::CreateSubscription { .. } | CatalogueChange::RemoveSubscription { .. } => {}
+            CatalogueChange::CreateSubscription { id, subscription } => {
+                let blank = || Some(Arc::new(DestinationFigures::new(subscription.destination().ok()?)));
+                if let Some(figures) = made(*id).or_else(blank) {
+                    self.put(*id, figures);
+                }
+            }
         }
     }
 
@@ -119,7 +120,7 @@ impl Book {
         }
         let count = state.destinations().count();
         assert_eq!(
-            (self.destinations.len(), self.figures.destination_count()),
+            (self.destinations.len(), self.figures.destination_count() + self.figures.durable_count()),
             (count, count),
             "destinations"
         );

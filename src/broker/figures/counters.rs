@@ -97,6 +97,11 @@ impl SessionFigures {
         SessionFigures { session, info, subscriptions: Counter::default(), in_flight: Counter::default() }
     }
 
+    /// The client's name for itself; empty if it has none.
+    pub(in crate::broker) fn client_id(&self) -> &str {
+        &self.info.client_id
+    }
+
     pub(super) fn status(&self) -> ConnectionStatus {
         let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         ConnectionStatus {

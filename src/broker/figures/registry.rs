@@ -25,6 +25,8 @@ struct Registry {
     /// Lasting ones first, then temporary ones, each by name; so with topics.
     queues: RwLock<BTreeSet<ByDestination>>,
     topics: RwLock<BTreeSet<ByDestination>>,
+    /// Durable subscriptions, by client id and name.
+    durables: RwLock<BTreeSet<ByDestination>>,
     sessions: RwLock<BTreeMap<SessionId, Arc<SessionFigures>>>,
     gone: Mutex<Gone>,
 }
@@ -52,6 +54,12 @@ impl Figures {
     pub fn topics(&self, after: Option<&str>, limit: usize) -> Page<DestinationStatus> {
         let kinds = [DestinationKind::Topic, DestinationKind::TemporaryTopic];
         destinations(&self.0.topics, after.map(|after| place(after, kinds)), limit)
+    }
+
+    /// The same of the durable subscriptions.
+    pub fn durables(&self, after: Option<&str>, limit: usize) -> Page<DestinationStatus> {
+        let kinds = [DestinationKind::Subscription; 2];
+        destinations(&self.0.durables, after.map(|after| place(after, kinds)), limit)
     }
 
     /// The same of the client connections, by the numbers of their sessions.
@@ -94,13 +102,22 @@ impl Figures {
         read(&self.0.queues).len() + read(&self.0.topics).len()
     }
 
+    /// How many durable subscriptions there are.
+    pub fn durable_count(&self) -> usize {
+        read(&self.0.durables).len()
+    }
+
     /// How many clients are connected.
     pub fn connection_count(&self) -> usize {
         read(&self.0.sessions).len()
     }
 
     fn shelf(&self, kind: DestinationKind) -> &RwLock<BTreeSet<ByDestination>> {
-        if kind.is_queue() { &self.0.queues } else { &self.0.topics }
+        match kind {
+            DestinationKind::Queue | DestinationKind::TemporaryQueue => &self.0.queues,
+            DestinationKind::Topic | DestinationKind::TemporaryTopic => &self.0.topics,
+            DestinationKind::Subscription => &self.0.durables,
+        }
     }
 
     pub(in crate::broker) fn insert(&self, figures: Arc<DestinationFigures>) {
@@ -114,9 +131,13 @@ impl Figures {
     }
 
     fn keep(&self, figures: &DestinationFigures) {
-        let (last, queue) = (figures.counts(), figures.destination.kind.is_queue());
+        let (last, kind) = (figures.counts(), figures.destination.kind);
         let mut gone = self.gone();
-        let kept = if queue { &mut gone.queues } else { &mut gone.topics };
+        let kept = match kind {
+            DestinationKind::Queue | DestinationKind::TemporaryQueue => &mut gone.queues,
+            DestinationKind::Topic | DestinationKind::TemporaryTopic => &mut gone.topics,
+            DestinationKind::Subscription => return,
+        };
         kept.enqueued = kept.enqueued.saturating_add(last.enqueued);
         kept.dequeued = kept.dequeued.saturating_add(last.dequeued);
         kept.dispatched = kept.dispatched.saturating_add(last.dispatched);
@@ -160,6 +181,7 @@ impl Figures {
         self.begin_anew();
         write(&self.0.queues).clear();
         write(&self.0.topics).clear();
+        write(&self.0.durables).clear();
     }
 }
 

@@ -6,6 +6,7 @@ use crate::broker::destination::{Queue, Topic};
 use crate::broker::figures::DestinationFigures;
 use crate::broker::subscription::{Source, SubscriberId};
 use crate::broker::{Refusal, SessionEvent, SessionId};
+use crate::bugs;
 use crate::model::{CatalogueChange, Destination, DestinationId, DestinationKind, Outcome, Pattern, Record};
 use crate::state::{DestinationState, State};
 
@@ -31,14 +32,20 @@ impl Serving {
         let session = |subscriber| self.subscriptions.get(&subscriber).map(|it| it.session);
         let may_join =
             |subscriber| !is_temporary(id) || session(subscriber).is_some_and(|it| self.owns(it, id));
-        let subscribers: Vec<_> = self.meaning(destination).filter(|it| may_join(*it)).collect();
+        let subscribers: Vec<_> = self.router.meaning(destination).filter(|it| may_join(*it)).collect();
         self.census.insert(destination, id);
         if is_temporary(id) {
             self.figures.insert(Arc::clone(&figures));
         }
-        if destination.kind.is_queue() {
+        let subscription = state.and_then(DestinationState::subscription);
+        if let Some(subscription) = subscription.filter(|_| !bugs::on("subscription_forgotten")) {
+            self.install_durable(id, Arc::clone(subscription));
+        }
+        if destination.kind.holds() {
+            self.router.add_queue(id, destination, |topic| self.census.find_destination(topic));
             self.queues.insert(id, Queue::new(figures, state));
         } else {
+            self.router.add_topic(id, destination);
             self.topics.insert(id, Topic::new(figures));
         }
         subscribers.into_iter().for_each(|subscriber| self.attach(subscriber, id));
@@ -69,16 +76,8 @@ impl Serving {
     }
 
     /// Whether there may be this destination beside all others.
-    fn admit(&self, destination: &Destination) -> Result<(), Refusal> {
-        self.census.admit(destination, self.meaning(destination).count(), &self.options.census)
-    }
-
-    /// The subscriptions that mean a destination by their wildcards.
-    fn meaning(&self, destination: &Destination) -> impl Iterator<Item = SubscriberId> {
-        let is_meant = |(kind, pattern, _): &&(DestinationKind, Pattern, _)| {
-            *kind == destination.kind && pattern.matches(&destination.name)
-        };
-        self.wildcards.iter().filter(is_meant).map(|(_, _, subscriber)| *subscriber)
+    pub(super) fn admit(&self, destination: &Destination) -> Result<(), Refusal> {
+        self.census.admit(destination, self.router.meaning(destination).count(), &self.options.census)
     }
 
     /// Whether a session may have a destination made by its first use.
@@ -230,8 +229,12 @@ impl Serving {
             self.figures.remove(&figures.destination);
         }
         let mut subscribers = Vec::new();
+        if let Some(subscription) = self.router.durable(id) {
+            self.census.forget_kept_selector(subscription.selector.len());
+        }
         if let Some(queue) = self.queues.remove(&id) {
             self.census.remove(&queue.figures.destination);
+            self.router.remove(id, &queue.figures.destination);
             self.window_bytes -= queue.loaded_bytes();
             self.memory -= queue.transient.memory();
             self.forget_files(queue.transient.files().collect());
@@ -242,6 +245,7 @@ impl Serving {
         }
         if let Some(topic) = self.topics.remove(&id) {
             self.census.remove(&topic.figures.destination);
+            self.router.remove(id, &topic.figures.destination);
             subscribers.extend(topic.subscribers);
         }
         self.census.part(subscribers.len());
