@@ -37,7 +37,10 @@ impl Book {
         self.figures.clear_destinations();
         self.destinations.clear();
         for (id, destination) in state.destinations() {
-            let figures = DestinationFigures::new(destination.destination().clone());
+            let figures = DestinationFigures::of(
+                destination.destination().clone(),
+                destination.subscription().cloned(),
+            );
             figures.fall_back_to(destination.enqueued(), destination.dequeued());
             self.put(id, Arc::new(figures));
         }
@@ -88,7 +91,10 @@ impl Book {
                 }
             }
             CatalogueChange::CreateSubscription { id, subscription } => {
-                let blank = || Some(Arc::new(DestinationFigures::new(subscription.destination().ok()?)));
+                let blank = || {
+                    let destination = subscription.destination().ok()?;
+                    Some(Arc::new(DestinationFigures::of(destination, Some(Arc::new(subscription.clone())))))
+                };
                 if let Some(figures) = made(*id).or_else(blank) {
                     self.put(*id, figures);
                 }

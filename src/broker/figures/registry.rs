@@ -11,6 +11,7 @@ use crate::model::{Destination, DestinationKind};
 
 use super::{
     ConnectionStatus, DestinationCounts, DestinationFigures, DestinationStatus, Page, SessionFigures,
+    SubscriptionStatus,
 };
 
 /// Entries on one page. The core task waits for a reader no longer than it takes to find so many.
@@ -47,19 +48,19 @@ impl Figures {
     /// has 1 to [`PAGE_ENTRIES_MAX`] entries, whatever the limit is.
     pub fn queues(&self, after: Option<&str>, limit: usize) -> Page<DestinationStatus> {
         let kinds = [DestinationKind::Queue, DestinationKind::TemporaryQueue];
-        destinations(&self.0.queues, after.map(|after| place(after, kinds)), limit)
+        page(&self.0.queues, after.map(|after| place(after, kinds)), limit, DestinationFigures::status)
     }
 
     /// The same of the topics.
     pub fn topics(&self, after: Option<&str>, limit: usize) -> Page<DestinationStatus> {
         let kinds = [DestinationKind::Topic, DestinationKind::TemporaryTopic];
-        destinations(&self.0.topics, after.map(|after| place(after, kinds)), limit)
+        page(&self.0.topics, after.map(|after| place(after, kinds)), limit, DestinationFigures::status)
     }
 
     /// The same of the durable subscriptions.
-    pub fn durables(&self, after: Option<&str>, limit: usize) -> Page<DestinationStatus> {
-        let kinds = [DestinationKind::Subscription; 2];
-        destinations(&self.0.durables, after.map(|after| place(after, kinds)), limit)
+    pub fn subscriptions(&self, after: Option<&str>, limit: usize) -> Page<SubscriptionStatus> {
+        let after = after.map(|after| place(after, [DestinationKind::Subscription; 2]));
+        page(&self.0.durables, after, limit, DestinationFigures::subscription_status)
     }
 
     /// The same of the client connections, by the numbers of their sessions.
@@ -185,11 +186,12 @@ impl Figures {
     }
 }
 
-fn destinations(
+fn page<T>(
     shelf: &RwLock<BTreeSet<ByDestination>>,
     after: Option<Destination>,
     limit: usize,
-) -> Page<DestinationStatus> {
+    status: fn(&DestinationFigures) -> T,
+) -> Page<T> {
     let all = read(shelf);
     let from = (after.as_ref().map_or(Unbounded, Excluded), Unbounded);
     let (found, more) = first(all.range::<Destination, _>(from).map(|it| &it.0), limit);
@@ -197,7 +199,7 @@ fn destinations(
     // Texts are made while nobody waits.
     drop(all);
     let next = found.last().filter(|_| more).map(|last| last.destination.to_string());
-    Page { total, next, items: found.iter().map(|it| it.status()).collect() }
+    Page { total, next, items: found.iter().map(|it| status(it)).collect() }
 }
 
 /// The first of these, and whether there are more.

@@ -106,8 +106,9 @@ impl Serving {
         if let Some(replaced) = replaced {
             self.remove(replaced);
         }
-        self.install_durable(id, Arc::new(made));
-        self.install(id, Arc::new(DestinationFigures::new(destination)), None);
+        let made = Arc::new(made);
+        self.install_durable(id, Arc::clone(&made));
+        self.install(id, Arc::new(DestinationFigures::of(destination, Some(made))), None);
         Ok(id)
     }
 

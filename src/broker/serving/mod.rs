@@ -135,7 +135,10 @@ impl Serving {
             damages: Vec::new(),
         };
         for (id, destination) in state.destinations() {
-            let blank = || Arc::new(DestinationFigures::new(destination.destination().clone()));
+            let blank = || {
+                let subscription = destination.subscription().cloned();
+                Arc::new(DestinationFigures::of(destination.destination().clone(), subscription))
+            };
             serving.install(id, book.get(id).cloned().unwrap_or_else(blank), Some(destination));
         }
         serving

@@ -88,7 +88,9 @@ fn nobody_else_gets_what_a_subscription_keeps_and_nobody_can_send_to_it() {
     let mut world = away();
     publish(&mut world, 2, &["T"], "a");
     let kept = DurableSubscription::destination_of("c", "d").unwrap();
-    assert_eq!(world.view(&kept).size, 1);
+    let shown = world.broker.figures().subscriptions(None, 9).items;
+    let shown: Vec<_> = shown.iter().map(|it| (&*it.client_id, &*it.topics, it.size, it.consumers)).collect();
+    assert_eq!(shown, [("c", "T", 1, 0)]);
     assert!(matches!(join(&mut world, 2, 1, kept.clone(), prefetch(9)), Some(Err(Refusal::Invalid(_)))));
     let sent = world.send_message(2, message(&[&kept], "x", true).build().unwrap());
     assert!(matches!(world.answer(2, sent), Some(Err(Refusal::Invalid(_)))));

@@ -454,7 +454,7 @@ impl World {
         let all = match destination.kind {
             kind if kind.is_queue() => figures.queues(None, PAGE_ENTRIES_MAX),
             kind if kind.is_topic() => figures.topics(None, PAGE_ENTRIES_MAX),
-            _ => figures.durables(None, PAGE_ENTRIES_MAX),
+            kind => panic!("{kind:?}"),
         };
         let is_it =
             |it: &DestinationStatus| it.kind == destination.kind.scheme() && it.name == destination.name;

@@ -1,5 +1,5 @@
 //! Frames to commands and events to frames, for one connection. It holds what the protocol needs to name things and
-//! nothing durable.
+//! nothing that lasts.
 
 use std::collections::HashMap;
 
