@@ -12,7 +12,6 @@ mod gate;
 mod options;
 mod outbox;
 mod output;
-mod router;
 mod serving;
 mod session;
 mod spread;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::{DestinationId, Message, Pattern};
 use crate::selector::Selector;
 
-use super::{Outbox, SessionId, SubscriptionKey};
+use super::{Outbox, Refusal, SessionId, SubscriptionKey};
 
 /// Names a subscription over all sessions; never given twice under one master.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +71,21 @@ pub(super) struct Subscription {
 pub(super) struct Selection {
     pub(super) selector: Arc<Selector>,
     pub(super) bytes: usize,
+}
+
+impl Selection {
+    /// What a text selects.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`]: it is no selector.
+    pub(super) fn read(text: &str) -> Result<Option<Box<Selection>>, Refusal> {
+        // As in ActiveMQ, blanks select everything.
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        let selector = Selector::parse(text).map_err(|error| Refusal::Invalid(error.to_string()))?;
+        Ok(Some(Box::new(Selection { selector: Arc::new(selector), bytes: text.len() })))
+    }
 }
 
 impl Subscription {

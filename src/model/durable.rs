@@ -35,13 +35,6 @@ impl DurableSubscription {
         Destination::new(DestinationKind::Subscription, format!("{client_id}:{name}"))
     }
 
-    /// Client id and name of the subscription whose messages wait here.
-    pub fn names_of(destination: &Destination) -> Option<(String, &str)> {
-        let (client_id, name) = destination.name.split_once(':')?;
-        let is_one = destination.kind == DestinationKind::Subscription && !name.is_empty();
-        is_one.then(|| (client_id.replace("%3A", ":").replace("%25", "%"), name))
-    }
-
     /// Where its messages wait.
     ///
     /// # Errors
@@ -86,12 +79,6 @@ mod tests {
         let all: std::collections::HashSet<_> =
             names.iter().map(|(id, name)| DurableSubscription::destination_of(id, name).unwrap()).collect();
         assert_eq!(all.len(), names.len());
-        for (client_id, name) in names {
-            let destination = DurableSubscription::destination_of(client_id, name).unwrap();
-            assert_eq!(DurableSubscription::names_of(&destination), Some((client_id.to_owned(), name)));
-        }
         assert_eq!(DurableSubscription::destination_of("a", ""), Err(NameError::Empty));
-        let queue = Destination::new(DestinationKind::Queue, "a:b").unwrap();
-        assert_eq!(DurableSubscription::names_of(&queue), None);
     }
 }

@@ -108,7 +108,6 @@ const SURFACES: &[&str] = &[
     "src/config/mod.rs",
     "src/config/tests/mod.rs",
     "src/node/simulation/mod.rs",
-    "src/state/mod.rs",
 ];
 const CIRCLES: &[&str] = &[
     "src/broker/destination/queue.rs",

@@ -104,7 +104,8 @@ impl Figures {
     }
 
     /// How many durable subscriptions there are.
-    pub fn durable_count(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn durable_count(&self) -> usize {
         read(&self.0.durables).len()
     }
 

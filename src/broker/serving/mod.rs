@@ -10,7 +10,6 @@ mod check;
 mod dead_letter;
 mod directory;
 mod dispatch;
-mod durable;
 mod expiry;
 mod reading;
 mod send;
@@ -26,10 +25,9 @@ use std::time::Duration;
 use crate::model::{DestinationId, Record};
 use crate::state::State;
 
-use super::destination::{Census, Queue, Topic};
+use super::destination::{Census, Queue, Router, Topic};
 use super::figures::{Book, DestinationFigures, Figures, SessionFigures};
 use super::output::Output;
-use super::router::Router;
 use super::subscription::{SubscriberId, Subscription};
 use super::table::Table;
 use super::{BrokerOptions, Command, Outbox, Refusal, SessionEvent, SessionId, SessionInfo, Submission};
@@ -206,13 +204,15 @@ impl Serving {
         while let Some(command) = commands.next() {
             let Some(client) = self.clients.get(id) else { return };
             let turn = if commands.len() == 0 { turn.take() } else { None };
-            if (client.waiting.is_empty() || client.may_overtake(&command)) && self.has_room(id, &command) {
+            if (client.first_waiting().is_none() || client.may_overtake(&command))
+                && self.has_room(id, &command)
+            {
                 self.execute(state, id, command);
                 continue;
             }
             let is_fleeting = self.is_fleeting(&command);
             if let Some(client) = self.clients.get_mut(id) {
-                if client.waiting.is_empty() {
+                if client.first_waiting().is_none() {
                     self.held.push_back(id);
                 }
                 client.wait(Waiting { command, turn, is_fleeting });
@@ -223,10 +223,10 @@ impl Serving {
     /// Carries out the waiting commands of one session as far as there is room; returns whether any are left.
     fn resume(&mut self, state: &State, id: SessionId) -> bool {
         loop {
-            let Some(waits) = self.clients.get(id).and_then(|client| client.waiting.front()) else {
+            let Some(command) = self.clients.get(id).and_then(Client::first_waiting) else {
                 return false;
             };
-            if !self.has_room(id, &waits.command) {
+            if !self.has_room(id, command) {
                 return true;
             }
             let Some(Waiting { command, turn, .. }) = self.clients.get_mut(id).and_then(Client::take_waiting)

@@ -48,7 +48,7 @@ pub(super) struct Client {
     /// Who waits until none of them is left.
     leaving: Option<Correlation>,
     /// Commands that wait for room.
-    pub(super) waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Waiting>,
     /// How many of them nothing may overtake.
     waiting_ordered: usize,
     events: Vec<SessionEvent>,
@@ -111,6 +111,11 @@ impl Client {
         let is_copy =
             |id: &DeliveryId| self.deliveries.get(*id).is_none_or(|it| matches!(it.held, Held::Copy));
         matches!(command, Command::Settle { deliveries, .. } if deliveries.iter().all(is_copy))
+    }
+
+    /// The command that waits longest.
+    pub(super) fn first_waiting(&self) -> Option<&Command> {
+        self.waiting.front().map(|waiting| &waiting.command)
     }
 
     pub(super) fn wait(&mut self, waiting: Waiting) {

@@ -1,13 +1,10 @@
 //! Subscriptions begin, change and end.
 
-use std::sync::Arc;
-
 use crate::broker::destination::TASTES_MAX;
 use crate::broker::options::PREFETCH_MAX;
 use crate::broker::subscription::{Backlog, Browse, Selection, Source, SubscriberId, Subscription};
 use crate::broker::{DeliveryId, Refusal, SessionId, SubscribeOptions, SubscriptionKey};
 use crate::model::{Destination, DestinationId, DestinationKind, Pattern};
-use crate::selector::Selector;
 use crate::state::State;
 
 use super::Serving;
@@ -59,7 +56,7 @@ impl Serving {
         options: SubscribeOptions,
     ) -> Result<(), Refusal> {
         self.admit_subscription(session, key)?;
-        let selection = read_selection(&options)?;
+        let selection = Selection::read(&options.selector)?;
         let pattern = Pattern::parse(&destination.name);
         if options.browse && (pattern.is_some() || !destination.kind.is_queue()) {
             return Err(Refusal::Invalid(format!("{destination} is no single queue to browse")));
@@ -82,7 +79,7 @@ impl Serving {
             (false, false) => Source::Topics(Vec::new(), Backlog::default()),
         };
         let kind = destination.kind;
-        let subscriber = self.add_subscription((session, key), &options, selection, source);
+        let subscriber = self.add_subscription((session, key), &options, selection, (source, None));
         places.into_iter().for_each(|id| self.attach(subscriber, id));
         if let Some(pattern) = pattern {
             self.router.add_wildcard(kind, pattern, subscriber);
@@ -90,13 +87,13 @@ impl Serving {
         Ok(())
     }
 
-    /// Takes a subscription that was admitted; it is joined to nothing yet.
+    /// Takes a subscription that was admitted; it is joined to nothing yet. `topics` are those that a durable one keeps.
     pub(super) fn add_subscription(
         &mut self,
         (session, key): (SessionId, SubscriptionKey),
         options: &SubscribeOptions,
         selection: Option<Box<Selection>>,
-        source: Source,
+        (source, topics): (Source, Option<Pattern>),
     ) -> SubscriberId {
         self.subscriptions_made += 1;
         let subscriber = SubscriberId(self.subscriptions_made);
@@ -111,7 +108,7 @@ impl Serving {
             exclusive: options.exclusive,
             no_local: options.no_local,
             selection,
-            topics: None,
+            topics,
             source,
         };
         self.subscriptions.insert(subscriber, made);
@@ -241,15 +238,4 @@ impl Serving {
     pub(super) fn known(&self, destination: &Destination) -> Option<DestinationId> {
         self.census.find_destination(destination)
     }
-}
-
-/// What a subscription selects.
-pub(super) fn read_selection(options: &SubscribeOptions) -> Result<Option<Box<Selection>>, Refusal> {
-    let text = &options.selector;
-    // As in ActiveMQ, blanks select everything.
-    if text.trim().is_empty() {
-        return Ok(None);
-    }
-    let selector = Selector::parse(text).map_err(|error| Refusal::Invalid(error.to_string()))?;
-    Ok(Some(Box::new(Selection { selector: Arc::new(selector), bytes: text.len() })))
 }

@@ -5,10 +5,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::broker::subscription::SubscriberId;
 use crate::model::{Destination, DestinationId, DestinationKind, DurableSubscription, Message, Pattern};
 use crate::selector::Selector;
-
-use super::subscription::SubscriberId;
 
 /// What the names of topics with virtual consumers begin with, and those of the consumers' queues, as in ActiveMQ.
 const VIRTUAL_TOPIC: &str = "VirtualTopic.";
@@ -31,7 +30,7 @@ impl Durable {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Router {
+pub(in crate::broker) struct Router {
     wildcards: Vec<(DestinationKind, Pattern, SubscriberId)>,
     durables: BTreeMap<DestinationId, Durable>,
     /// By the topic's name: the queues of its virtual consumers.
@@ -42,17 +41,22 @@ pub(super) struct Router {
 
 impl Router {
     /// A subscription means all destinations of this kind and pattern.
-    pub(super) fn add_wildcard(&mut self, kind: DestinationKind, pattern: Pattern, by: SubscriberId) {
+    pub(in crate::broker) fn add_wildcard(
+        &mut self,
+        kind: DestinationKind,
+        pattern: Pattern,
+        by: SubscriberId,
+    ) {
         self.wildcards.push((kind, pattern, by));
     }
 
     /// A subscription has ended.
-    pub(super) fn remove_wildcard(&mut self, by: SubscriberId) {
+    pub(in crate::broker) fn remove_wildcard(&mut self, by: SubscriberId) {
         self.wildcards.retain(|(_, _, it)| *it != by);
     }
 
     /// The subscriptions that mean a destination by their wildcards.
-    pub(super) fn meaning(&self, destination: &Destination) -> impl Iterator<Item = SubscriberId> {
+    pub(in crate::broker) fn meaning(&self, destination: &Destination) -> impl Iterator<Item = SubscriberId> {
         let is_meant = |(kind, pattern, _): &&(DestinationKind, Pattern, _)| {
             *kind == destination.kind && pattern.matches(&destination.name)
         };
@@ -61,7 +65,7 @@ impl Router {
 
     /// A durable subscription exists; `topics` are all that there are. A selector that cannot be read any more selects all:
     /// to keep too much loses nothing.
-    pub(super) fn add_durable<'a>(
+    pub(in crate::broker) fn add_durable<'a>(
         &mut self,
         id: DestinationId,
         subscription: Arc<DurableSubscription>,
@@ -78,12 +82,12 @@ impl Router {
     }
 
     /// The durable subscription whose messages wait in this destination.
-    pub(super) fn durable(&self, id: DestinationId) -> Option<&Arc<DurableSubscription>> {
+    pub(in crate::broker) fn durable(&self, id: DestinationId) -> Option<&Arc<DurableSubscription>> {
         self.durables.get(&id).map(|it| &it.subscription)
     }
 
     /// A queue exists; `topic` finds a topic.
-    pub(super) fn add_queue(
+    pub(in crate::broker) fn add_queue(
         &mut self,
         id: DestinationId,
         destination: &Destination,
@@ -98,7 +102,7 @@ impl Router {
     }
 
     /// A topic exists.
-    pub(super) fn add_topic(&mut self, id: DestinationId, destination: &Destination) {
+    pub(in crate::broker) fn add_topic(&mut self, id: DestinationId, destination: &Destination) {
         if destination.kind != DestinationKind::Topic {
             return;
         }
@@ -112,7 +116,7 @@ impl Router {
     }
 
     /// A destination of any kind is gone.
-    pub(super) fn remove(&mut self, id: DestinationId, destination: &Destination) {
+    pub(in crate::broker) fn remove(&mut self, id: DestinationId, destination: &Destination) {
         self.routes.remove(&id);
         let was_durable = self.durables.remove(&id).is_some();
         let topic = topic_of(destination);
@@ -129,12 +133,12 @@ impl Router {
     }
 
     /// What keeps a topic's messages.
-    pub(super) fn routes(&self, topic: DestinationId) -> Option<&Arc<[DestinationId]>> {
+    pub(in crate::broker) fn routes(&self, topic: DestinationId) -> Option<&Arc<[DestinationId]>> {
         if self.routes.is_empty() { None } else { self.routes.get(&topic) }
     }
 
     /// Whether what keeps a topic's messages keeps this one, which a client with this id has sent.
-    pub(super) fn wants(&self, route: DestinationId, message: &Message, client_id: &str) -> bool {
+    pub(in crate::broker) fn wants(&self, route: DestinationId, message: &Message, client_id: &str) -> bool {
         self.durables.get(&route).is_none_or(|it| it.wants(message, client_id))
     }
 
@@ -147,7 +151,7 @@ impl Router {
 
     /// Bytes of the texts of all selectors.
     #[cfg(test)]
-    pub(super) fn selector_bytes(&self) -> usize {
+    pub(in crate::broker) fn selector_bytes(&self) -> usize {
         self.durables.values().map(|it| it.subscription.selector.len()).sum()
     }
 }
