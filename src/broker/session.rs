@@ -86,6 +86,10 @@ pub enum Verdict {
         /// Whether the delivery counter grows.
         counted: bool,
     },
+    /// Given back by a client that never looked at it: as if it had not been delivered.
+    Unseen,
+    /// The client failed with it and tries again: the delivery stays, and the delivery counter grows.
+    Retried,
     /// Refused for good: to the dead-letter queue (STOMP NACK, AMQP rejected, a poison acknowledgement).
     Rejected,
     /// The client found it expired.

@@ -1,6 +1,7 @@
 //! The nouns: pure values that every other module speaks in. No I/O, no clock, no policy.
 
 mod block;
+mod body;
 mod destination;
 mod identity;
 mod ids;
@@ -16,13 +17,14 @@ mod sequences;
 pub const FORMAT: u32 = 2;
 
 pub use block::Block;
+pub use body::{BodyForm, BodyKind};
 pub use destination::{Destination, DestinationKind, NameError};
 pub use identity::{Identity, Known};
 pub use ids::{
     Claim, DestinationId, Epoch, GroupId, Offset, Position, Promise, Sequence, StoreId, Voter, quorum,
 };
 pub use message::{
-    BodyKind, Encoding, Field, HEAD_BYTES_MAX, Message, MessageBuilder, MessageError, Outline,
+    Encoding, Field, HEAD_BYTES_MAX, Message, MessageBuilder, MessageError, Outline,
     PRIORITY_DEFAULT,
 };
 pub use pattern::Pattern;

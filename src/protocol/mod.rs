@@ -13,6 +13,7 @@ mod registry;
 pub mod stomp;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unanswered;
 
 pub use listener::{Listener, ListenerError};
 pub use output::Output;

@@ -12,6 +12,7 @@ use crate::state::State;
 
 use super::Serving;
 use super::directory::is_temporary;
+use super::settle::Return;
 
 impl Serving {
     /// Begins a subscription.
@@ -149,7 +150,7 @@ impl Serving {
             None => Vec::new(),
         };
         for delivery in held {
-            self.release(delivery.held, false);
+            self.release(delivery.held, Return::Seen);
         }
         match &gone.source {
             Source::Queues(queues) => {
