@@ -156,6 +156,14 @@ pub enum Command {
         /// The new bound.
         prefetch: u32,
     },
+    /// Answered once nothing more can be delivered to a subscription now, or it has as many unsettled deliveries as it may hold
+    /// (a pull that does not wait, AMQP drain).
+    Drain {
+        /// Which.
+        subscription: SubscriptionKey,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
     /// Settles deliveries. Unknown or settled ones are ignored.
     Settle {
         /// Which.
@@ -223,7 +231,10 @@ impl Command {
     pub(super) fn is_light(&self) -> bool {
         matches!(
             self,
-            Command::Settle { transaction: None, .. } | Command::Credit { .. } | Command::Abandon { .. }
+            Command::Settle { transaction: None, .. }
+                | Command::Credit { .. }
+                | Command::Drain { .. }
+                | Command::Abandon { .. }
         )
     }
 }

@@ -53,6 +53,7 @@ impl Bounds {
             }
             Command::Unsubscribe { .. }
             | Command::Credit { .. }
+            | Command::Drain { .. }
             | Command::Settle { .. }
             | Command::Begin { .. }
             | Command::Finish { .. }

@@ -249,6 +249,7 @@ impl Serving {
                 self.clients.answer(waiter(correlation), result);
             }
             Command::Credit { subscription, prefetch } => self.credit(id, subscription, prefetch),
+            Command::Drain { subscription, correlation } => self.drain(waiter(correlation), subscription),
             Command::Abandon { deliveries } => self.abandon(id, &deliveries),
             Command::Create { destination, correlation } => {
                 self.create_by(waiter(correlation), destination);
@@ -307,6 +308,7 @@ impl Serving {
         self.now = now;
         self.refilled.extend(std::mem::take(&mut self.sifting));
         self.dispatch(state);
+        self.answer_drains();
         self.read_expired(state);
         self.propose_acknowledgements();
         Output {

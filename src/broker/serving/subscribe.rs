@@ -12,6 +12,7 @@ use crate::state::State;
 
 use super::Serving;
 use super::directory::is_temporary;
+use super::sessions::Waiter;
 use super::settle::Return;
 
 impl Serving {
@@ -133,6 +134,44 @@ impl Serving {
         {
             subscription.prefetch = prefetch.min(PREFETCH_MAX);
             self.refilled.push(subscriber);
+        }
+    }
+
+    /// Somebody wants to know when nothing more can be delivered to a subscription.
+    pub(super) fn drain(&mut self, waiter: Waiter, key: SubscriptionKey) {
+        let found = self.clients.get(waiter.session).and_then(|it| it.subscriptions.get(&key).copied());
+        match found {
+            Some(subscriber) => self.clients.drains.push((subscriber, waiter)),
+            None => self.clients.answer(waiter, Ok(())),
+        }
+    }
+
+    /// Answers those who wait for a subscription to which nothing more can be delivered: dispatch has just been tried.
+    pub(super) fn answer_drains(&mut self) {
+        if !self.allowed {
+            return;
+        }
+        for (subscriber, waiter) in std::mem::take(&mut self.clients.drains) {
+            if self.is_under_way(subscriber) {
+                self.clients.drains.push((subscriber, waiter));
+            } else {
+                self.clients.answer(waiter, Ok(()));
+            }
+        }
+    }
+
+    /// Whether messages are being read that may be delivered to a subscription.
+    fn is_under_way(&self, subscriber: SubscriberId) -> bool {
+        let Some(subscription) = self.subscriptions.get(&subscriber).filter(|it| it.credit() > 0) else {
+            return false;
+        };
+        match &subscription.source {
+            Source::Queues(ids) => {
+                let mut queues = ids.iter().filter_map(|id| self.queues.get(id));
+                queues.any(|queue| queue.backlog.reading.is_some())
+            }
+            Source::Topics(..) => false,
+            Source::Browse(browse) => !browse.ended,
         }
     }
 

@@ -136,6 +136,8 @@ fn properties(frame: &mut FrameWriter<'_>, message: &Message) {
             PropertyValue::Double(number) => frame.header(name, &number.to_string()),
             PropertyValue::Char(unit) => frame.header(name, &String::from_utf16_lossy(&[unit])),
             PropertyValue::Bytes(bytes) => frame.header(name, &String::from_utf8_lossy(bytes)),
+            // It has no text that a client could read.
+            PropertyValue::Structure(_) => continue,
         };
     }
 }
