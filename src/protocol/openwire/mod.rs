@@ -1,0 +1,18 @@
+//! OpenWire 1 to 12, ActiveMQ's own protocol: the codec (bytes <-> structures), the handshake and the adapter (structures <->
+//! session).
+
+mod acknowledge;
+mod adapter;
+mod codec;
+mod consumer;
+mod consumers;
+mod convert;
+mod failure;
+mod handshake;
+mod places;
+mod producers;
+mod sending;
+mod subscribing;
+
+pub(super) use convert::plain_body;
+pub(super) use handshake::OpenWireHandshake;
