@@ -201,7 +201,9 @@ fn connector(name: String, text: &str) -> Result<(TransportConnector, Vec<String
             MAXIMUM_CONNECTIONS => connector.maximum_connections = number(option, value, 1, 1_000_000)?,
             FRAME_BYTES_MAX => connector.frame_bytes_max = number(option, value, 1024, 2 << 30)?,
             served if is_served(served) => {
-                if let Some(other) = owner(served).filter(|it| connector.is_served() && *it != connector.scheme) {
+                if let Some(other) =
+                    owner(served).filter(|it| connector.is_served() && *it != connector.scheme)
+                {
                     let why = format!("it is about {}", other.name());
                     return Err(format!("{served} has no effect: {why}; leave it out"));
                 }

@@ -15,7 +15,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::body::{BodyForm, BodyKind};
 use super::property::{put_property, split_property};
-use super::{Destination, DestinationKind, PropertyValue};
+use super::{Destination, DestinationKind, Happening, PropertyValue};
 
 const FIXED: usize = 52;
 const PERSISTENT: u8 = 1;
@@ -73,6 +73,8 @@ pub enum Field {
     BodyForm = 14,
     /// When a broker took the message in, in ms since 1970: an i64, little endian.
     Arrival = 15,
+    /// What a message of an advisory topic tells of, see [`Happening`].
+    Happening = 16,
 }
 
 /// What the fixed part of a message says about when and before which others it goes out.
@@ -266,6 +268,11 @@ impl Message {
             let name = std::str::from_utf8(name).ok()?;
             Destination::new(DestinationKind::from_code(*kind)?, name).ok()
         })
+    }
+
+    /// What it tells of, if it is of an advisory topic, and of which destination.
+    pub fn happening(&self) -> Option<(Happening, Destination)> {
+        self.field(Field::Happening).and_then(Happening::read)
     }
 
     /// The typed properties in the order in which they were sent. Parsed on each call, no copy; a damaged rest is left out.

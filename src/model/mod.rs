@@ -3,6 +3,7 @@
 mod block;
 mod body;
 mod destination;
+mod happening;
 mod identity;
 mod ids;
 mod message;
@@ -19,13 +20,13 @@ pub const FORMAT: u32 = 2;
 pub use block::Block;
 pub use body::{BodyForm, BodyKind};
 pub use destination::{Destination, DestinationKind, NameError};
+pub use happening::Happening;
 pub use identity::{Identity, Known};
 pub use ids::{
     Claim, DestinationId, Epoch, GroupId, Offset, Position, Promise, Sequence, StoreId, Voter, quorum,
 };
 pub use message::{
-    Encoding, Field, HEAD_BYTES_MAX, Message, MessageBuilder, MessageError, Outline,
-    PRIORITY_DEFAULT,
+    Encoding, Field, HEAD_BYTES_MAX, Message, MessageBuilder, MessageError, Outline, PRIORITY_DEFAULT,
 };
 pub use pattern::Pattern;
 pub use places::{PLACE_BYTES, PLACES_MAX, Place, Places, outline};

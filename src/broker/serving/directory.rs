@@ -6,7 +6,9 @@ use crate::broker::destination::{Queue, Topic};
 use crate::broker::figures::DestinationFigures;
 use crate::broker::subscription::{Source, SubscriberId};
 use crate::broker::{Refusal, SessionEvent, SessionId};
-use crate::model::{CatalogueChange, Destination, DestinationId, DestinationKind, Outcome, Pattern, Record};
+use crate::model::{
+    CatalogueChange, Destination, DestinationId, DestinationKind, Happening, Outcome, Pattern, Record,
+};
 use crate::state::{DestinationState, State};
 
 use super::acknowledge::settle_ranges;
@@ -138,7 +140,8 @@ impl Serving {
                 if let Some(client) = self.clients.get_mut(waiter.session) {
                     client.temporary.push(id);
                 }
-                self.install(id, Arc::new(DestinationFigures::new(destination)), None);
+                self.install(id, Arc::new(DestinationFigures::new(destination.clone())), None);
+                self.announce(Happening::Made, &destination, waiter.session);
             }),
             (None, false) => match self.may_create(&destination) {
                 Ok(()) => {
@@ -178,7 +181,7 @@ impl Serving {
             if let Some(client) = self.clients.get_mut(waiter.session) {
                 client.temporary.retain(|it| *it != id);
             }
-            self.remove(id);
+            self.remove_temporary(id, waiter.session);
             return self.clients.answer(waiter, Ok(()));
         }
         self.clients.begin_pending(waiter, 0);
@@ -224,8 +227,17 @@ impl Serving {
         self.queues.get(&id).map(|queue| &queue.figures).or_else(topic).cloned()
     }
 
+    /// Forgets a temporary destination of this session's.
+    pub(super) fn remove_temporary(&mut self, id: DestinationId, from: SessionId) {
+        let gone = self.figures_of(id);
+        self.remove(id);
+        if let Some(gone) = gone {
+            self.announce(Happening::Removed, &gone.destination, from);
+        }
+    }
+
     /// Forgets a destination. What is in the log's pipeline for it is dropped when it is applied.
-    pub(super) fn remove(&mut self, id: DestinationId) {
+    fn remove(&mut self, id: DestinationId) {
         if let Some(figures) = self.figures_of(id).filter(|_| is_temporary(id)) {
             self.figures.remove(&figures.destination);
         }

@@ -3,6 +3,7 @@
 //! All of it is forgotten when the mastership ends. The files beside this one are its verbs.
 
 mod acknowledge;
+mod announce;
 mod applied;
 mod browse;
 #[cfg(test)]
@@ -188,7 +189,7 @@ impl Serving {
         let temporary = client.temporary.clone();
         subscribers.into_iter().for_each(|subscriber| self.end_subscription(subscriber, &[]));
         self.release_orphans(session, |_| true);
-        temporary.into_iter().for_each(|id| self.remove(id));
+        temporary.into_iter().for_each(|id| self.remove_temporary(id, session));
         self.clients.remove(session);
         self.figures.close(session);
         self.held.retain(|it| *it != session);

@@ -160,7 +160,10 @@ impl Serving {
                     return false;
                 };
                 entry.failures = entry.failures.saturating_add(u32::from(counted));
-                queue.put_back(Transient { redelivered: entry.redelivered || how != Return::Unseen, ..*entry });
+                queue.put_back(Transient {
+                    redelivered: entry.redelivered || how != Return::Unseen,
+                    ..*entry
+                });
                 self.touch(id);
                 false
             }

@@ -74,7 +74,10 @@ impl Serving {
         if let Some(client) = self.clients.get_mut(session) {
             client.subscribe(key, subscriber);
         }
-        places.into_iter().for_each(|id| self.attach(subscriber, id));
+        for id in places {
+            self.attach(subscriber, id);
+            self.announce_present(subscriber, id);
+        }
         if let Some(pattern) = pattern {
             self.wildcards.push((destination.kind, pattern, subscriber));
         }

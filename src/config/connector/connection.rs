@@ -69,7 +69,8 @@ pub(super) const OF_STOMP: [&str; 3] =
     ["server", "transport.defaultHeartBeat", "transport.hbGracePeriodMultiplier"];
 
 const JAVA: &str = "it is about threads and buffers that only ActiveMQ has";
-const INACTIVITY: &str = "clients are found silent by wireFormat.maxInactivityDuration (OpenWire; 0 switches it off)";
+const INACTIVITY: &str =
+    "clients are found silent by wireFormat.maxInactivityDuration (OpenWire; 0 switches it off)";
 const TLS: &str = "TLS 1.2 and 1.3 are spoken with the ciphers of rustls, and clients check names";
 const HEART_BEATS: &str = "silent clients are found by transport.defaultHeartBeat and transport.keepAlive";
 const CLIENT: &str = "it is for clients";
@@ -105,8 +106,14 @@ pub(super) const REFUSED: [(&str, &str); 32] = [
     ("transport.verifyHostName", TLS),
     ("wireFormat.includePlatformDetails", "nothing is said about the platform"),
     ("wireFormat.maxFrameSizeEnabled", "frames are bounded in any case"),
-    ("wireFormat.maxInactivityDurationInitalDelay", "a client has transport.connectAttemptTimeout to say who it is"),
-    ("wireFormat.maxInactivityDurationInitialDelay", "a client has transport.connectAttemptTimeout to say who it is"),
+    (
+        "wireFormat.maxInactivityDurationInitalDelay",
+        "a client has transport.connectAttemptTimeout to say who it is",
+    ),
+    (
+        "wireFormat.maxInactivityDurationInitialDelay",
+        "a client has transport.connectAttemptTimeout to say who it is",
+    ),
     ("wireFormat.sizePrefixDisabled", "frames tell their size in any case"),
     ("wireFormat.stackTraceEnabled", "exceptions are sent without traces"),
 ];

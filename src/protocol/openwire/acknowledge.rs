@@ -140,7 +140,9 @@ mod tests {
 
     #[test]
     fn what_names_nothing_is_refused() {
-        for wrong in [ack(2, None, 5), ack(2, Some(7), 3), ack(2, Some(3), 2), ack(9, None, 1), ack(0, None, 9)] {
+        for wrong in
+            [ack(2, None, 5), ack(2, Some(7), 3), ack(2, Some(3), 2), ack(9, None, 1), ack(0, None, 9)]
+        {
             assert!(take(&mut consumer(), &wrong, None).is_err(), "{wrong:?}");
         }
         assert!(take(&mut consumer(), &MessageAck::default(), None).is_err());
@@ -153,7 +155,10 @@ mod tests {
     fn only_what_is_consumed_waits_for_its_transaction() {
         let transaction = Some(TransactionKey(1));
         let mut consumer = consumer();
-        assert_eq!(take(&mut consumer, &ack(2, None, 1), transaction).unwrap().unwrap().transaction, transaction);
+        assert_eq!(
+            take(&mut consumer, &ack(2, None, 1), transaction).unwrap().unwrap().transaction,
+            transaction
+        );
         assert_eq!(take(&mut consumer, &ack(1, Some(2), 2), transaction).unwrap().unwrap().transaction, None);
     }
 }

@@ -110,9 +110,11 @@ impl OpenWireAdapter {
     pub(super) fn fail(&mut self, request: Option<i32>, failure: Failure, output: &mut Output) {
         let exception = Some(failure.throwable());
         let answer = match request {
-            Some(correlation_id) => {
-                Structure::ExceptionResponse(ExceptionResponse { correlation_id, exception, ..Default::default() })
-            }
+            Some(correlation_id) => Structure::ExceptionResponse(ExceptionResponse {
+                correlation_id,
+                exception,
+                ..Default::default()
+            }),
             None => {
                 let connection_id = self.connection.clone().map(|id| Box::new(Structure::ConnectionId(id)));
                 Structure::ConnectionError(ConnectionError { exception, connection_id, ..Default::default() })
@@ -122,7 +124,12 @@ impl OpenWireAdapter {
     }
 
     /// A command of the broker's that is for this.
-    pub(super) fn wait(&mut self, request: Option<i32>, what: What, bytes: Option<usize>) -> Option<Correlation> {
+    pub(super) fn wait(
+        &mut self,
+        request: Option<i32>,
+        what: What,
+        bytes: Option<usize>,
+    ) -> Option<Correlation> {
         Some(self.unanswered.wait(Asked { request, what }, bytes))
     }
 

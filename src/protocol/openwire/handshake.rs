@@ -114,7 +114,11 @@ impl Handshake for OpenWireHandshake {
         let exception = Some(failure.throwable());
         let answer = if self.info.response_required {
             let correlation_id = self.info.command_id;
-            Structure::ExceptionResponse(ExceptionResponse { correlation_id, exception, ..Default::default() })
+            Structure::ExceptionResponse(ExceptionResponse {
+                correlation_id,
+                exception,
+                ..Default::default()
+            })
         } else {
             let connection_id = self.info.connection_id.map(|id| Box::new(Structure::ConnectionId(id)));
             Structure::ConnectionError(ConnectionError { exception, connection_id, ..Default::default() })

@@ -29,7 +29,8 @@ fn without_options(name: &str) -> (&str, &str) {
 /// One of the names is none, or there are too many.
 pub(super) fn read(kind: DestinationKind, name: &str) -> Result<Vec<Destination>, Failure> {
     let (names, _) = without_options(name);
-    let wrong = |error: NameError| Failure::destination(format!("Illegal destination name: [{name}] -- {error}"));
+    let wrong =
+        |error: NameError| Failure::destination(format!("Illegal destination name: [{name}] -- {error}"));
     if names.split(',').nth(PLACES_MAX).is_some() {
         return Err(Failure::destination(format!("a list has at most {PLACES_MAX} destinations")));
     }
@@ -65,8 +66,9 @@ pub(super) fn configure(name: &str, options: &mut SubscribeOptions) -> Result<()
     let (_, text) = without_options(name);
     for option in text.split('&').filter(|option| !option.is_empty()) {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
-        set(options, name.strip_prefix("consumer.").unwrap_or(name), value)
-            .ok_or_else(|| Failure::general(format!("Destination option {option} is not supported by this version")))?;
+        set(options, name.strip_prefix("consumer.").unwrap_or(name), value).ok_or_else(|| {
+            Failure::general(format!("Destination option {option} is not supported by this version"))
+        })?;
     }
     Ok(())
 }
@@ -99,7 +101,10 @@ mod tests {
     fn a_name_may_be_a_list_of_several_kinds_with_options() {
         use DestinationKind::{Queue, TemporaryTopic, Topic};
         assert_eq!(shown(Queue, "A.B"), ["queue://A.B"]);
-        assert_eq!(shown(Topic, "A, B,queue://C?consumer.priority=3"), ["topic://A", "topic://B", "queue://C"]);
+        assert_eq!(
+            shown(Topic, "A, B,queue://C?consumer.priority=3"),
+            ["topic://A", "topic://B", "queue://C"]
+        );
         assert_eq!(shown(TemporaryTopic, "ID:h-1:1:1"), ["temp-topic://ID:h-1:1:1"]);
         for wrong in ["", "A,,B", "queue://", "?x=y", "a\nb"] {
             assert!(read(Queue, wrong).is_err(), "{wrong:?}");

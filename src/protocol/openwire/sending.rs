@@ -138,7 +138,8 @@ impl OpenWireAdapter {
     ) -> Result<(), Failure> {
         let verb = Verb::from_code(info.type_)?;
         let id = info.transaction_id.map(|id| *id);
-        let id = id.filter(|id| matches!(id, Structure::LocalTransactionId(_) | Structure::XATransactionId(_)));
+        let id =
+            id.filter(|id| matches!(id, Structure::LocalTransactionId(_) | Structure::XATransactionId(_)));
         let named = || Failure::general("there is no transaction id");
         match verb {
             Verb::Begin => self.begin(id.ok_or_else(named)?, request, commands, output),
@@ -186,7 +187,9 @@ impl OpenWireAdapter {
             return Ok(());
         }
         if self.transactions.len() >= TRANSACTIONS_MAX {
-            return Err(Failure::limit(format!("a connection has at most {TRANSACTIONS_MAX} open transactions")));
+            return Err(Failure::limit(format!(
+                "a connection has at most {TRANSACTIONS_MAX} open transactions"
+            )));
         }
         self.keys += 1;
         let key = TransactionKey(self.keys);

@@ -130,7 +130,8 @@ impl OpenWireAdapter {
             && !ended.is_empty()
             && request.is_some()
         {
-            *correlation = Some(self.unanswered.wait(super::adapter::Asked { request, what: What::Other }, Some(bytes)));
+            *correlation =
+                Some(self.unanswered.wait(super::adapter::Asked { request, what: What::Other }, Some(bytes)));
         } else {
             self.respond(request, output);
         }
@@ -189,7 +190,9 @@ impl OpenWireAdapter {
 
     /// A consumer changes.
     pub(super) fn control(&mut self, control: &ConsumerControl, commands: &mut Vec<Command>) {
-        let Some(number) = control.consumer_id.as_ref().and_then(|id| self.consumers.find(id)) else { return };
+        let Some(number) = control.consumer_id.as_ref().and_then(|id| self.consumers.find(id)) else {
+            return;
+        };
         if control.close {
             return self.end_consumer(number, LAST_DELIVERED_NONE - 1, commands);
         }

@@ -5,9 +5,9 @@ use bytes::{BufMut, BytesMut};
 use crate::config::WireFormatOptions;
 use crate::model::{Encoding, MessageBuilder, PropertyValue};
 
+use super::super::convert::properties;
 use super::structures::WireFormatInfo;
 use super::wire::{Codec, CodecError};
-use super::super::convert::properties;
 
 /// What both sides have agreed on.
 #[derive(Clone, Copy, Debug)]

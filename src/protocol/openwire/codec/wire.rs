@@ -51,9 +51,9 @@ impl Codec {
     }
 
     pub(in super::super) fn announced(&self, arrived: &BytesMut) -> usize {
-        arrived.first_chunk::<4>().map_or(0, |size| {
-            (u32::from_be_bytes(*size) as usize).min(self.frame_bytes_max) + 4
-        })
+        arrived
+            .first_chunk::<4>()
+            .map_or(0, |size| (u32::from_be_bytes(*size) as usize).min(self.frame_bytes_max) + 4)
     }
 
     pub(in super::super) fn encode(&self, structure: &Structure, to: &mut crate::protocol::Output) {
@@ -109,7 +109,9 @@ impl Wire for Option<String> {
         }
         let length = input.rest.try_get_u16().map_err(|_| CodecError::Damaged)?;
         let raw = input.slice(length.into())?;
-        super::super::convert::text::from_java(&raw).map(|text| Some(text.into_owned())).ok_or(CodecError::Damaged)
+        super::super::convert::text::from_java(&raw)
+            .map(|text| Some(text.into_owned()))
+            .ok_or(CodecError::Damaged)
     }
     fn write(&self, out: &mut Out<'_>) {
         self.is_some().write(out);

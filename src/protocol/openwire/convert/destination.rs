@@ -2,9 +2,7 @@
 
 use crate::model::{Destination, DestinationKind};
 
-use super::super::codec::{
-    ActiveMQQueue, ActiveMQTempQueue, ActiveMQTempTopic, ActiveMQTopic, Structure,
-};
+use super::super::codec::{ActiveMQQueue, ActiveMQTempQueue, ActiveMQTempTopic, ActiveMQTopic, Structure};
 use super::super::failure::Failure;
 use super::super::places;
 
@@ -12,7 +10,9 @@ use super::super::places;
 ///
 /// # Errors
 /// It is none.
-pub(in super::super) fn read_destination(from: Option<&Structure>) -> Result<(DestinationKind, &str), Failure> {
+pub(in super::super) fn read_destination(
+    from: Option<&Structure>,
+) -> Result<(DestinationKind, &str), Failure> {
     let (kind, name) = match from {
         Some(Structure::ActiveMQQueue(it)) => (DestinationKind::Queue, &it.physical_name),
         Some(Structure::ActiveMQTopic(it)) => (DestinationKind::Topic, &it.physical_name),

@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::model::{
-    BodyForm, BodyKind, Destination, Encoding, Field, Message as Stored, MessageBuilder,
-};
+use crate::model::{BodyForm, BodyKind, Destination, Encoding, Field, Message as Stored, MessageBuilder};
 
 use super::super::codec::Message;
 use super::super::failure::Failure;
@@ -42,7 +40,9 @@ pub(in super::super) fn message(sent: Message, wall: i64) -> Result<Stored, Fail
     builder.group_sequence = sent.group_sequence;
     if let Some(id) = &sent.message_id {
         builder.field(Field::MessageId, message_id::text(id));
-        if let (Some(producer), Ok(sequence @ 1..)) = (&id.producer_id, u64::try_from(id.producer_sequence_id)) {
+        if let (Some(producer), Ok(sequence @ 1..)) =
+            (&id.producer_id, u64::try_from(id.producer_sequence_id))
+        {
             builder.field(Field::ProducerId, message_id::producer_text(producer));
             builder.producer_sequence = sequence;
         }
@@ -72,7 +72,12 @@ fn destinations(sent: &Message) -> Result<Vec<Destination>, Failure> {
 }
 
 /// The body, of a message of this type of OpenWire's.
-fn body(builder: &mut MessageBuilder, kind: u8, content: Option<Bytes>, compressed: bool) -> Result<(), Failure> {
+fn body(
+    builder: &mut MessageBuilder,
+    kind: u8,
+    content: Option<Bytes>,
+    compressed: bool,
+) -> Result<(), Failure> {
     builder.body_kind = match kind {
         23 => BodyKind::None,
         24 => BodyKind::Bytes,
@@ -81,7 +86,11 @@ fn body(builder: &mut MessageBuilder, kind: u8, content: Option<Bytes>, compress
         27 => BodyKind::Stream,
         28 => BodyKind::Text,
         29 => BodyKind::Blob,
-        _ => return Err(Failure::general(format!("messages of type {kind} are not supported by this version"))),
+        _ => {
+            return Err(Failure::general(format!(
+                "messages of type {kind} are not supported by this version"
+            )));
+        }
     };
     let form = match content {
         Some(content) if compressed => {

@@ -117,7 +117,10 @@ mod tests {
         builder.producer_sequence = 9;
         let id = of(&builder.build().unwrap(), DeliveryId(1));
         assert_eq!(text(&id), "ID:seen");
-        assert_eq!((producer_text(id.producer_id.as_ref().unwrap()), id.producer_sequence_id), ("ID:c:1:2".into(), 9));
+        assert_eq!(
+            (producer_text(id.producer_id.as_ref().unwrap()), id.producer_sequence_id),
+            ("ID:c:1:2".into(), 9)
+        );
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use crate::broker::DeliveryId;
-use crate::model::{BodyForm, BodyKind, Destination, Field, Message as Stored, PropertyValue};
+use crate::model::{BodyForm, BodyKind, Destination, Field, Happening, Message as Stored, PropertyValue};
 
-use super::super::codec::{ConsumerId, Message, MessageDispatch, MessageId, Structure};
+use super::super::codec::{ConsumerId, DestinationInfo, Message, MessageDispatch, MessageId, Structure};
 use super::{message_id, properties, text, write_destination, write_destinations};
 
 /// What a dispatch says beside the message.
@@ -55,6 +55,7 @@ pub(in super::super) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (Mes
         type_: owned(Field::Type),
         content,
         marshalled_properties: marshalled(stored),
+        data_structure: stored.happening().map(|(happening, it)| Box::new(told(happening, &it))),
         compressed,
         redelivery_counter,
         arrival: stored.arrival(),
@@ -72,6 +73,15 @@ pub(in super::super) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (Mes
         ..MessageDispatch::default()
     };
     (dispatch, id)
+}
+
+/// What an advisory message tells of, as clients read it.
+fn told(happening: Happening, destination: &Destination) -> Structure {
+    Structure::DestinationInfo(DestinationInfo {
+        destination: Some(Box::new(write_destination(destination))),
+        operation_type: i8::from(happening == Happening::Removed),
+        ..DestinationInfo::default()
+    })
 }
 
 /// The properties.
