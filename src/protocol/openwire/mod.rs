@@ -14,5 +14,12 @@ mod producers;
 mod sending;
 mod subscribing;
 
+/// What a client in a test needs.
+#[cfg(test)]
+pub(super) mod client {
+    pub(in crate::protocol) use super::codec::*;
+    pub(in crate::protocol) use super::convert::{properties, text, write_destination};
+}
+
 pub(super) use convert::plain_body;
 pub(super) use handshake::OpenWireHandshake;

@@ -4,6 +4,6 @@ mod structures;
 mod wire;
 mod negotiation;
 
-pub(super) use negotiation::{agree, offer};
-pub(super) use structures::*;
-pub(super) use wire::Codec;
+pub(in crate::protocol) use negotiation::{agree, offer};
+pub(in crate::protocol) use structures::*;
+pub(in crate::protocol) use wire::Codec;

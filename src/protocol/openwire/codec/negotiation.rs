@@ -11,12 +11,12 @@ use super::wire::{Codec, CodecError};
 
 /// What both sides have agreed on.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Agreement {
-    pub(in super::super) inactivity: Duration,
+pub(in crate::protocol) struct Agreement {
+    pub(in crate::protocol) inactivity: Duration,
 }
 
 /// Our side.
-pub(in super::super) fn offer(options: &WireFormatOptions, frame_bytes_max: usize) -> WireFormatInfo {
+pub(in crate::protocol) fn offer(options: &WireFormatOptions, frame_bytes_max: usize) -> WireFormatInfo {
     let mut map = MessageBuilder::new(Encoding::Native);
     map.property("CacheEnabled", PropertyValue::Bool(false));
     map.property("CacheSize", PropertyValue::Int(options.cache_size.into()));
@@ -36,7 +36,7 @@ pub(in super::super) fn offer(options: &WireFormatOptions, frame_bytes_max: usiz
 }
 
 /// What the client's side makes of it.
-pub(in super::super) fn agree(
+pub(in crate::protocol) fn agree(
     options: &WireFormatOptions,
     theirs: &WireFormatInfo,
     codec: &mut Codec,

@@ -2,31 +2,31 @@
 use super::wire::{CodecError, In, Out, Wire};
 use bytes::Bytes;
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) struct Throwable {
-    pub(in super::super) class_name: String,
-    pub(in super::super) message: Option<String>,
+pub(in crate::protocol) struct Throwable {
+    pub(in crate::protocol) class_name: String,
+    pub(in crate::protocol) message: Option<String>,
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct WireFormatInfo {
-    pub(in super::super) version: i32,
-    pub(in super::super) properties: Option<Bytes>,
+pub(in crate::protocol) struct WireFormatInfo {
+    pub(in crate::protocol) version: i32,
+    pub(in crate::protocol) properties: Option<Bytes>,
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct BrokerInfo {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) broker_id: Option<Box<Structure>>,
-    pub(in super::super) broker_url: Option<String>,
-    pub(in super::super) peer_broker_infos: Option<Vec<Structure>>,
-    pub(in super::super) broker_name: Option<String>,
-    pub(in super::super) slave_broker: bool,
-    pub(in super::super) master_broker: bool,
-    pub(in super::super) fault_tolerant_configuration: bool,
-    pub(in super::super) duplex_connection: bool,
-    pub(in super::super) network_connection: bool,
-    pub(in super::super) connection_id: i64,
-    pub(in super::super) broker_upload_url: Option<String>,
-    pub(in super::super) network_properties: Option<String>,
+pub(in crate::protocol) struct BrokerInfo {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) broker_id: Option<Box<Structure>>,
+    pub(in crate::protocol) broker_url: Option<String>,
+    pub(in crate::protocol) peer_broker_infos: Option<Vec<Structure>>,
+    pub(in crate::protocol) broker_name: Option<String>,
+    pub(in crate::protocol) slave_broker: bool,
+    pub(in crate::protocol) master_broker: bool,
+    pub(in crate::protocol) fault_tolerant_configuration: bool,
+    pub(in crate::protocol) duplex_connection: bool,
+    pub(in crate::protocol) network_connection: bool,
+    pub(in crate::protocol) connection_id: i64,
+    pub(in crate::protocol) broker_upload_url: Option<String>,
+    pub(in crate::protocol) network_properties: Option<String>,
 }
 impl BrokerInfo {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -85,20 +85,20 @@ impl BrokerInfo {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ConnectionInfo {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) connection_id: Option<ConnectionId>,
-    pub(in super::super) client_id: Option<String>,
-    pub(in super::super) password: Option<String>,
-    pub(in super::super) user_name: Option<String>,
-    pub(in super::super) broker_path: Option<Vec<Structure>>,
-    pub(in super::super) broker_master_connector: bool,
-    pub(in super::super) manageable: bool,
-    pub(in super::super) client_master: bool,
-    pub(in super::super) fault_tolerant: bool,
-    pub(in super::super) failover_reconnect: bool,
-    pub(in super::super) client_ip: Option<String>,
+pub(in crate::protocol) struct ConnectionInfo {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) connection_id: Option<ConnectionId>,
+    pub(in crate::protocol) client_id: Option<String>,
+    pub(in crate::protocol) password: Option<String>,
+    pub(in crate::protocol) user_name: Option<String>,
+    pub(in crate::protocol) broker_path: Option<Vec<Structure>>,
+    pub(in crate::protocol) broker_master_connector: bool,
+    pub(in crate::protocol) manageable: bool,
+    pub(in crate::protocol) client_master: bool,
+    pub(in crate::protocol) fault_tolerant: bool,
+    pub(in crate::protocol) failover_reconnect: bool,
+    pub(in crate::protocol) client_ip: Option<String>,
 }
 impl ConnectionInfo {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -157,10 +157,10 @@ impl ConnectionInfo {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct SessionInfo {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) session_id: Option<SessionId>,
+pub(in crate::protocol) struct SessionInfo {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) session_id: Option<SessionId>,
 }
 impl SessionInfo {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -183,28 +183,28 @@ impl SessionInfo {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ConsumerInfo {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) consumer_id: Option<ConsumerId>,
-    pub(in super::super) browser: bool,
-    pub(in super::super) destination: Option<Box<Structure>>,
-    pub(in super::super) prefetch_size: i32,
-    pub(in super::super) maximum_pending_message_limit: i32,
-    pub(in super::super) dispatch_async: bool,
-    pub(in super::super) selector: Option<String>,
-    pub(in super::super) client_id: Option<String>,
-    pub(in super::super) subscription_name: Option<String>,
-    pub(in super::super) no_local: bool,
-    pub(in super::super) exclusive: bool,
-    pub(in super::super) retroactive: bool,
-    pub(in super::super) priority: i8,
-    pub(in super::super) broker_path: Option<Vec<Structure>>,
-    pub(in super::super) additional_predicate: Option<Box<Structure>>,
-    pub(in super::super) network_subscription: bool,
-    pub(in super::super) optimized_acknowledge: bool,
-    pub(in super::super) no_range_acks: bool,
-    pub(in super::super) network_consumer_path: Option<Vec<Structure>>,
+pub(in crate::protocol) struct ConsumerInfo {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) consumer_id: Option<ConsumerId>,
+    pub(in crate::protocol) browser: bool,
+    pub(in crate::protocol) destination: Option<Box<Structure>>,
+    pub(in crate::protocol) prefetch_size: i32,
+    pub(in crate::protocol) maximum_pending_message_limit: i32,
+    pub(in crate::protocol) dispatch_async: bool,
+    pub(in crate::protocol) selector: Option<String>,
+    pub(in crate::protocol) client_id: Option<String>,
+    pub(in crate::protocol) subscription_name: Option<String>,
+    pub(in crate::protocol) no_local: bool,
+    pub(in crate::protocol) exclusive: bool,
+    pub(in crate::protocol) retroactive: bool,
+    pub(in crate::protocol) priority: i8,
+    pub(in crate::protocol) broker_path: Option<Vec<Structure>>,
+    pub(in crate::protocol) additional_predicate: Option<Box<Structure>>,
+    pub(in crate::protocol) network_subscription: bool,
+    pub(in crate::protocol) optimized_acknowledge: bool,
+    pub(in crate::protocol) no_range_acks: bool,
+    pub(in crate::protocol) network_consumer_path: Option<Vec<Structure>>,
 }
 impl ConsumerInfo {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -271,14 +271,14 @@ impl ConsumerInfo {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ProducerInfo {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) producer_id: Option<ProducerId>,
-    pub(in super::super) destination: Option<Box<Structure>>,
-    pub(in super::super) broker_path: Option<Vec<Structure>>,
-    pub(in super::super) dispatch_async: bool,
-    pub(in super::super) window_size: i32,
+pub(in crate::protocol) struct ProducerInfo {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) producer_id: Option<ProducerId>,
+    pub(in crate::protocol) destination: Option<Box<Structure>>,
+    pub(in crate::protocol) broker_path: Option<Vec<Structure>>,
+    pub(in crate::protocol) dispatch_async: bool,
+    pub(in crate::protocol) window_size: i32,
 }
 impl ProducerInfo {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -317,12 +317,12 @@ impl ProducerInfo {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct TransactionInfo {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) connection_id: Option<Box<Structure>>,
-    pub(in super::super) transaction_id: Option<Box<Structure>>,
-    pub(in super::super) type_: i8,
+pub(in crate::protocol) struct TransactionInfo {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) connection_id: Option<Box<Structure>>,
+    pub(in crate::protocol) transaction_id: Option<Box<Structure>>,
+    pub(in crate::protocol) type_: i8,
 }
 impl TransactionInfo {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -343,14 +343,14 @@ impl TransactionInfo {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct DestinationInfo {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) connection_id: Option<Box<Structure>>,
-    pub(in super::super) destination: Option<Box<Structure>>,
-    pub(in super::super) operation_type: i8,
-    pub(in super::super) timeout: i64,
-    pub(in super::super) broker_path: Option<Vec<Structure>>,
+pub(in crate::protocol) struct DestinationInfo {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) connection_id: Option<Box<Structure>>,
+    pub(in crate::protocol) destination: Option<Box<Structure>>,
+    pub(in crate::protocol) operation_type: i8,
+    pub(in crate::protocol) timeout: i64,
+    pub(in crate::protocol) broker_path: Option<Vec<Structure>>,
 }
 impl DestinationInfo {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -375,12 +375,12 @@ impl DestinationInfo {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct RemoveSubscriptionInfo {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) connection_id: Option<Box<Structure>>,
-    pub(in super::super) subcription_name: Option<String>,
-    pub(in super::super) client_id: Option<String>,
+pub(in crate::protocol) struct RemoveSubscriptionInfo {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) connection_id: Option<Box<Structure>>,
+    pub(in crate::protocol) subcription_name: Option<String>,
+    pub(in crate::protocol) client_id: Option<String>,
 }
 impl RemoveSubscriptionInfo {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -401,9 +401,9 @@ impl RemoveSubscriptionInfo {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct KeepAliveInfo {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
+pub(in crate::protocol) struct KeepAliveInfo {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
 }
 impl KeepAliveInfo {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -418,9 +418,9 @@ impl KeepAliveInfo {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ShutdownInfo {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
+pub(in crate::protocol) struct ShutdownInfo {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
 }
 impl ShutdownInfo {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -435,11 +435,11 @@ impl ShutdownInfo {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct RemoveInfo {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) object_id: Option<Box<Structure>>,
-    pub(in super::super) last_delivered_sequence_id: i64,
+pub(in crate::protocol) struct RemoveInfo {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) object_id: Option<Box<Structure>>,
+    pub(in crate::protocol) last_delivered_sequence_id: i64,
 }
 impl RemoveInfo {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -462,10 +462,10 @@ impl RemoveInfo {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ControlCommand {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) command: Option<String>,
+pub(in crate::protocol) struct ControlCommand {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) command: Option<String>,
 }
 impl ControlCommand {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -482,9 +482,9 @@ impl ControlCommand {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct FlushCommand {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
+pub(in crate::protocol) struct FlushCommand {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
 }
 impl FlushCommand {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -499,11 +499,11 @@ impl FlushCommand {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct ConnectionError {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) exception: Option<Throwable>,
-    pub(in super::super) connection_id: Option<Box<Structure>>,
+pub(in crate::protocol) struct ConnectionError {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) exception: Option<Throwable>,
+    pub(in crate::protocol) connection_id: Option<Box<Structure>>,
 }
 impl ConnectionError {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -522,16 +522,16 @@ impl ConnectionError {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ConsumerControl {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) destination: Option<Box<Structure>>,
-    pub(in super::super) close: bool,
-    pub(in super::super) consumer_id: Option<ConsumerId>,
-    pub(in super::super) prefetch: i32,
-    pub(in super::super) flush: bool,
-    pub(in super::super) start: bool,
-    pub(in super::super) stop: bool,
+pub(in crate::protocol) struct ConsumerControl {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) destination: Option<Box<Structure>>,
+    pub(in crate::protocol) close: bool,
+    pub(in crate::protocol) consumer_id: Option<ConsumerId>,
+    pub(in crate::protocol) prefetch: i32,
+    pub(in crate::protocol) flush: bool,
+    pub(in crate::protocol) start: bool,
+    pub(in crate::protocol) stop: bool,
 }
 impl ConsumerControl {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -582,18 +582,18 @@ impl ConsumerControl {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ConnectionControl {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) close: bool,
-    pub(in super::super) exit: bool,
-    pub(in super::super) fault_tolerant: bool,
-    pub(in super::super) resume: bool,
-    pub(in super::super) suspend: bool,
-    pub(in super::super) connected_brokers: Option<String>,
-    pub(in super::super) reconnect_to: Option<String>,
-    pub(in super::super) rebalance_connection: bool,
-    pub(in super::super) token: Option<Bytes>,
+pub(in crate::protocol) struct ConnectionControl {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) close: bool,
+    pub(in crate::protocol) exit: bool,
+    pub(in crate::protocol) fault_tolerant: bool,
+    pub(in crate::protocol) resume: bool,
+    pub(in crate::protocol) suspend: bool,
+    pub(in crate::protocol) connected_brokers: Option<String>,
+    pub(in crate::protocol) reconnect_to: Option<String>,
+    pub(in crate::protocol) rebalance_connection: bool,
+    pub(in crate::protocol) token: Option<Bytes>,
 }
 impl ConnectionControl {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -642,11 +642,11 @@ impl ConnectionControl {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ProducerAck {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) producer_id: Option<ProducerId>,
-    pub(in super::super) size: i32,
+pub(in crate::protocol) struct ProducerAck {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) producer_id: Option<ProducerId>,
+    pub(in crate::protocol) size: i32,
 }
 impl ProducerAck {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -671,14 +671,14 @@ impl ProducerAck {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct MessagePull {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) consumer_id: Option<ConsumerId>,
-    pub(in super::super) destination: Option<Box<Structure>>,
-    pub(in super::super) timeout: i64,
-    pub(in super::super) correlation_id: Option<String>,
-    pub(in super::super) message_id: Option<Box<Structure>>,
+pub(in crate::protocol) struct MessagePull {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) consumer_id: Option<ConsumerId>,
+    pub(in crate::protocol) destination: Option<Box<Structure>>,
+    pub(in crate::protocol) timeout: i64,
+    pub(in crate::protocol) correlation_id: Option<String>,
+    pub(in crate::protocol) message_id: Option<Box<Structure>>,
 }
 impl MessagePull {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -717,13 +717,13 @@ impl MessagePull {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct MessageDispatch {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) consumer_id: Option<ConsumerId>,
-    pub(in super::super) destination: Option<Box<Structure>>,
-    pub(in super::super) message: Option<Box<Structure>>,
-    pub(in super::super) redelivery_counter: i32,
+pub(in crate::protocol) struct MessageDispatch {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) consumer_id: Option<ConsumerId>,
+    pub(in crate::protocol) destination: Option<Box<Structure>>,
+    pub(in crate::protocol) message: Option<Box<Structure>>,
+    pub(in crate::protocol) redelivery_counter: i32,
 }
 impl MessageDispatch {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -752,17 +752,17 @@ impl MessageDispatch {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct MessageAck {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) destination: Option<Box<Structure>>,
-    pub(in super::super) transaction_id: Option<Box<Structure>>,
-    pub(in super::super) consumer_id: Option<ConsumerId>,
-    pub(in super::super) ack_type: i8,
-    pub(in super::super) first_message_id: Option<MessageId>,
-    pub(in super::super) last_message_id: Option<MessageId>,
-    pub(in super::super) message_count: i32,
-    pub(in super::super) poison_cause: Option<Throwable>,
+pub(in crate::protocol) struct MessageAck {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) destination: Option<Box<Structure>>,
+    pub(in crate::protocol) transaction_id: Option<Box<Structure>>,
+    pub(in crate::protocol) consumer_id: Option<ConsumerId>,
+    pub(in crate::protocol) ack_type: i8,
+    pub(in crate::protocol) first_message_id: Option<MessageId>,
+    pub(in crate::protocol) last_message_id: Option<MessageId>,
+    pub(in crate::protocol) message_count: i32,
+    pub(in crate::protocol) poison_cause: Option<Throwable>,
 }
 impl MessageAck {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -815,10 +815,10 @@ impl MessageAck {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct Response {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) correlation_id: i32,
+pub(in crate::protocol) struct Response {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) correlation_id: i32,
 }
 impl Response {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -835,11 +835,11 @@ impl Response {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct ExceptionResponse {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) correlation_id: i32,
-    pub(in super::super) exception: Option<Throwable>,
+pub(in crate::protocol) struct ExceptionResponse {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) correlation_id: i32,
+    pub(in crate::protocol) exception: Option<Throwable>,
 }
 impl ExceptionResponse {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -858,11 +858,11 @@ impl ExceptionResponse {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct DataArrayResponse {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) correlation_id: i32,
-    pub(in super::super) data: Option<Vec<Structure>>,
+pub(in crate::protocol) struct DataArrayResponse {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) correlation_id: i32,
+    pub(in crate::protocol) data: Option<Vec<Structure>>,
 }
 impl DataArrayResponse {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -881,11 +881,11 @@ impl DataArrayResponse {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct IntegerResponse {
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) correlation_id: i32,
-    pub(in super::super) result: i32,
+pub(in crate::protocol) struct IntegerResponse {
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) correlation_id: i32,
+    pub(in crate::protocol) result: i32,
 }
 impl IntegerResponse {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -904,8 +904,8 @@ impl IntegerResponse {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ConnectionId {
-    pub(in super::super) value: Option<String>,
+pub(in crate::protocol) struct ConnectionId {
+    pub(in crate::protocol) value: Option<String>,
 }
 impl ConnectionId {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -918,9 +918,9 @@ impl ConnectionId {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct SessionId {
-    pub(in super::super) connection_id: Option<String>,
-    pub(in super::super) value: i64,
+pub(in crate::protocol) struct SessionId {
+    pub(in crate::protocol) connection_id: Option<String>,
+    pub(in crate::protocol) value: i64,
 }
 impl SessionId {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -935,10 +935,10 @@ impl SessionId {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ConsumerId {
-    pub(in super::super) connection_id: Option<String>,
-    pub(in super::super) session_id: i64,
-    pub(in super::super) value: i64,
+pub(in crate::protocol) struct ConsumerId {
+    pub(in crate::protocol) connection_id: Option<String>,
+    pub(in crate::protocol) session_id: i64,
+    pub(in crate::protocol) value: i64,
 }
 impl ConsumerId {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -955,10 +955,10 @@ impl ConsumerId {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ProducerId {
-    pub(in super::super) connection_id: Option<String>,
-    pub(in super::super) value: i64,
-    pub(in super::super) session_id: i64,
+pub(in crate::protocol) struct ProducerId {
+    pub(in crate::protocol) connection_id: Option<String>,
+    pub(in crate::protocol) value: i64,
+    pub(in crate::protocol) session_id: i64,
 }
 impl ProducerId {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -975,8 +975,8 @@ impl ProducerId {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct BrokerId {
-    pub(in super::super) value: Option<String>,
+pub(in crate::protocol) struct BrokerId {
+    pub(in crate::protocol) value: Option<String>,
 }
 impl BrokerId {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -989,9 +989,9 @@ impl BrokerId {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct LocalTransactionId {
-    pub(in super::super) value: i64,
-    pub(in super::super) connection_id: Option<Box<Structure>>,
+pub(in crate::protocol) struct LocalTransactionId {
+    pub(in crate::protocol) value: i64,
+    pub(in crate::protocol) connection_id: Option<Box<Structure>>,
 }
 impl LocalTransactionId {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -1006,10 +1006,10 @@ impl LocalTransactionId {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct XATransactionId {
-    pub(in super::super) format_id: i32,
-    pub(in super::super) global_transaction_id: Option<Bytes>,
-    pub(in super::super) branch_qualifier: Option<Bytes>,
+pub(in crate::protocol) struct XATransactionId {
+    pub(in crate::protocol) format_id: i32,
+    pub(in crate::protocol) global_transaction_id: Option<Bytes>,
+    pub(in crate::protocol) branch_qualifier: Option<Bytes>,
 }
 impl XATransactionId {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -1026,11 +1026,11 @@ impl XATransactionId {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct MessageId {
-    pub(in super::super) text_view: Option<String>,
-    pub(in super::super) producer_id: Option<ProducerId>,
-    pub(in super::super) producer_sequence_id: i64,
-    pub(in super::super) broker_sequence_id: i64,
+pub(in crate::protocol) struct MessageId {
+    pub(in crate::protocol) text_view: Option<String>,
+    pub(in crate::protocol) producer_id: Option<ProducerId>,
+    pub(in crate::protocol) producer_sequence_id: i64,
+    pub(in crate::protocol) broker_sequence_id: i64,
 }
 impl MessageId {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -1059,8 +1059,8 @@ impl MessageId {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ActiveMQQueue {
-    pub(in super::super) physical_name: Option<String>,
+pub(in crate::protocol) struct ActiveMQQueue {
+    pub(in crate::protocol) physical_name: Option<String>,
 }
 impl ActiveMQQueue {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -1073,8 +1073,8 @@ impl ActiveMQQueue {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ActiveMQTopic {
-    pub(in super::super) physical_name: Option<String>,
+pub(in crate::protocol) struct ActiveMQTopic {
+    pub(in crate::protocol) physical_name: Option<String>,
 }
 impl ActiveMQTopic {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -1087,8 +1087,8 @@ impl ActiveMQTopic {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ActiveMQTempQueue {
-    pub(in super::super) physical_name: Option<String>,
+pub(in crate::protocol) struct ActiveMQTempQueue {
+    pub(in crate::protocol) physical_name: Option<String>,
 }
 impl ActiveMQTempQueue {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -1101,8 +1101,8 @@ impl ActiveMQTempQueue {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct ActiveMQTempTopic {
-    pub(in super::super) physical_name: Option<String>,
+pub(in crate::protocol) struct ActiveMQTempTopic {
+    pub(in crate::protocol) physical_name: Option<String>,
 }
 impl ActiveMQTempTopic {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -1115,40 +1115,40 @@ impl ActiveMQTempTopic {
     }
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in super::super) struct Message {
-    pub(in super::super) kind: u8,
-    pub(in super::super) command_id: i32,
-    pub(in super::super) response_required: bool,
-    pub(in super::super) producer_id: Option<ProducerId>,
-    pub(in super::super) destination: Option<Box<Structure>>,
-    pub(in super::super) transaction_id: Option<Box<Structure>>,
-    pub(in super::super) original_destination: Option<Box<Structure>>,
-    pub(in super::super) message_id: Option<MessageId>,
-    pub(in super::super) original_transaction_id: Option<Box<Structure>>,
-    pub(in super::super) group_id: Option<String>,
-    pub(in super::super) group_sequence: i32,
-    pub(in super::super) correlation_id: Option<String>,
-    pub(in super::super) persistent: bool,
-    pub(in super::super) expiration: i64,
-    pub(in super::super) priority: i8,
-    pub(in super::super) reply_to: Option<Box<Structure>>,
-    pub(in super::super) timestamp: i64,
-    pub(in super::super) type_: Option<String>,
-    pub(in super::super) content: Option<Bytes>,
-    pub(in super::super) marshalled_properties: Option<Bytes>,
-    pub(in super::super) data_structure: Option<Box<Structure>>,
-    pub(in super::super) target_consumer_id: Option<Box<Structure>>,
-    pub(in super::super) compressed: bool,
-    pub(in super::super) redelivery_counter: i32,
-    pub(in super::super) broker_path: Option<Vec<Structure>>,
-    pub(in super::super) arrival: i64,
-    pub(in super::super) user_id: Option<String>,
-    pub(in super::super) recieved_by_df_bridge: bool,
-    pub(in super::super) droppable: bool,
-    pub(in super::super) cluster: Option<Vec<Structure>>,
-    pub(in super::super) broker_in_time: i64,
-    pub(in super::super) broker_out_time: i64,
-    pub(in super::super) jmsx_group_first_for_consumer: bool,
+pub(in crate::protocol) struct Message {
+    pub(in crate::protocol) kind: u8,
+    pub(in crate::protocol) command_id: i32,
+    pub(in crate::protocol) response_required: bool,
+    pub(in crate::protocol) producer_id: Option<ProducerId>,
+    pub(in crate::protocol) destination: Option<Box<Structure>>,
+    pub(in crate::protocol) transaction_id: Option<Box<Structure>>,
+    pub(in crate::protocol) original_destination: Option<Box<Structure>>,
+    pub(in crate::protocol) message_id: Option<MessageId>,
+    pub(in crate::protocol) original_transaction_id: Option<Box<Structure>>,
+    pub(in crate::protocol) group_id: Option<String>,
+    pub(in crate::protocol) group_sequence: i32,
+    pub(in crate::protocol) correlation_id: Option<String>,
+    pub(in crate::protocol) persistent: bool,
+    pub(in crate::protocol) expiration: i64,
+    pub(in crate::protocol) priority: i8,
+    pub(in crate::protocol) reply_to: Option<Box<Structure>>,
+    pub(in crate::protocol) timestamp: i64,
+    pub(in crate::protocol) type_: Option<String>,
+    pub(in crate::protocol) content: Option<Bytes>,
+    pub(in crate::protocol) marshalled_properties: Option<Bytes>,
+    pub(in crate::protocol) data_structure: Option<Box<Structure>>,
+    pub(in crate::protocol) target_consumer_id: Option<Box<Structure>>,
+    pub(in crate::protocol) compressed: bool,
+    pub(in crate::protocol) redelivery_counter: i32,
+    pub(in crate::protocol) broker_path: Option<Vec<Structure>>,
+    pub(in crate::protocol) arrival: i64,
+    pub(in crate::protocol) user_id: Option<String>,
+    pub(in crate::protocol) recieved_by_df_bridge: bool,
+    pub(in crate::protocol) droppable: bool,
+    pub(in crate::protocol) cluster: Option<Vec<Structure>>,
+    pub(in crate::protocol) broker_in_time: i64,
+    pub(in crate::protocol) broker_out_time: i64,
+    pub(in crate::protocol) jmsx_group_first_for_consumer: bool,
 }
 impl Message {
     fn read(i: &mut In<'_>) -> Result<Self, CodecError> {
@@ -1255,7 +1255,7 @@ impl Message {
     }
 }
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) enum Structure {
+pub(in crate::protocol) enum Structure {
     Null,
     WireFormatInfo(WireFormatInfo),
     BrokerInfo(BrokerInfo),

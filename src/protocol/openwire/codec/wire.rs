@@ -3,7 +3,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use super::structures::{Structure, Throwable};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in super::super) enum CodecError {
+pub(in crate::protocol) enum CodecError {
     #[error("a frame of {0} bytes is too large")]
     TooLarge(u64),
     #[error("a frame does not fit its own lengths")]
@@ -14,10 +14,10 @@ pub(in super::super) enum CodecError {
 
 /// Frames of one connection.
 #[derive(Debug)]
-pub(in super::super) struct Codec {
-    pub(in super::super) version: u8,
-    pub(in super::super) frame_bytes_max: usize,
-    pub(in super::super) stack_traces: bool,
+pub(in crate::protocol) struct Codec {
+    pub(in crate::protocol) version: u8,
+    pub(in crate::protocol) frame_bytes_max: usize,
+    pub(in crate::protocol) stack_traces: bool,
 }
 
 pub(super) struct In<'a> {
@@ -34,7 +34,7 @@ pub(super) struct Out<'a> {
 }
 
 impl Codec {
-    pub(in super::super) fn decode(&self, arrived: &mut BytesMut) -> Result<Option<Structure>, CodecError> {
+    pub(in crate::protocol) fn decode(&self, arrived: &mut BytesMut) -> Result<Option<Structure>, CodecError> {
         let Some(size) = arrived.first_chunk::<4>() else { return Ok(None) };
         let size = u32::from_be_bytes(*size);
         if size as usize > self.frame_bytes_max || size > i32::MAX as u32 {
@@ -50,13 +50,13 @@ impl Codec {
         Structure::read(kind, &mut input).map(Some)
     }
 
-    pub(in super::super) fn announced(&self, arrived: &BytesMut) -> usize {
+    pub(in crate::protocol) fn announced(&self, arrived: &BytesMut) -> usize {
         arrived
             .first_chunk::<4>()
             .map_or(0, |size| (u32::from_be_bytes(*size) as usize).min(self.frame_bytes_max) + 4)
     }
 
-    pub(in super::super) fn encode(&self, structure: &Structure, to: &mut crate::protocol::Output) {
+    pub(in crate::protocol) fn encode(&self, structure: &Structure, to: &mut crate::protocol::Output) {
         let mut bytes = BytesMut::new();
         bytes.put_u32(0);
         bytes.put_u8(structure.kind());

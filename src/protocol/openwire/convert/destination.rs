@@ -10,7 +10,7 @@ use super::super::places;
 ///
 /// # Errors
 /// It is none.
-pub(in super::super) fn read_destination(
+pub(in crate::protocol) fn read_destination(
     from: Option<&Structure>,
 ) -> Result<(DestinationKind, &str), Failure> {
     let (kind, name) = match from {
@@ -35,11 +35,11 @@ fn write(kind: DestinationKind, name: String) -> Structure {
 }
 
 /// One destination.
-pub(in super::super) fn write_destination(destination: &Destination) -> Structure {
+pub(in crate::protocol) fn write_destination(destination: &Destination) -> Structure {
     write(destination.kind, destination.name.clone())
 }
 
 /// Several at once, or one; none if there is none.
-pub(in super::super) fn write_destinations(all: &[Destination]) -> Option<Structure> {
+pub(in crate::protocol) fn write_destinations(all: &[Destination]) -> Option<Structure> {
     places::write(all).map(|(kind, name)| write(kind, name))
 }

@@ -6,10 +6,11 @@ mod inflate;
 pub(super) mod message_id;
 mod outgoing;
 mod plain;
-pub(super) mod properties;
-pub(super) mod text;
+pub(in crate::protocol) mod properties;
+pub(in crate::protocol) mod text;
 
-pub(super) use destination::{read_destination, write_destination, write_destinations};
+pub(super) use destination::{read_destination, write_destinations};
+pub(in crate::protocol) use destination::write_destination;
 pub(super) use incoming::message;
 pub(super) use outgoing::{Heading, dispatch};
 pub(in crate::protocol) use plain::plain_body;

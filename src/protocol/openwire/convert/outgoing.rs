@@ -10,20 +10,20 @@ use super::{message_id, properties, text, write_destination, write_destinations}
 
 /// What a dispatch says beside the message.
 #[derive(Debug)]
-pub(in super::super) struct Heading<'a> {
-    pub(in super::super) consumer: &'a ConsumerId,
-    pub(in super::super) delivery: DeliveryId,
+pub(in crate::protocol) struct Heading<'a> {
+    pub(in crate::protocol) consumer: &'a ConsumerId,
+    pub(in crate::protocol) delivery: DeliveryId,
     /// Where it comes from, if the message names several destinations.
-    pub(in super::super) destination: Option<&'a Destination>,
+    pub(in crate::protocol) destination: Option<&'a Destination>,
     /// Deliveries before this one that count.
-    pub(in super::super) redeliveries: u32,
-    pub(in super::super) first_of_group: bool,
+    pub(in crate::protocol) redeliveries: u32,
+    pub(in crate::protocol) first_of_group: bool,
     /// The time, in ms since 1970.
-    pub(in super::super) wall: i64,
+    pub(in crate::protocol) wall: i64,
 }
 
 /// A message on its way to a consumer, and its id.
-pub(in super::super) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (MessageDispatch, MessageId) {
+pub(in crate::protocol) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (MessageDispatch, MessageId) {
     let all: Vec<Destination> = stored.destinations(Field::Destination).collect();
     let destination = match heading.destination {
         Some(from) => Some(write_destination(from)),

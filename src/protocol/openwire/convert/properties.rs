@@ -85,7 +85,7 @@ impl<'a> Rest<'a> {
 }
 
 /// Adds properties to a message. Nothing, and some of them added, if they are none.
-pub(in super::super) fn read(marshalled: &[u8], builder: &mut MessageBuilder) -> Option<()> {
+pub(in crate::protocol) fn read(marshalled: &[u8], builder: &mut MessageBuilder) -> Option<()> {
     let mut rest = Rest(marshalled);
     let count = i32::from_be_bytes(rest.array()?);
     for _ in 0..count {
@@ -127,7 +127,7 @@ pub(in super::super) fn read(marshalled: &[u8], builder: &mut MessageBuilder) ->
 }
 
 /// A message's properties, with `more` of them at the end; nothing if it has none.
-pub(in super::super) fn write(message: &Message, more: &[(&str, PropertyValue<'_>)]) -> Option<Bytes> {
+pub(in crate::protocol) fn write(message: &Message, more: &[(&str, PropertyValue<'_>)]) -> Option<Bytes> {
     let mut out = BytesMut::new();
     out.put_i32(0);
     let mut count = 0;

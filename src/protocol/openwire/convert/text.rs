@@ -11,7 +11,7 @@ const FOUR_BYTES_FIRST: u8 = 0xf0;
 
 /// The UTF-8 of a text message's content; nothing unless [`write`] would make the same content of it again. Almost always a
 /// part of it, without a copy.
-pub(in super::super) fn read(content: &Bytes) -> Option<Bytes> {
+pub(in crate::protocol) fn read(content: &Bytes) -> Option<Bytes> {
     let (length, text) = content.split_first_chunk::<LENGTH_BYTES>()?;
     if usize::try_from(i32::from_be_bytes(*length)).ok()? != text.len() {
         return None;
@@ -24,7 +24,7 @@ pub(in super::super) fn read(content: &Bytes) -> Option<Bytes> {
 }
 
 /// The content of a text message that says this; what is no UTF-8 is written as it is.
-pub(in super::super) fn write(text: &[u8]) -> Bytes {
+pub(in crate::protocol) fn write(text: &[u8]) -> Bytes {
     let mut content = BytesMut::with_capacity(LENGTH_BYTES + text.len());
     content.put_i32(0);
     match std::str::from_utf8(text) {
@@ -37,7 +37,7 @@ pub(in super::super) fn write(text: &[u8]) -> Bytes {
 }
 
 /// The UTF-8 of text without a length; nothing if it is none, or has half a pair of surrogates.
-pub(in super::super) fn from_java(text: &[u8]) -> Option<Cow<'_, str>> {
+pub(in crate::protocol) fn from_java(text: &[u8]) -> Option<Cow<'_, str>> {
     match std::str::from_utf8(text) {
         Ok(same) if is_alike(text) => Some(Cow::Borrowed(same)),
         _ => decode(text).map(Cow::Owned),
@@ -45,7 +45,7 @@ pub(in super::super) fn from_java(text: &[u8]) -> Option<Cow<'_, str>> {
 }
 
 /// The same in Java's encoding, without a length.
-pub(in super::super) fn to_java(text: &str) -> Cow<'_, [u8]> {
+pub(in crate::protocol) fn to_java(text: &str) -> Cow<'_, [u8]> {
     if is_alike(text.as_bytes()) {
         return Cow::Borrowed(text.as_bytes());
     }
@@ -55,7 +55,7 @@ pub(in super::super) fn to_java(text: &str) -> Cow<'_, [u8]> {
 }
 
 /// What can be shown of content that [`read`] gives nothing for.
-pub(in super::super) fn read_lossy(content: &[u8]) -> String {
+pub(in crate::protocol) fn read_lossy(content: &[u8]) -> String {
     String::from_utf8_lossy(content.get(LENGTH_BYTES..).unwrap_or_default()).into_owned()
 }
 
