@@ -4,7 +4,7 @@
 //! environment variable `QUORATE_BUG` names the one that is in. In every other build [`on`] is the constant `false`.
 
 /// All of them.
-pub const NAMES: [&str; 38] = [
+pub const NAMES: [&str; 39] = [
     "acknowledge_before_quorum",
     "slave_acks_before_fsync",
     "promise_not_fsynced",
@@ -43,6 +43,7 @@ pub const NAMES: [&str; 38] = [
     "group_without_owner",
     "sorted_forgotten",
     "urgent_not_folded",
+    "subscription_forgotten",
 ];
 
 /// Whether this bug is planted.

@@ -157,3 +157,48 @@ async fn a_node_that_is_paused_or_cut_off_is_shown_as_such() {
     cluster.verb(&["heal"]);
     cluster.agreement(LIMIT).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn durable_subscriptions_are_listed_outlive_a_restart_and_are_ended_when_nobody_consumes() {
+    let mut lone = Lone::start().await;
+    let subscribe = [
+        ("id", "1"),
+        ("destination", "/topic/T.>"),
+        ("activemq.subscriptionName", "kept"),
+        ("selector", "kind = 'a'"),
+    ];
+    let mut consumer = Connection::open_with(lone.stomp(), &[("client-id", "c-1")]).await.unwrap();
+    consumer.request(Frame::new("SUBSCRIBE", &subscribe), "subscribed").await.unwrap();
+    let quorate = |lone: &Lone, arguments: &[&str]| {
+        let console = lone.console().to_string();
+        let output = Command::new(binary()).args(arguments).args(["--console", &console, "--json"]).output();
+        let output = output.unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let end = ["unsubscribe", "kept", "--client-id", "c-1"];
+    let (code, _, said) = quorate(&lone, &end);
+    assert!(code != Some(0) && said.contains("in use"), "{said}");
+    drop(consumer);
+
+    let mut producer = Connection::open(lone.stomp()).await.unwrap();
+    let message = Frame::new("SEND", &[("destination", "/topic/T.x"), ("persistent", "true"), ("kind", "a")]);
+    producer.request(message.with_body(b"one"), "sent").await.unwrap();
+    lone.kill_and_start().await;
+    let (_, listed, _) = quorate(&lone, &["subscriptions"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let shown =
+        ["client_id", "name", "topics", "selector", "size", "consumers"].map(|key| listed[0][key].clone());
+    let expected = serde_json::json!(["c-1", "kept", "T.>", "kind = 'a'", 1, 0]);
+    assert_eq!(serde_json::json!(shown), expected, "{listed}");
+
+    assert_eq!(http::post(lone.console(), "/api/v1/subscriptions/remove", "", "{}").unwrap().0, 401);
+    let (code, _, said) = quorate(&lone, &end);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, _, said) = quorate(&lone, &end);
+    assert!(code != Some(0) && said.contains("No durable subscription"), "{said}");
+    assert_eq!(quorate(&lone, &["subscriptions"]).1.trim(), "[]");
+}

@@ -3,8 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use quorate::broker::Spilled;
 use quorate::model::{
-    BodyKind, CatalogueChange, Destination, DestinationId, DestinationKind, Encoding, Epoch, Field, Message,
-    MessageBuilder, Offset, Outcome, Place, PropertyValue, Record, Sequence, SubscriptionId,
+    BodyKind, CatalogueChange, Destination, DestinationId, DestinationKind, DurableSubscription, Encoding,
+    Epoch, Field, Message, MessageBuilder, Offset, Outcome, Place, PropertyValue, Record, Sequence,
 };
 use quorate::state::State;
 use quorate::storage::{BatchBuilder, RECORD_HEADER_BYTES, records, verify};
@@ -157,16 +157,17 @@ pub(crate) fn samples() -> Vec<Record> {
         Record::Catalogue(CatalogueChange::CreateDestination { id: DestinationId(id), destination })
     };
     let subscription = CatalogueChange::CreateSubscription {
-        id: SubscriptionId(1),
-        destination: DestinationId(2),
-        client_id: "c".into(),
-        name: "n".into(),
-        selector: String::new(),
-        from: Sequence(1),
+        id: DestinationId(3),
+        subscription: DurableSubscription {
+            client_id: "c".into(),
+            name: "n".into(),
+            topics: "T".into(),
+            selector: "a = 1".into(),
+            ..DurableSubscription::default()
+        },
     };
-    let settle = |destination, subscription, ranges: &[(u64, u64)]| Record::Settle {
+    let settle = |destination, ranges: &[(u64, u64)]| Record::Settle {
         destination: DestinationId(destination),
-        subscription: SubscriptionId(subscription),
         outcome: Outcome::Consumed,
         ranges: ranges.to_vec(),
     };
@@ -178,17 +179,16 @@ pub(crate) fn samples() -> Vec<Record> {
         Record::Catalogue(subscription),
         Record::Message { places: place(1, 1).into(), message: message.clone() },
         Record::Message { places: place(1, 4).into(), message: sample(b"y") },
-        Record::Message { places: [place(2, 9), place(1, 5)].into_iter().collect(), message: sample(b"z") },
-        settle(1, 0, &[(1, 1), (3, 4)]),
-        settle(2, 1, &[(1, 8)]),
-        Record::Redelivered { destination, subscription: SubscriptionId(0), counters: counters.clone() },
-        Record::Redelivered { destination: DestinationId(2), subscription: SubscriptionId(1), counters },
+        Record::Message { places: [place(3, 9), place(1, 5)].into_iter().collect(), message: sample(b"z") },
+        settle(1, &[(1, 1), (3, 4)]),
+        settle(3, &[(1, 8)]),
+        Record::Redelivered { destination, counters: counters.clone() },
+        Record::Redelivered { destination: DestinationId(3), counters },
         Record::Dispatched { destination, sequence: Sequence(4) },
         Record::Transaction(Bytes::from_static(b"t")),
         Record::Move { places: [place(1, 1), place(2, 9)].into_iter().collect(), message },
         Record::Base(Offset(64)),
         Record::Chunk(Bytes::from_static(b"chunk")),
-        Record::Catalogue(CatalogueChange::RemoveSubscription { id: SubscriptionId(9) }),
         Record::Catalogue(CatalogueChange::RemoveDestination { id: DestinationId(9) }),
     ]
 }

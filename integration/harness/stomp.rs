@@ -195,9 +195,18 @@ impl Connection {
     /// # Errors
     /// Nobody listens, or does not answer CONNECTED in a second.
     pub(crate) async fn open(address: SocketAddr) -> Result<Connection> {
+        Connection::open_with(address, &[]).await
+    }
+
+    /// The same with more headers on CONNECT.
+    ///
+    /// # Errors
+    /// As [`Connection::open`].
+    pub(crate) async fn open_with(address: SocketAddr, more: &[(&str, &str)]) -> Result<Connection> {
         let dial = async {
             let mut connection = Connection::silent(address).await?;
-            let connect = Frame::new("CONNECT", &[("accept-version", "1.2"), ("host", "localhost")]);
+            let usual = [("accept-version", "1.2"), ("host", "localhost")];
+            let connect = Frame::new("CONNECT", &[&usual, more].concat());
             connection.writer.send(&connect).await?;
             let answer = connection.reader.frame().await?;
             if answer.command != "CONNECTED" {

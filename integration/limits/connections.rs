@@ -136,7 +136,8 @@ async fn operations_that_fail_leave_no_memory_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_that_does_not_read_takes_little_memory_and_others_go_on() {
     const BODY_BYTES: usize = 256 << 10;
-    const MESSAGES: usize = 400;
+    // Three times what may stay: the log's tail, a window, what is unread, and what the allocator keeps of the way there.
+    const MESSAGES: usize = 1000;
     let lone = Lone::start().await;
     is_served(&lone).await;
     let subscribe = |prefetch: &str| {
@@ -168,5 +169,5 @@ async fn a_consumer_that_does_not_read_takes_little_memory_and_others_go_on() {
         before / 1024,
         after / 1024
     ));
-    assert!(after < before + (64 << 10), "{before} KiB, then {after} KiB");
+    assert!(after < before + (80 << 10), "{before} KiB, then {after} KiB");
 }

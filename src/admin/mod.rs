@@ -10,6 +10,8 @@
 //! | `GET /api/v1/broker` | [`Status`](crate::node::Status) |
 //! | `GET /api/v1/group` | [`GroupStatus`](crate::node::GroupStatus), 404 for a lone broker |
 //! | `GET /api/v1/queues`, `GET /api/v1/topics` | a [`Page`](crate::broker::Page) of [`DestinationStatus`](crate::broker::DestinationStatus) |
+//! | `GET /api/v1/subscriptions` | a `Page` of [`SubscriptionStatus`](crate::broker::SubscriptionStatus) |
+//! | `POST /api/v1/subscriptions/remove` | ends one; needs the token |
 //! | `GET /api/v1/queues/{name}`, `GET /api/v1/topics/{name}` | the `DestinationStatus`; 404 |
 //! | `POST /api/v1/queues/{name}/purge` | `{"messages": ..}`; 409 with `{"error": ..}` if refused, or elsewhere |
 //! | `GET /api/v1/connections` | a page of [`ConnectionStatus`](crate::broker::ConnectionStatus) |

@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -39,6 +39,8 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/api/v1/queues/{name}/purge", post(purge)),
         ("/api/v1/topics", get(topics)),
         ("/api/v1/topics/{name}", get(topic)),
+        ("/api/v1/subscriptions", get(subscriptions)),
+        ("/api/v1/subscriptions/remove", post(remove_subscription)),
         ("/api/v1/connections", get(connections)),
     ]
 }
@@ -102,6 +104,44 @@ async fn connections(State(shared): State<Shared>, uri: Uri) -> Response {
     match page {
         Ok((page, paging)) => answer(&uri, page, |after| paging.next(after)),
         Err(error) => refused(StatusCode::BAD_REQUEST, &error),
+    }
+}
+
+async fn subscriptions(State(shared): State<Shared>, uri: Uri) -> Response {
+    let page = Paging::of(uri.query().unwrap_or_default())
+        .map(|paging| (shared.shown.figures.subscriptions(paging.after.as_deref(), paging.limit), paging));
+    match page {
+        Ok((page, paging)) => answer(&uri, page, |after| paging.next(after)),
+        Err(error) => refused(StatusCode::BAD_REQUEST, &error),
+    }
+}
+
+/// Names a durable subscription.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    client_id: String,
+    name: String,
+}
+
+/// Ends a durable subscription that nobody consumes from.
+async fn remove_subscription(State(shared): State<Shared>, request: HttpRequest) -> Response {
+    if let Err((code, error)) = shared.guard.authorize(request.headers()) {
+        return refused(code, &error);
+    }
+    let Named { client_id, name } = match Json::<Named>::from_request(request, &()).await {
+        Ok(Json(named)) => named,
+        Err(error) => return refused(error.status(), &error.body_text()),
+    };
+    let remove = |correlation| Command::RemoveSubscription {
+        client_id: Some(client_id),
+        name,
+        correlation: Some(correlation),
+    };
+    match timeout(OPERATION_TIME_MAX, operate(&shared.shown.gate, remove)).await {
+        Ok(Ok(_)) => Json(json!({ "accepted": true })).into_response(),
+        Ok(Err(refusal)) => refused(StatusCode::CONFLICT, &refusal),
+        Err(_) => refused(StatusCode::GATEWAY_TIMEOUT, "there was no answer; it may be done all the same"),
     }
 }
 
@@ -197,7 +237,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::broker::ConnectionStatus;
+    use crate::broker::{ConnectionStatus, SubscriptionStatus};
     use crate::model::{Position, Promise, StoreId, Voter};
     use crate::node::{Alarm, ElectionStatus, Fsyncs, GroupStatus, MemberStatus, Status};
 
@@ -228,6 +268,8 @@ mod tests {
             ("RecoveryPlan", json!(RecoveryPlan::default())),
             ("Destination", json!(DestinationStatus::default())),
             ("Connection", json!(ConnectionStatus::default())),
+            ("Subscription", json!(SubscriptionStatus::default())),
+            ("SubscriptionPage", json!(Page::<SubscriptionStatus>::default())),
             ("DestinationPage", json!(Page::<DestinationStatus>::default())),
             ("ConnectionPage", json!(Page::<ConnectionStatus>::default())),
         ];

@@ -12,6 +12,7 @@ mod gate;
 mod options;
 mod outbox;
 mod output;
+mod router;
 mod serving;
 mod session;
 mod spread;
@@ -30,6 +31,7 @@ pub use budget::{Budget, Portion};
 pub use destination::{Spill, SpillId, Spilled};
 pub use figures::{
     ConnectionStatus, DestinationCounts, DestinationStatus, Figures, Gone, PAGE_ENTRIES_MAX, Page,
+    SubscriptionStatus,
 };
 pub use gate::{
     Closed, GATE_COMMANDS, Gate, Inbound, NotOpened, SESSION_SUBMISSIONS, Session, Slot, Submission, Turn,

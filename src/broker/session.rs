@@ -113,6 +113,8 @@ pub struct SubscribeOptions {
     pub browse: bool,
     /// Name of a durable subscription (topics), together with the session's client id.
     pub durable_name: Option<String>,
+    /// Whether the durable subscription may have other consumers too. Without a client id it belongs to nobody.
+    pub shared: bool,
 }
 
 /// What an adapter asks. Commands of one session are carried out in order; answers to those with a correlation come
@@ -146,6 +148,15 @@ pub enum Command {
         subscription: SubscriptionKey,
         /// Deliveries that open transactions have settled; the gate fills this in.
         transacted: Vec<DeliveryId>,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
+    /// Ends a durable subscription that nobody consumes from: what it kept is gone.
+    RemoveSubscription {
+        /// The client that it belongs to; the session's own without.
+        client_id: Option<String>,
+        /// Its name.
+        name: String,
         /// Who wants to know.
         correlation: Option<Correlation>,
     },

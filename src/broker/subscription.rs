@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::{DestinationId, Message};
+use crate::model::{DestinationId, Message, Pattern};
 use crate::selector::Selector;
 
 use super::{Outbox, SessionId, SubscriptionKey};
@@ -61,6 +61,8 @@ pub(super) struct Subscription {
     pub(super) exclusive: bool,
     pub(super) no_local: bool,
     pub(super) selection: Option<Box<Selection>>,
+    /// Of a durable subscription's consumer, the topics that are kept.
+    pub(super) topics: Option<Pattern>,
     pub(super) source: Source,
 }
 

@@ -57,6 +57,10 @@ enum Command {
     Queues(ConsoleArgs),
     /// The topics of a node
     Topics(ConsoleArgs),
+    /// The durable subscriptions of a node
+    Subscriptions(ConsoleArgs),
+    /// End a durable subscription that nobody consumes from; what it kept is gone
+    Unsubscribe(console::UnsubscribeArgs),
     /// Take everything out of a queue that waits in it; what consumers hold stays
     Purge(PurgeArgs),
     /// The client connections of a node
@@ -142,6 +146,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Queues(console) => console::destinations(&console, "/api/v1/queues", json),
         Command::Purge(args) => console::purge(&args, json),
         Command::Topics(console) => console::destinations(&console, "/api/v1/topics", json),
+        Command::Subscriptions(console) => console::subscriptions(&console, json),
+        Command::Unsubscribe(args) => console::unsubscribe(&args, json),
         Command::Connections(console) => console::connections(&console, json),
         Command::Group(command) => console::group(&command, json),
         Command::Produce(args) => client::produce(&args, json),

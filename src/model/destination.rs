@@ -14,6 +14,8 @@ pub enum DestinationKind {
     TemporaryQueue = 3,
     /// A topic that lives as long as the connection that made it.
     TemporaryTopic = 4,
+    /// Where the messages of a durable subscription wait. Nobody sends to it, and no client names it.
+    Subscription = 5,
 }
 
 impl DestinationKind {
@@ -24,22 +26,35 @@ impl DestinationKind {
             2 => DestinationKind::Topic,
             3 => DestinationKind::TemporaryQueue,
             4 => DestinationKind::TemporaryTopic,
+            5 => DestinationKind::Subscription,
             _ => return None,
         })
     }
 
-    /// Whether each message goes to one consumer only.
+    /// Whether it is a queue, lasting or temporary.
     pub fn is_queue(self) -> bool {
         matches!(self, DestinationKind::Queue | DestinationKind::TemporaryQueue)
     }
 
-    /// The scheme of ActiveMQ's URIs for this kind: `queue`, `topic`, `temp-queue` or `temp-topic`.
+    /// Whether it is a topic, lasting or temporary.
+    pub fn is_topic(self) -> bool {
+        matches!(self, DestinationKind::Topic | DestinationKind::TemporaryTopic)
+    }
+
+    /// Whether messages wait in it, each for one consumer.
+    pub fn holds(self) -> bool {
+        !self.is_topic()
+    }
+
+    /// The scheme of ActiveMQ's URIs for this kind: `queue`, `topic`, `temp-queue` or `temp-topic`; and `subscription`, which
+    /// only we have.
     pub fn scheme(self) -> &'static str {
         match self {
             DestinationKind::Queue => "queue",
             DestinationKind::Topic => "topic",
             DestinationKind::TemporaryQueue => "temp-queue",
             DestinationKind::TemporaryTopic => "temp-topic",
+            DestinationKind::Subscription => "subscription",
         }
     }
 }
@@ -61,7 +76,7 @@ pub enum NameError {
 /// A destination: its kind and its name, with `.` between the parts of the name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Destination {
-    /// Queue, topic, or the temporary form of either.
+    /// Queue, topic, the temporary form of either, or a durable subscription.
     pub kind: DestinationKind,
     /// The name without any prefix; 1 to [`Destination::NAME_BYTES_MAX`] bytes.
     pub name: String,

@@ -3,6 +3,7 @@
 mod block;
 mod body;
 mod destination;
+mod durable;
 mod happening;
 mod identity;
 mod ids;
@@ -20,6 +21,7 @@ pub const FORMAT: u32 = 2;
 pub use block::Block;
 pub use body::{BodyForm, BodyKind};
 pub use destination::{Destination, DestinationKind, NameError};
+pub use durable::DurableSubscription;
 pub use happening::Happening;
 pub use identity::{Identity, Known};
 pub use ids::{
@@ -32,5 +34,5 @@ pub use pattern::Pattern;
 pub use places::{PLACE_BYTES, PLACES_MAX, Place, Places, outline};
 pub use property::PropertyValue;
 pub use ranges::touching;
-pub use record::{CatalogueChange, Outcome, Record, RecordError, RecordKind, SubscriptionId};
+pub use record::{CatalogueChange, Outcome, Record, RecordError, RecordKind};
 pub use sequences::SequenceSet;

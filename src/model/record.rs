@@ -4,12 +4,9 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::{
-    Destination, DestinationId, DestinationKind, Epoch, Message, MessageError, Offset, Places, Sequence,
+    Destination, DestinationId, DestinationKind, DurableSubscription, Epoch, Message, MessageError, Offset,
+    Places, Sequence,
 };
-
-/// Number of a durable subscription within its group; 0 stands for the destination itself (a queue's consumers).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SubscriptionId(pub u32);
 
 /// The kind byte of a record. The numbers are part of the format; `format` 2 of a group writes these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,13 +14,13 @@ pub struct SubscriptionId(pub u32);
 pub enum RecordKind {
     /// A message enters destinations.
     Message = 1,
-    /// Messages leave a destination or a subscription.
+    /// Messages leave a destination.
     Settle = 2,
     /// Deliveries of messages that came back.
     Redelivered = 3,
     /// How far a destination has been dispatched.
     Dispatched = 4,
-    /// Destinations and subscriptions come and go.
+    /// Destinations come and go.
     Catalogue = 5,
     /// Verbs of prepared (XA) transactions.
     Transaction = 6,
@@ -98,25 +95,12 @@ pub enum CatalogueChange {
         /// Its number.
         id: DestinationId,
     },
-    /// A durable subscription exists from now on.
+    /// A durable subscription exists from now on, as a destination.
     CreateSubscription {
-        /// Its number, never used before.
-        id: SubscriptionId,
-        /// The topic.
-        destination: DestinationId,
-        /// Client id and subscription name.
-        client_id: String,
-        /// Subscription name.
-        name: String,
-        /// Selector text, empty for none.
-        selector: String,
-        /// First sequence that it wants.
-        from: Sequence,
-    },
-    /// A durable subscription is gone.
-    RemoveSubscription {
-        /// Its number.
-        id: SubscriptionId,
+        /// The number of the destination, never used before.
+        id: DestinationId,
+        /// What it is.
+        subscription: DurableSubscription,
     },
 }
 
@@ -134,8 +118,6 @@ pub enum Record {
     Settle {
         /// The destination.
         destination: DestinationId,
-        /// The durable subscription, or 0 for the destination itself.
-        subscription: SubscriptionId,
         /// Why they leave.
         outcome: Outcome,
         /// Inclusive ranges of sequences.
@@ -145,8 +127,6 @@ pub enum Record {
     Redelivered {
         /// The destination.
         destination: DestinationId,
-        /// The durable subscription, or 0.
-        subscription: SubscriptionId,
         /// First sequence, last sequence, deliveries so far that count.
         counters: Vec<(u64, u64, u32)>,
     },
@@ -224,18 +204,16 @@ impl Record {
                 places.encode(out);
                 out.put_slice(message.encoded());
             }
-            Record::Settle { destination, subscription, outcome, ranges } => {
+            Record::Settle { destination, outcome, ranges } => {
                 out.put_u32_le(destination.0);
-                out.put_u32_le(subscription.0);
                 out.put_u8(*outcome as u8);
                 for (first, last) in ranges {
                     out.put_u64_le(*first);
                     out.put_u64_le(*last);
                 }
             }
-            Record::Redelivered { destination, subscription, counters } => {
+            Record::Redelivered { destination, counters } => {
                 out.put_u32_le(destination.0);
-                out.put_u32_le(subscription.0);
                 for (first, last, count) in counters {
                     out.put_u64_le(*first);
                     out.put_u64_le(*last);
@@ -299,56 +277,43 @@ impl Record {
 
     fn decode_settle(mut at: Bytes) -> Option<Record> {
         let destination = DestinationId(at.try_get_u32_le().ok()?);
-        let subscription = SubscriptionId(at.try_get_u32_le().ok()?);
         let outcome = Outcome::from_code(at.try_get_u8().ok()?)?;
         if !at.len().is_multiple_of(16) {
             return None;
         }
         let ranges = (0..at.len() / 16).map(|_| (at.get_u64_le(), at.get_u64_le())).collect();
-        Some(Record::Settle { destination, subscription, outcome, ranges })
+        Some(Record::Settle { destination, outcome, ranges })
     }
 
     fn decode_redelivered(mut at: Bytes) -> Option<Record> {
         let destination = DestinationId(at.try_get_u32_le().ok()?);
-        let subscription = SubscriptionId(at.try_get_u32_le().ok()?);
         if !at.len().is_multiple_of(20) {
             return None;
         }
         let counters =
             (0..at.len() / 20).map(|_| (at.get_u64_le(), at.get_u64_le(), at.get_u32_le())).collect();
-        Some(Record::Redelivered { destination, subscription, counters })
+        Some(Record::Redelivered { destination, counters })
     }
 }
 
 impl CatalogueChange {
     fn encode(&self, out: &mut BytesMut) {
-        let text = |out: &mut BytesMut, value: &str| {
-            out.put_u32_le(value.len() as u32);
-            out.put_slice(value.as_bytes());
-        };
         match self {
             CatalogueChange::CreateDestination { id, destination } => {
                 out.put_u8(1);
                 out.put_u32_le(id.0);
                 out.put_u8(destination.kind as u8);
-                text(out, &destination.name);
+                out.put_u32_le(destination.name.len() as u32);
+                out.put_slice(destination.name.as_bytes());
             }
             CatalogueChange::RemoveDestination { id } => {
                 out.put_u8(2);
                 out.put_u32_le(id.0);
             }
-            CatalogueChange::CreateSubscription { id, destination, client_id, name, selector, from } => {
+            CatalogueChange::CreateSubscription { id, subscription } => {
                 out.put_u8(3);
                 out.put_u32_le(id.0);
-                out.put_u32_le(destination.0);
-                out.put_u64_le(from.0);
-                text(out, client_id);
-                text(out, name);
-                text(out, selector);
-            }
-            CatalogueChange::RemoveSubscription { id } => {
-                out.put_u8(4);
-                out.put_u32_le(id.0);
+                subscription.encode(out);
             }
         }
     }
@@ -366,19 +331,17 @@ impl CatalogueChange {
         let change = match op {
             1 => {
                 let kind = DestinationKind::from_code(at.try_get_u8().ok()?)?;
+                if kind == DestinationKind::Subscription {
+                    return None;
+                }
                 let destination = Destination::new(kind, text(&mut at)?).ok()?;
                 CatalogueChange::CreateDestination { id: DestinationId(id), destination }
             }
             2 => CatalogueChange::RemoveDestination { id: DestinationId(id) },
-            3 => CatalogueChange::CreateSubscription {
-                id: SubscriptionId(id),
-                destination: DestinationId(at.try_get_u32_le().ok()?),
-                from: Sequence(at.try_get_u64_le().ok()?),
-                client_id: text(&mut at)?,
-                name: text(&mut at)?,
-                selector: text(&mut at)?,
-            },
-            4 => CatalogueChange::RemoveSubscription { id: SubscriptionId(id) },
+            3 => {
+                let subscription = DurableSubscription::decode(&mut at)?;
+                CatalogueChange::CreateSubscription { id: DestinationId(id), subscription }
+            }
             _ => return None,
         };
         at.is_empty().then_some(change)
@@ -398,25 +361,22 @@ mod tests {
         vec![
             Record::Message { places: Place { destination, sequence }.into(), message: message.clone() },
             Record::Move { places: places.collect(), message },
-            Record::Settle {
-                destination,
-                subscription: SubscriptionId(0),
-                outcome: Outcome::Consumed,
-                ranges: vec![(1, 2), (5, 5)],
-            },
-            Record::Redelivered { destination, subscription: SubscriptionId(1), counters: vec![(1, 4, 2)] },
+            Record::Settle { destination, outcome: Outcome::Consumed, ranges: vec![(1, 2), (5, 5)] },
+            Record::Redelivered { destination, counters: vec![(1, 4, 2)] },
             Record::Dispatched { destination, sequence },
             Record::Catalogue(CatalogueChange::CreateDestination { id: destination, destination: queue }),
             Record::Catalogue(CatalogueChange::RemoveDestination { id: destination }),
             Record::Catalogue(CatalogueChange::CreateSubscription {
-                id: SubscriptionId(2),
-                destination,
-                client_id: "c".into(),
-                name: "n".into(),
-                selector: String::new(),
-                from: sequence,
+                id: DestinationId(2),
+                subscription: DurableSubscription {
+                    client_id: "c".into(),
+                    name: "n".into(),
+                    topics: "T.>".into(),
+                    selector: "a = 1".into(),
+                    no_local: true,
+                    shared: false,
+                },
             }),
-            Record::Catalogue(CatalogueChange::RemoveSubscription { id: SubscriptionId(2) }),
             Record::Transaction(Bytes::from_static(b"xa")),
             Record::Checkpoint(Bytes::from_static(b"state")),
             Record::Base(Offset(77)),

@@ -1,7 +1,9 @@
 //! What the log says about one destination: ranges and counts, never an entry per message.
 
+use std::sync::Arc;
+
 use crate::bugs;
-use crate::model::{Destination, PRIORITY_DEFAULT, Sequence, SequenceSet};
+use crate::model::{Destination, DurableSubscription, PRIORITY_DEFAULT, Sequence, SequenceSet};
 
 use super::applied::Applied;
 use super::counters::Counters;
@@ -10,10 +12,12 @@ use super::counters::Counters;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationState {
     pub(super) destination: Destination,
+    /// What a durable subscription keeps here; none of any other destination.
+    pub(super) subscription: Option<Arc<DurableSubscription>>,
     pub(super) next: u64,
     pub(super) settled: SequenceSet,
     pub(super) failures: Counters,
-    /// Of a queue, the unsettled messages of more than the usual priority: a new master gives them out first.
+    /// Of what holds messages, the unsettled messages of more than the usual priority: a new master gives them out first.
     pub(super) urgent: SequenceSet,
     pub(super) dispatched: u64,
     pub(super) enqueued: u64,
@@ -28,6 +32,7 @@ impl DestinationState {
     pub fn new(destination: Destination) -> DestinationState {
         DestinationState {
             destination,
+            subscription: None,
             next: 1,
             settled: SequenceSet::new(),
             failures: Counters::default(),
@@ -43,6 +48,11 @@ impl DestinationState {
     /// Its kind and name.
     pub fn destination(&self) -> &Destination {
         &self.destination
+    }
+
+    /// The durable subscription whose messages wait here.
+    pub fn subscription(&self) -> Option<&Arc<DurableSubscription>> {
+        self.subscription.as_ref()
     }
 
     /// The sequence that the next message gets.
@@ -101,7 +111,7 @@ impl DestinationState {
         self.failures.get(sequence)
     }
 
-    /// The unsettled messages of a queue that have more than the usual priority.
+    /// Where messages wait, those unsettled that have more than the usual priority.
     pub fn urgent(&self) -> &SequenceSet {
         &self.urgent
     }
@@ -109,7 +119,7 @@ impl DestinationState {
     pub(super) fn enter(&mut self, sequence: Sequence, priority: u8) {
         self.skip_to(sequence.0);
         let is_urgent = priority > PRIORITY_DEFAULT && !bugs::on("urgent_not_folded");
-        if is_urgent && self.destination.kind.is_queue() {
+        if is_urgent && self.destination.kind.holds() {
             self.urgent.insert(sequence.0, sequence.0);
         }
         self.next = sequence.0 + 1;
@@ -142,13 +152,14 @@ impl DestinationState {
         count
     }
 
-    pub(super) fn count(&mut self, counters: &[(u64, u64, u32)]) {
+    pub(super) fn count(&mut self, counters: &[(u64, u64, u32)]) -> Applied {
         for (first, last, count) in counters {
             let last = (*last).min(self.next - 1);
             for (first, last) in self.settled.gaps((*first).max(1), last, usize::MAX) {
                 self.failures.set(first, last, *count);
             }
         }
+        Applied::Done
     }
 
     pub(super) fn dispatch(&mut self, sequence: Sequence) -> Applied {

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, BufMut};
 
-use crate::model::Block;
+use crate::model::{Block, DurableSubscription};
 
 /// Version of every value; a reader refuses others, and the state is built from the log instead.
 pub(super) const VERSION: u8 = 2;
@@ -54,6 +54,11 @@ impl Writer {
 
     pub(super) fn block(mut self, block: &Block) -> Writer {
         block.encode(&mut self.0);
+        self
+    }
+
+    pub(super) fn subscription(mut self, subscription: &DurableSubscription) -> Writer {
+        subscription.encode(&mut self.0);
         self
     }
 

@@ -11,20 +11,18 @@ mod destination;
 mod destinations;
 mod encoding;
 mod snapshot;
-mod subscription;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::model::{CatalogueChange, DestinationId, Message, Offset, Place, Record, SubscriptionId};
+use crate::model::{CatalogueChange, DestinationId, Message, Offset, Place, Record};
 
 pub use applied::{Applied, Entrance};
 use audit::Audit;
 pub use destination::DestinationState;
 use destinations::Destinations;
 pub use encoding::SnapshotError;
-pub use subscription::SubscriptionState;
 
 /// How much of the log a state stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +42,7 @@ pub struct State {
     coverage: Coverage,
     base: Offset,
     next_destination: u32,
-    next_subscription: u32,
     destinations: Destinations,
-    subscriptions: BTreeMap<SubscriptionId, SubscriptionState>,
     audit: Audit,
     /// Entries of a checkpoint whose last record has not come yet. Only a state that stands for a part collects them.
     checkpoint: Vec<(Vec<u8>, Vec<u8>)>,
@@ -65,9 +61,7 @@ impl State {
             coverage: Coverage::Nothing,
             base: Offset(0),
             next_destination: 1,
-            next_subscription: 1,
             destinations: Destinations::default(),
-            subscriptions: BTreeMap::new(),
             audit: Audit::default(),
             checkpoint: Vec::new(),
         }
@@ -85,12 +79,14 @@ impl State {
                 let is_new = |place: &&Place| self.enter(**place, message) == Entrance::New;
                 Applied::Entered(places.iter().filter(is_new).count())
             }
-            Record::Settle { destination, subscription, ranges, .. } => {
-                self.settle(*destination, *subscription, ranges)
-            }
-            Record::Redelivered { destination, subscription, counters } => {
-                self.redelivered(*destination, *subscription, counters)
-            }
+            Record::Settle { destination, ranges, .. } => match self.destinations.touch(*destination) {
+                Some(found) => Applied::Settled(found.settle(ranges)),
+                None => Applied::Dropped,
+            },
+            Record::Redelivered { destination, counters } => match self.destinations.touch(*destination) {
+                Some(found) => found.count(counters),
+                None => Applied::Dropped,
+            },
             Record::Dispatched { destination, sequence } => match self.destinations.touch(*destination) {
                 Some(found) => found.dispatch(*sequence),
                 None => Applied::Dropped,
@@ -127,70 +123,33 @@ impl State {
         Entrance::New
     }
 
-    fn settle(&mut self, id: DestinationId, by: SubscriptionId, ranges: &[(u64, u64)]) -> Applied {
-        let Some(destination) = self.destinations.touch(id) else { return Applied::Dropped };
-        if by == SubscriptionId(0) {
-            return Applied::Settled(destination.settle(ranges));
-        }
-        match self.subscriptions.get_mut(&by) {
-            Some(subscription) if subscription.destination() == id => {
-                Applied::Settled(subscription.settle(ranges, destination.next()))
-            }
-            _ => Applied::Dropped,
-        }
-    }
-
-    fn redelivered(
-        &mut self,
-        id: DestinationId,
-        by: SubscriptionId,
-        counters: &[(u64, u64, u32)],
-    ) -> Applied {
-        let Some(destination) = self.destinations.touch(id) else { return Applied::Dropped };
-        if by == SubscriptionId(0) {
-            destination.count(counters);
-            return Applied::Done;
-        }
-        match self.subscriptions.get_mut(&by) {
-            Some(subscription) if subscription.destination() == id => {
-                subscription.count(counters, destination.next());
-                Applied::Done
-            }
-            _ => Applied::Dropped,
-        }
-    }
-
     fn change(&mut self, change: &CatalogueChange) -> Applied {
         match change {
             CatalogueChange::CreateDestination { id, destination } => {
-                let is_new = (self.next_destination..u32::MAX).contains(&id.0);
-                if !is_new || self.destinations.has_name(destination) {
-                    return Applied::Dropped;
-                }
-                self.next_destination = id.0 + 1;
-                self.destinations.insert(*id, DestinationState::new(destination.clone()));
+                self.create(*id, DestinationState::new(destination.clone()))
             }
-            CatalogueChange::RemoveDestination { id } => {
-                if !self.destinations.remove(*id) {
-                    return Applied::Dropped;
+            CatalogueChange::CreateSubscription { id, subscription } => match subscription.destination() {
+                Ok(destination) => {
+                    let subscription = Some(Arc::new(subscription.clone()));
+                    let made = DestinationState { subscription, ..DestinationState::new(destination) };
+                    self.create(*id, made)
                 }
-                self.subscriptions.retain(|_, subscription| subscription.destination() != *id);
-            }
-            CatalogueChange::CreateSubscription { id, destination, client_id, name, selector, from } => {
-                let known = self.destinations.get(*destination).is_some();
-                if !(self.next_subscription..u32::MAX).contains(&id.0) || !known {
-                    return Applied::Dropped;
-                }
-                self.next_subscription = id.0 + 1;
-                let made = SubscriptionState::new(*destination, client_id, name, selector, *from);
-                self.subscriptions.insert(*id, made);
-            }
-            CatalogueChange::RemoveSubscription { id } => {
-                if self.subscriptions.remove(id).is_none() {
-                    return Applied::Dropped;
-                }
-            }
+                Err(_) => Applied::Dropped,
+            },
+            CatalogueChange::RemoveDestination { id } => match self.destinations.remove(*id) {
+                true => Applied::Done,
+                false => Applied::Dropped,
+            },
         }
+    }
+
+    fn create(&mut self, id: DestinationId, made: DestinationState) -> Applied {
+        let is_new = (self.next_destination..u32::MAX).contains(&id.0);
+        if !is_new || self.destinations.has_name(made.destination()) {
+            return Applied::Dropped;
+        }
+        self.next_destination = id.0 + 1;
+        self.destinations.insert(id, made);
         Applied::Done
     }
 

@@ -4,10 +4,10 @@
 //! that no value outgrows a record.
 //! ```text
 //! 0               next numbers, base, names that the audit has forgotten
-//! 1 id            destination                         2 id            durable subscription
-//! 1 id 1 page     runs of blocks that are settled     2 id 1 page     runs of blocks that it has settled
-//! 1 id 2 block    a block that is settled in part     2 id 2 block    a block that it has settled in part
-//! 1 id 3 page     failure counters                    2 id 3 page     failure counters
+//! 1 id            destination, and what a durable subscription keeps in it
+//! 1 id 1 page     runs of blocks that are settled
+//! 1 id 2 block    a block that is settled in part
+//! 1 id 3 page     failure counters
 //! 1 id 4 page     runs of blocks that are urgent
 //! 1 id 5 block    a block that is urgent in part
 //! 3 page          names of the audit, by number
@@ -15,22 +15,23 @@
 //! Numbers in keys are big endian, ids of 4 bytes, others of 8, so that the order of keys is the order of entries. All
 //! entries of a destination stand together: what changed is written by destination.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
 
 use crate::bugs;
 use crate::model::{
-    Block, Destination, DestinationId, DestinationKind, Offset, Record, Sequence, SequenceSet, SubscriptionId,
+    Block, Destination, DestinationId, DestinationKind, DurableSubscription, Offset, Record, SequenceSet,
 };
 
 use super::audit::{AUDIT_ENTRIES_MAX, Mixer};
 use super::counters::Counters;
 use super::encoding::{Reader, SnapshotError, VERSION, Writer};
-use super::{Applied, Coverage, DestinationState, State, SubscriptionState};
+use super::{Applied, Coverage, DestinationState, State};
 
 /// First byte of a key: whose entry it is.
 const HEAD: u8 = 0;
 const DESTINATION: u8 = 1;
-const SUBSCRIPTION: u8 = 2;
 const AUDIT: u8 = 3;
 /// The byte after the id: what of it.
 const RUNS: u8 = 1;
@@ -52,7 +53,6 @@ impl State {
     pub fn snapshot(&self) -> Vec<Entry> {
         let mut out = vec![self.head()];
         self.destinations.iter().for_each(|(id, it)| it.entries(id, &mut out));
-        self.subscriptions.iter().for_each(|(id, it)| it.entries(*id, &mut out));
         if !bugs::on("audit_not_replicated") {
             let mut names = self.audit.iter().peekable();
             while let Some((first, _)) = names.peek().copied() {
@@ -66,7 +66,7 @@ impl State {
     }
 
     fn head(&self) -> Entry {
-        let value = Writer::new().u32(self.next_destination).u32(self.next_subscription).u64(self.base.0);
+        let value = Writer::new().u32(self.next_destination).u64(self.base.0);
         (vec![HEAD], value.u64(self.audit.forgotten()).finish())
     }
 
@@ -99,11 +99,7 @@ impl State {
             let sound = is_below(&it.settled, it.next) && is_below(&it.urgent, it.next) && waits;
             id.0 < self.next_destination && counted && sound
         };
-        let known = |(id, it): (&SubscriptionId, &SubscriptionState)| {
-            let topic = self.destinations.get(it.destination);
-            id.0 < self.next_subscription && topic.is_some_and(|topic| is_below(&it.settled, topic.next))
-        };
-        self.destinations.all(sound) && self.subscriptions.iter().all(known)
+        self.destinations.all(sound)
     }
 
     fn restore_entry(&mut self, key: &[u8], value: &mut Reader<'_>) -> Result<(), SnapshotError> {
@@ -111,7 +107,6 @@ impl State {
         match key.u8()? {
             HEAD => {
                 self.next_destination = value.u32()?;
-                self.next_subscription = value.u32()?;
                 self.base = Offset(value.u64()?);
                 if !self.audit.begin_at(value.u64()?) {
                     return Err(SnapshotError::Damaged);
@@ -123,17 +118,7 @@ impl State {
                     self.restore_destination(id, value)?;
                 } else {
                     let found = self.destinations.touch(id).ok_or(SnapshotError::Damaged)?;
-                    let sets = (&mut found.settled, Some(&mut found.urgent));
-                    restore_part(&mut key, value, sets, &mut found.failures)?;
-                }
-            }
-            SUBSCRIPTION => {
-                let id = SubscriptionId(key.u32_be()?);
-                if key.is_empty() {
-                    self.restore_subscription(id, value)?;
-                } else {
-                    let found = self.subscriptions.get_mut(&id).ok_or(SnapshotError::Damaged)?;
-                    restore_part(&mut key, value, (&mut found.settled, None), &mut found.failures)?;
+                    found.restore_part(&mut key, value)?;
                 }
             }
             AUDIT if key.u64_be()? == self.audit.next() / PAGE_ITEMS => {
@@ -144,19 +129,6 @@ impl State {
             _ => return Err(SnapshotError::Damaged),
         }
         if value.is_empty() && key.is_empty() { Ok(()) } else { Err(SnapshotError::Damaged) }
-    }
-
-    fn restore_subscription(
-        &mut self,
-        id: SubscriptionId,
-        value: &mut Reader<'_>,
-    ) -> Result<(), SnapshotError> {
-        let topic = DestinationId(value.u32()?);
-        let (client, name, selector) = (value.text()?, value.text()?, value.text()?);
-        let made = SubscriptionState::new(topic, &client, &name, &selector, Sequence(value.u64()?));
-        self.destinations.get(topic).ok_or(SnapshotError::Damaged)?;
-        self.subscriptions.insert(id, made);
-        Ok(())
     }
 
     fn restore_destination(
@@ -173,6 +145,12 @@ impl State {
         made.dequeued = value.u64()?;
         if made.next == 0 || made.dequeued > made.enqueued {
             return Err(SnapshotError::Damaged);
+        }
+        if made.destination.kind == DestinationKind::Subscription {
+            let mut rest = value.rest();
+            let read = DurableSubscription::decode(&mut rest).filter(|_| !rest.has_remaining());
+            let is_its = |it: &DurableSubscription| it.destination().as_ref() == Ok(&made.destination);
+            made.subscription = Some(Arc::new(read.filter(is_its).ok_or(SnapshotError::Damaged)?));
         }
         self.destinations.insert(id, made);
         Ok(())
@@ -191,13 +169,8 @@ impl State {
     }
 
     fn digest_with(&self, destinations: u64) -> u64 {
-        let subscriptions = self.subscriptions.iter().map(|(id, it)| {
-            let mut entries = Vec::new();
-            it.entries(*id, &mut entries);
-            digest_of(&entries)
-        });
-        let rest = [digest_of(&[self.head()]), self.audit.digest(), destinations];
-        subscriptions.chain(rest).fold(0, u64::wrapping_add)
+        let parts = [digest_of(&[self.head()]), self.audit.digest(), destinations];
+        parts.into_iter().fold(0, u64::wrapping_add)
     }
 
     /// The whole state as `Checkpoint` records, to be written as one group.
@@ -255,11 +228,42 @@ impl DestinationState {
     fn entries(&self, id: DestinationId, out: &mut Vec<Entry>) {
         let key = [&[DESTINATION][..], &id.0.to_be_bytes()].concat();
         let value = Writer::new().u8(self.destination.kind as u8).text(&self.destination.name).u64(self.next);
-        let value = value.u64(self.dispatched).u64(self.enqueued).u64(self.dequeued);
+        let mut value = value.u64(self.dispatched).u64(self.enqueued).u64(self.dequeued);
+        if let Some(subscription) = &self.subscription {
+            value = value.subscription(subscription);
+        }
         out.push((key.clone(), value.finish()));
         set(&key, (RUNS, BLOCK), &self.settled, out);
         counters(&key, &self.failures, out);
         set(&key, (URGENT_RUNS, URGENT_BLOCK), &self.urgent, out);
+    }
+
+    /// Reads an entry of a part of it; `key` is what follows the id.
+    fn restore_part(&mut self, key: &mut Reader<'_>, value: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        let (part, number) = (key.u8()?, key.u64_be()?);
+        let set = match part {
+            RUNS | BLOCK => &mut self.settled,
+            _ => &mut self.urgent,
+        };
+        let mut sound = true;
+        match part {
+            RUNS | URGENT_RUNS => {
+                while !value.is_empty() {
+                    sound &= set.insert_full(value.u64()?, value.u64()?);
+                }
+            }
+            BLOCK | URGENT_BLOCK => {
+                let block = Block::decode(value.rest()).ok_or(SnapshotError::Damaged)?;
+                sound = set.insert_block(number, block);
+            }
+            COUNTERS => {
+                while !value.is_empty() {
+                    self.failures.set(value.u64()?, value.u64()?, value.u32()?);
+                }
+            }
+            _ => sound = false,
+        }
+        if sound { Ok(()) } else { Err(SnapshotError::Damaged) }
     }
 
     /// The part of the state's digest that stands for this destination.
@@ -267,16 +271,6 @@ impl DestinationState {
         let mut entries = Vec::new();
         self.entries(id, &mut entries);
         digest_of(&entries)
-    }
-}
-
-impl SubscriptionState {
-    fn entries(&self, id: SubscriptionId, out: &mut Vec<Entry>) {
-        let key = [&[SUBSCRIPTION][..], &id.0.to_be_bytes()].concat();
-        let value = Writer::new().u32(self.destination.0).text(&self.client_id).text(&self.name);
-        out.push((key.clone(), value.text(&self.selector).u64(self.from).finish()));
-        set(&key, (RUNS, BLOCK), &self.settled, out);
-        counters(&key, &self.failures, out);
     }
 }
 
@@ -319,40 +313,6 @@ fn pages<T>(
         out.push((numbered(key, page), value.finish()));
         page += 1;
     }
-}
-
-/// Reads one entry of what [`set`] and [`counters`] wrote: of what is settled, or urgent; `key` is what follows the id.
-fn restore_part(
-    key: &mut Reader<'_>,
-    value: &mut Reader<'_>,
-    (settled, urgent): (&mut SequenceSet, Option<&mut SequenceSet>),
-    failures: &mut Counters,
-) -> Result<(), SnapshotError> {
-    let (part, number) = (key.u8()?, key.u64_be()?);
-    let mut sound = true;
-    let set = match (part, urgent) {
-        (RUNS | BLOCK, _) => Some(settled),
-        (URGENT_RUNS | URGENT_BLOCK, urgent) => urgent,
-        _ => None,
-    };
-    match (part, set) {
-        (RUNS | URGENT_RUNS, Some(set)) => {
-            while !value.is_empty() {
-                sound &= set.insert_full(value.u64()?, value.u64()?);
-            }
-        }
-        (BLOCK | URGENT_BLOCK, Some(set)) => {
-            let block = Block::decode(value.rest()).ok_or(SnapshotError::Damaged)?;
-            sound = set.insert_block(number, block);
-        }
-        (COUNTERS, _) => {
-            while !value.is_empty() {
-                failures.set(value.u64()?, value.u64()?, value.u32()?);
-            }
-        }
-        _ => sound = false,
-    }
-    if sound { Ok(()) } else { Err(SnapshotError::Damaged) }
 }
 
 /// Whether all of the set are sequences that messages had.

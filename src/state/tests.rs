@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use crate::model::{
-    CatalogueChange, Destination, DestinationId, DestinationKind, Encoding, Field, Message, MessageBuilder,
-    Offset, Outcome, Place, Record, Sequence, SubscriptionId,
+    CatalogueChange, Destination, DestinationId, DestinationKind, DurableSubscription, Encoding, Field,
+    Message, MessageBuilder, Offset, Outcome, Place, Record, Sequence,
 };
 
 use super::audit::AUDIT_ENTRIES_MAX;
@@ -33,20 +33,11 @@ fn enter(id: u32, sequence: u64, name: Option<&str>) -> Record {
 }
 
 fn settle(id: u32, first: u64, last: u64) -> Record {
-    Record::Settle {
-        destination: DestinationId(id),
-        subscription: SubscriptionId(0),
-        outcome: Outcome::Consumed,
-        ranges: vec![(first, last)],
-    }
+    Record::Settle { destination: DestinationId(id), outcome: Outcome::Consumed, ranges: vec![(first, last)] }
 }
 
 fn count(id: u32, first: u64, last: u64, count: u32) -> Record {
-    Record::Redelivered {
-        destination: DestinationId(id),
-        subscription: SubscriptionId(0),
-        counters: vec![(first, last, count)],
-    }
+    Record::Redelivered { destination: DestinationId(id), counters: vec![(first, last, count)] }
 }
 
 fn fold(records: &[Record]) -> State {
@@ -175,9 +166,10 @@ fn record() -> impl Strategy<Value = Record> {
             destination: DestinationId(id), sequence: Sequence(at) }),
         1 => id.clone().prop_map(|id| Record::Catalogue(
             CatalogueChange::RemoveDestination { id: DestinationId(id) })),
-        1 => (1u32..4, id).prop_map(|(at, id)| Record::Catalogue(CatalogueChange::CreateSubscription {
-            id: SubscriptionId(at), destination: DestinationId(id), client_id: "c".into(),
-            name: at.to_string(), selector: String::new(), from: Sequence(1) })),
+        1 => (1u32..4, id).prop_map(|(name, id)| Record::Catalogue(CatalogueChange::CreateSubscription {
+            id: DestinationId(id), subscription: DurableSubscription {
+                client_id: "c".into(), name: name.to_string(), topics: "T.>".into(),
+                ..DurableSubscription::default() } })),
         1 => (0u64..99).prop_map(|at| Record::Base(Offset(at))),
     ]
 }

@@ -138,6 +138,7 @@ pub(super) fn destination_type(kind: DestinationKind) -> &'static str {
         DestinationKind::Topic => "Topic",
         DestinationKind::TemporaryQueue => "TempQueue",
         DestinationKind::TemporaryTopic => "TempTopic",
+        DestinationKind::Subscription => "Subscription",
     }
 }
 

@@ -102,6 +102,31 @@ impl Census {
         Ok(())
     }
 
+    /// A durable subscription has a selector of so many bytes, if there is memory for it.
+    pub(in crate::broker) fn admit_kept_selector(
+        &mut self,
+        bytes: usize,
+        options: &CensusOptions,
+    ) -> Result<(), Refusal> {
+        if self.selector_bytes + bytes > options.selector_bytes_max {
+            let bytes = self.selector_bytes;
+            return Err(Refusal::Limit(format!(
+                "the selectors of all subscriptions have {bytes} bytes already"
+            )));
+        }
+        Ok(())
+    }
+
+    /// A durable subscription exists whose selector has so many bytes.
+    pub(in crate::broker) fn keep_selector(&mut self, bytes: usize) {
+        self.selector_bytes += bytes;
+    }
+
+    /// A durable subscription is gone whose selector had so many bytes.
+    pub(in crate::broker) fn forget_kept_selector(&mut self, bytes: usize) {
+        self.selector_bytes -= bytes;
+    }
+
     /// It ends.
     pub(in crate::broker) fn forget_selection(&mut self, selection: Option<&Selection>) {
         self.selector_bytes -= selection.map_or(0, |it| it.bytes);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::broker::table::Table;
-use crate::model::{CatalogueChange, DestinationId, Record, SubscriptionId};
+use crate::model::{CatalogueChange, DestinationId, Record};
 use crate::state::{Applied, State};
 
 use super::{DestinationFigures, Figures};
@@ -37,7 +37,10 @@ impl Book {
         self.figures.clear_destinations();
         self.destinations.clear();
         for (id, destination) in state.destinations() {
-            let figures = DestinationFigures::new(destination.destination().clone());
+            let figures = DestinationFigures::of(
+                destination.destination().clone(),
+                destination.subscription().cloned(),
+            );
             figures.fall_back_to(destination.enqueued(), destination.dequeued());
             self.put(id, Arc::new(figures));
         }
@@ -59,11 +62,7 @@ impl Book {
                     }
                 }
             }
-            // What one durable subscription has settled is still in its topic.
-            (
-                Record::Settle { destination, subscription: SubscriptionId(0), .. },
-                Applied::Settled(count),
-            ) => {
+            (Record::Settle { destination, .. }, Applied::Settled(count)) => {
                 if let Some(figures) = self.get(*destination) {
                     figures.dequeued.add(count);
                 }
@@ -91,7 +90,15 @@ impl Book {
                     self.figures.remove(&gone.destination);
                 }
             }
-            CatalogueChange::CreateSubscription { .. } | CatalogueChange::RemoveSubscription { .. } => {}
+            CatalogueChange::CreateSubscription { id, subscription } => {
+                let blank = || {
+                    let destination = subscription.destination().ok()?;
+                    Some(Arc::new(DestinationFigures::of(destination, Some(Arc::new(subscription.clone())))))
+                };
+                if let Some(figures) = made(*id).or_else(blank) {
+                    self.put(*id, figures);
+                }
+            }
         }
     }
 
@@ -119,7 +126,7 @@ impl Book {
         }
         let count = state.destinations().count();
         assert_eq!(
-            (self.destinations.len(), self.figures.destination_count()),
+            (self.destinations.len(), self.figures.destination_count() + self.figures.durable_count()),
             (count, count),
             "destinations"
         );

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::broker::{SessionId, SessionInfo};
-use crate::model::Destination;
+use crate::model::{Destination, DurableSubscription};
 
-use super::{ConnectionStatus, DestinationCounts, DestinationStatus};
+use super::{ConnectionStatus, DestinationCounts, DestinationStatus, SubscriptionStatus};
 
 /// A number that one task writes and any thread reads. To count is to load and to store: a second writer would lose counts.
 /// What orders it for a reader is the answer that goes out after it.
@@ -35,6 +35,7 @@ impl Counter {
 #[derive(Debug)]
 pub(in crate::broker) struct DestinationFigures {
     pub(in crate::broker) destination: Arc<Destination>,
+    subscription: Option<Arc<DurableSubscription>>,
     pub(in crate::broker) enqueued: Counter,
     pub(in crate::broker) dequeued: Counter,
     pub(in crate::broker) consumers: Counter,
@@ -44,8 +45,17 @@ pub(in crate::broker) struct DestinationFigures {
 
 impl DestinationFigures {
     pub(in crate::broker) fn new(destination: Destination) -> DestinationFigures {
+        DestinationFigures::of(destination, None)
+    }
+
+    /// The figures of a destination in which what a durable subscription keeps waits, if it is such a one.
+    pub(in crate::broker) fn of(
+        destination: Destination,
+        subscription: Option<Arc<DurableSubscription>>,
+    ) -> DestinationFigures {
         DestinationFigures {
             destination: Arc::new(destination),
+            subscription,
             enqueued: Counter::default(),
             dequeued: Counter::default(),
             consumers: Counter::default(),
@@ -81,6 +91,11 @@ impl DestinationFigures {
     pub(super) fn status(&self) -> DestinationStatus {
         DestinationStatus::of(&self.destination, self.counts())
     }
+
+    pub(super) fn subscription_status(&self) -> SubscriptionStatus {
+        let subscription = self.subscription.as_deref().cloned().unwrap_or_default();
+        SubscriptionStatus::of(subscription, self.counts())
+    }
 }
 
 /// What one session counts. The names are those of [`ConnectionStatus`].
@@ -95,6 +110,11 @@ pub(in crate::broker) struct SessionFigures {
 impl SessionFigures {
     pub(in crate::broker) fn new(session: SessionId, info: SessionInfo) -> SessionFigures {
         SessionFigures { session, info, subscriptions: Counter::default(), in_flight: Counter::default() }
+    }
+
+    /// The client's name for itself; empty if it has none.
+    pub(in crate::broker) fn client_id(&self) -> &str {
+        &self.info.client_id
     }
 
     pub(super) fn status(&self) -> ConnectionStatus {

@@ -14,4 +14,4 @@ mod status;
 pub(in crate::broker) use book::Book;
 pub(in crate::broker) use counters::{DestinationFigures, SessionFigures};
 pub use registry::{Figures, Gone, PAGE_ENTRIES_MAX};
-pub use status::{ConnectionStatus, DestinationCounts, DestinationStatus, Page};
+pub use status::{ConnectionStatus, DestinationCounts, DestinationStatus, Page, SubscriptionStatus};

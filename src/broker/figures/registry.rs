@@ -11,6 +11,7 @@ use crate::model::{Destination, DestinationKind};
 
 use super::{
     ConnectionStatus, DestinationCounts, DestinationFigures, DestinationStatus, Page, SessionFigures,
+    SubscriptionStatus,
 };
 
 /// Entries on one page. The core task waits for a reader no longer than it takes to find so many.
@@ -25,6 +26,8 @@ struct Registry {
     /// Lasting ones first, then temporary ones, each by name; so with topics.
     queues: RwLock<BTreeSet<ByDestination>>,
     topics: RwLock<BTreeSet<ByDestination>>,
+    /// Durable subscriptions, by client id and name.
+    durables: RwLock<BTreeSet<ByDestination>>,
     sessions: RwLock<BTreeMap<SessionId, Arc<SessionFigures>>>,
     gone: Mutex<Gone>,
 }
@@ -45,13 +48,19 @@ impl Figures {
     /// has 1 to [`PAGE_ENTRIES_MAX`] entries, whatever the limit is.
     pub fn queues(&self, after: Option<&str>, limit: usize) -> Page<DestinationStatus> {
         let kinds = [DestinationKind::Queue, DestinationKind::TemporaryQueue];
-        destinations(&self.0.queues, after.map(|after| place(after, kinds)), limit)
+        page(&self.0.queues, after.map(|after| place(after, kinds)), limit, DestinationFigures::status)
     }
 
     /// The same of the topics.
     pub fn topics(&self, after: Option<&str>, limit: usize) -> Page<DestinationStatus> {
         let kinds = [DestinationKind::Topic, DestinationKind::TemporaryTopic];
-        destinations(&self.0.topics, after.map(|after| place(after, kinds)), limit)
+        page(&self.0.topics, after.map(|after| place(after, kinds)), limit, DestinationFigures::status)
+    }
+
+    /// The same of the durable subscriptions.
+    pub fn subscriptions(&self, after: Option<&str>, limit: usize) -> Page<SubscriptionStatus> {
+        let after = after.map(|after| place(after, [DestinationKind::Subscription; 2]));
+        page(&self.0.durables, after, limit, DestinationFigures::subscription_status)
     }
 
     /// The same of the client connections, by the numbers of their sessions.
@@ -94,13 +103,22 @@ impl Figures {
         read(&self.0.queues).len() + read(&self.0.topics).len()
     }
 
+    /// How many durable subscriptions there are.
+    pub fn durable_count(&self) -> usize {
+        read(&self.0.durables).len()
+    }
+
     /// How many clients are connected.
     pub fn connection_count(&self) -> usize {
         read(&self.0.sessions).len()
     }
 
     fn shelf(&self, kind: DestinationKind) -> &RwLock<BTreeSet<ByDestination>> {
-        if kind.is_queue() { &self.0.queues } else { &self.0.topics }
+        match kind {
+            DestinationKind::Queue | DestinationKind::TemporaryQueue => &self.0.queues,
+            DestinationKind::Topic | DestinationKind::TemporaryTopic => &self.0.topics,
+            DestinationKind::Subscription => &self.0.durables,
+        }
     }
 
     pub(in crate::broker) fn insert(&self, figures: Arc<DestinationFigures>) {
@@ -114,9 +132,13 @@ impl Figures {
     }
 
     fn keep(&self, figures: &DestinationFigures) {
-        let (last, queue) = (figures.counts(), figures.destination.kind.is_queue());
+        let (last, kind) = (figures.counts(), figures.destination.kind);
         let mut gone = self.gone();
-        let kept = if queue { &mut gone.queues } else { &mut gone.topics };
+        let kept = match kind {
+            DestinationKind::Queue | DestinationKind::TemporaryQueue => &mut gone.queues,
+            DestinationKind::Topic | DestinationKind::TemporaryTopic => &mut gone.topics,
+            DestinationKind::Subscription => return,
+        };
         kept.enqueued = kept.enqueued.saturating_add(last.enqueued);
         kept.dequeued = kept.dequeued.saturating_add(last.dequeued);
         kept.dispatched = kept.dispatched.saturating_add(last.dispatched);
@@ -160,14 +182,16 @@ impl Figures {
         self.begin_anew();
         write(&self.0.queues).clear();
         write(&self.0.topics).clear();
+        write(&self.0.durables).clear();
     }
 }
 
-fn destinations(
+fn page<T>(
     shelf: &RwLock<BTreeSet<ByDestination>>,
     after: Option<Destination>,
     limit: usize,
-) -> Page<DestinationStatus> {
+    status: fn(&DestinationFigures) -> T,
+) -> Page<T> {
     let all = read(shelf);
     let from = (after.as_ref().map_or(Unbounded, Excluded), Unbounded);
     let (found, more) = first(all.range::<Destination, _>(from).map(|it| &it.0), limit);
@@ -175,7 +199,7 @@ fn destinations(
     // Texts are made while nobody waits.
     drop(all);
     let next = found.last().filter(|_| more).map(|last| last.destination.to_string());
-    Page { total, next, items: found.iter().map(|it| it.status()).collect() }
+    Page { total, next, items: found.iter().map(|it| status(it)).collect() }
 }
 
 /// The first of these, and whether there are more.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Destination;
+use crate::model::{Destination, DurableSubscription};
 
 /// A part of a list in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,57 @@ impl DestinationStatus {
             dequeued: counts.dequeued,
             dispatched: counts.dispatched,
             in_flight: counts.in_flight,
+        }
+    }
+}
+
+/// A durable subscription, and what it keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionStatus {
+    /// The client that it belongs to; empty if any client may take part in it.
+    pub client_id: String,
+    /// Its name.
+    pub name: String,
+    /// A topic's name, or a pattern of such names.
+    pub topics: String,
+    /// Selector text; empty for all messages.
+    pub selector: String,
+    /// Whether what its own client sends is left out.
+    pub no_local: bool,
+    /// Whether it may have several consumers at once.
+    pub shared: bool,
+    /// Messages that it keeps, those in flight among them.
+    pub size: u64,
+    /// Consumers; none while it is offline.
+    pub consumers: u64,
+    /// See [`DestinationStatus::enqueued`].
+    pub enqueued: u64,
+    /// See [`DestinationStatus::dequeued`].
+    pub dequeued: u64,
+    /// See [`DestinationStatus::dispatched`].
+    pub dispatched: u64,
+    /// See [`DestinationStatus::in_flight`].
+    pub in_flight: u64,
+}
+
+impl SubscriptionStatus {
+    /// What is shown of a durable subscription with these counts.
+    pub(super) fn of(subscription: DurableSubscription, counts: DestinationCounts) -> SubscriptionStatus {
+        let DurableSubscription { client_id, name, topics, selector, no_local, shared } = subscription;
+        let DestinationCounts { size, consumers, enqueued, dequeued, dispatched, in_flight } = counts;
+        SubscriptionStatus {
+            client_id,
+            name,
+            topics,
+            selector,
+            no_local,
+            shared,
+            size,
+            consumers,
+            enqueued,
+            dequeued,
+            dispatched,
+            in_flight,
         }
     }
 }

@@ -51,7 +51,12 @@ impl Bounds {
             Command::Purge { destination, correlation } => {
                 (None, *correlation, self.may(Permission::Admin, "purge", destination))
             }
-            Command::Unsubscribe { .. }
+            Command::RemoveSubscription { client_id: Some(_), correlation, .. } => {
+                let all = Destination { kind: DestinationKind::Topic, name: ">".to_owned() };
+                (None, *correlation, self.may(Permission::Admin, "remove subscriptions of", &all))
+            }
+            Command::RemoveSubscription { client_id: None, .. }
+            | Command::Unsubscribe { .. }
             | Command::Credit { .. }
             | Command::Drain { .. }
             | Command::Settle { .. }

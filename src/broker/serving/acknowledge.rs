@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::bugs;
-use crate::model::{DestinationId, Outcome, Record, SubscriptionId, touching};
+use crate::model::{DestinationId, Outcome, Record, touching};
 
 use super::Serving;
 use super::applied::Pending;
@@ -75,9 +75,8 @@ pub(super) fn settle_ranges(
     ranges: &[(u64, u64)],
     group: &mut Vec<Record>,
 ) {
-    let subscription = SubscriptionId(0);
     for part in ranges.chunks(RANGES_MAX) {
-        group.push(Record::Settle { destination, subscription, outcome, ranges: part.to_vec() });
+        group.push(Record::Settle { destination, outcome, ranges: part.to_vec() });
     }
 }
 
@@ -93,8 +92,7 @@ impl Serving {
         for (destination, counted) in failures {
             let counters: Vec<_> = counted.into_iter().map(|(at, count)| (at, at, count)).collect();
             for part in counters.chunks(RANGES_MAX) {
-                let subscription = SubscriptionId(0);
-                group.push(Record::Redelivered { destination, subscription, counters: part.to_vec() });
+                group.push(Record::Redelivered { destination, counters: part.to_vec() });
             }
         }
         for (destination, sequences) in consumed {

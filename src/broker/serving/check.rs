@@ -71,7 +71,7 @@ impl Serving {
             }
         }
         assert_eq!(self.window_bytes, window_bytes, "bytes of all windows");
-        self.census.check(joins, selector_bytes);
+        self.census.check(joins, selector_bytes + self.router.selector_bytes());
         assert_eq!(self.memory, memory, "bytes in memory");
     }
 

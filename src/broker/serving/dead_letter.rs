@@ -97,7 +97,10 @@ fn dead_message(
     builder.remove(Field::DuplicateId).remove(Field::ProducerId);
     builder.producer_sequence = 0;
     if message.field(Field::OriginalDestination).is_none() {
-        builder.destination(Field::OriginalDestination, origin);
+        // What a durable subscription kept comes from a topic.
+        let topic = || message.destinations(Field::Destination).find(|it| it.kind.is_topic());
+        let topic = if origin.kind == DestinationKind::Subscription { topic() } else { None };
+        builder.destination(Field::OriginalDestination, topic.as_ref().unwrap_or(origin));
     }
     if message.expiry() != 0 {
         builder.property("originalExpiration", PropertyValue::Long(message.expiry()));

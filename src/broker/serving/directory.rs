@@ -1,4 +1,5 @@
-//! Destinations come and go.
+//! Destinations come and go. What happens to temporary ones is told on ActiveMQ's advisory topics: JMS clients answer to nobody
+//! else's temporary queue before they have heard that it is there.
 
 use std::sync::Arc;
 
@@ -6,8 +7,10 @@ use crate::broker::destination::{Queue, Topic};
 use crate::broker::figures::DestinationFigures;
 use crate::broker::subscription::{Source, SubscriberId};
 use crate::broker::{Refusal, SessionEvent, SessionId};
+use crate::bugs;
 use crate::model::{
-    CatalogueChange, Destination, DestinationId, DestinationKind, Happening, Outcome, Pattern, Record,
+    BodyKind, CatalogueChange, Destination, DestinationId, DestinationKind, Encoding, Field, Happening,
+    Message, MessageBuilder, Outcome, Pattern, Record,
 };
 use crate::state::{DestinationState, State};
 
@@ -19,6 +22,27 @@ use super::{Serving, TEMPORARY_FIRST};
 /// Whether a destination lives in the master's memory only.
 pub(super) fn is_temporary(id: DestinationId) -> bool {
     id.0 >= TEMPORARY_FIRST
+}
+
+/// Messages that wait for a subscriber which does not take them; then it is told no more.
+const WAITING_MAX: usize = 65_536;
+/// Topics of queues and of topics that last as long as a connection.
+const TEMPORARY_QUEUES: &str = "ActiveMQ.Advisory.TempQueue";
+const TEMPORARY_TOPICS: &str = "ActiveMQ.Advisory.TempTopic";
+/// What ActiveMQ calls these messages.
+const TYPE: &str = "Advisory";
+
+fn topic(name: &str) -> Option<Destination> {
+    Destination::new(DestinationKind::Topic, name).ok()
+}
+
+/// The topic that tells of a destination of this kind.
+fn place(kind: DestinationKind) -> Option<Destination> {
+    match kind {
+        DestinationKind::TemporaryQueue => topic(TEMPORARY_QUEUES),
+        DestinationKind::TemporaryTopic => topic(TEMPORARY_TOPICS),
+        DestinationKind::Queue | DestinationKind::Topic | DestinationKind::Subscription => None,
+    }
 }
 
 impl Serving {
@@ -33,14 +57,20 @@ impl Serving {
         let session = |subscriber| self.subscriptions.get(&subscriber).map(|it| it.session);
         let may_join =
             |subscriber| !is_temporary(id) || session(subscriber).is_some_and(|it| self.owns(it, id));
-        let subscribers: Vec<_> = self.meaning(destination).filter(|it| may_join(*it)).collect();
+        let subscribers: Vec<_> = self.router.meaning(destination).filter(|it| may_join(*it)).collect();
         self.census.insert(destination, id);
         if is_temporary(id) {
             self.figures.insert(Arc::clone(&figures));
         }
-        if destination.kind.is_queue() {
+        let subscription = state.and_then(DestinationState::subscription);
+        if let Some(subscription) = subscription.filter(|_| !bugs::on("subscription_forgotten")) {
+            self.install_durable(id, Arc::clone(subscription));
+        }
+        if destination.kind.holds() {
+            self.router.add_queue(id, destination, |topic| self.census.find_destination(topic));
             self.queues.insert(id, Queue::new(figures, state));
         } else {
+            self.router.add_topic(id, destination);
             self.topics.insert(id, Topic::new(figures));
         }
         subscribers.into_iter().for_each(|subscriber| self.attach(subscriber, id));
@@ -71,16 +101,8 @@ impl Serving {
     }
 
     /// Whether there may be this destination beside all others.
-    fn admit(&self, destination: &Destination) -> Result<(), Refusal> {
-        self.census.admit(destination, self.meaning(destination).count(), &self.options.census)
-    }
-
-    /// The subscriptions that mean a destination by their wildcards.
-    fn meaning(&self, destination: &Destination) -> impl Iterator<Item = SubscriberId> {
-        let is_meant = |(kind, pattern, _): &&(DestinationKind, Pattern, _)| {
-            *kind == destination.kind && pattern.matches(&destination.name)
-        };
-        self.wildcards.iter().filter(is_meant).map(|(_, _, subscriber)| *subscriber)
+    pub(super) fn admit(&self, destination: &Destination) -> Result<(), Refusal> {
+        self.census.admit(destination, self.router.meaning(destination).count(), &self.options.census)
     }
 
     /// Whether a session may have a destination made by its first use.
@@ -237,13 +259,17 @@ impl Serving {
     }
 
     /// Forgets a destination. What is in the log's pipeline for it is dropped when it is applied.
-    fn remove(&mut self, id: DestinationId) {
+    pub(super) fn remove(&mut self, id: DestinationId) {
         if let Some(figures) = self.figures_of(id).filter(|_| is_temporary(id)) {
             self.figures.remove(&figures.destination);
         }
         let mut subscribers = Vec::new();
+        if let Some(subscription) = self.router.durable(id) {
+            self.census.forget_kept_selector(subscription.selector.len());
+        }
         if let Some(queue) = self.queues.remove(&id) {
             self.census.remove(&queue.figures.destination);
+            self.router.remove(id, &queue.figures.destination);
             self.window_bytes -= queue.loaded_bytes();
             self.memory -= queue.transient.memory();
             self.forget_files(queue.transient.files().collect());
@@ -254,6 +280,7 @@ impl Serving {
         }
         if let Some(topic) = self.topics.remove(&id) {
             self.census.remove(&topic.figures.destination);
+            self.router.remove(id, &topic.figures.destination);
             subscribers.extend(topic.subscribers);
         }
         self.census.part(subscribers.len());
@@ -264,5 +291,72 @@ impl Serving {
             }
         }
         self.freed = true;
+    }
+
+    /// Tells whoever wants to hear of it what has happened to a temporary destination of the session `from`.
+    pub(super) fn announce(&mut self, happening: Happening, destination: &Destination, from: SessionId) {
+        let Some(place) = place(destination.kind) else { return };
+        let Some(id) = self.census.find_destination(&place) else { return };
+        let Some(message) = self.announcement(&place, happening, destination) else { return };
+        let listeners: Vec<_> =
+            self.topics.get(&id).map(|it| it.subscribers.iter().copied().collect()).unwrap_or_default();
+        for subscriber in listeners {
+            let subscription = self.subscriptions.get(&subscriber);
+            if subscription.is_some_and(|it| !(it.no_local && it.session == from) && it.selects(&message, 0))
+            {
+                self.tell_of(subscriber, id, message.clone());
+            }
+        }
+    }
+
+    /// Tells a new subscriber of a topic what temporary destinations there are.
+    pub(super) fn announce_present(&mut self, subscriber: SubscriberId, id: DestinationId) {
+        let Some(name) = self.topics.get(&id).map(|it| it.figures.destination.name.clone()) else { return };
+        let kind = match &*name {
+            TEMPORARY_QUEUES => DestinationKind::TemporaryQueue,
+            TEMPORARY_TOPICS => DestinationKind::TemporaryTopic,
+            _ => return,
+        };
+        let Some(place) = topic(&name) else { return };
+        let queues = self.queues.iter().map(|(id, it)| (*id, &it.figures.destination));
+        let topics = self.topics.iter().map(|(id, it)| (*id, &it.figures.destination));
+        let present = queues.chain(topics).filter(|(id, it)| is_temporary(*id) && it.kind == kind);
+        let present: Vec<_> = present.map(|(_, it)| it.clone()).collect();
+        for destination in present {
+            let message = self.announcement(&place, Happening::Made, &destination);
+            let selects =
+                |it: &Message| self.subscriptions.get(&subscriber).is_some_and(|own| own.selects(it, 0));
+            if let Some(message) = message.filter(selects) {
+                self.tell_of(subscriber, id, message);
+            }
+        }
+    }
+
+    fn announcement(
+        &self,
+        place: &Destination,
+        happening: Happening,
+        destination: &Destination,
+    ) -> Option<Message> {
+        let mut builder = MessageBuilder::new(Encoding::Native);
+        builder.body_kind = BodyKind::None;
+        builder.timestamp = self.wall;
+        builder.destination(Field::Destination, place);
+        builder.field(Field::Type, TYPE).field(Field::Happening, happening.to(destination));
+        builder.build().ok()
+    }
+
+    /// Lets a message wait for a subscriber of a topic, which gets it as soon as it has credit.
+    fn tell_of(&mut self, subscriber: SubscriberId, topic: DestinationId, message: Message) {
+        let Some(subscription) = self.subscriptions.get_mut(&subscriber) else { return };
+        let Source::Topics(_, backlog) = &mut subscription.source else { return };
+        if backlog.messages.len() >= WAITING_MAX {
+            return;
+        }
+        let bytes = message.encoded().len();
+        backlog.bytes += bytes;
+        self.memory += bytes;
+        backlog.messages.push_back((topic, message));
+        self.refilled.push(subscriber);
     }
 }

@@ -3,7 +3,6 @@
 //! All of it is forgotten when the mastership ends. The files beside this one are its verbs.
 
 mod acknowledge;
-mod announce;
 mod applied;
 mod browse;
 #[cfg(test)]
@@ -11,6 +10,7 @@ mod check;
 mod dead_letter;
 mod directory;
 mod dispatch;
+mod durable;
 mod expiry;
 mod reading;
 mod send;
@@ -23,12 +23,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{DestinationId, DestinationKind, Pattern, Record};
+use crate::model::{DestinationId, Record};
 use crate::state::State;
 
 use super::destination::{Census, Queue, Topic};
 use super::figures::{Book, DestinationFigures, Figures, SessionFigures};
 use super::output::Output;
+use super::router::Router;
 use super::subscription::{SubscriberId, Subscription};
 use super::table::Table;
 use super::{BrokerOptions, Command, Outbox, Refusal, SessionEvent, SessionId, SessionInfo, Submission};
@@ -38,7 +39,7 @@ use applied::Pending;
 use expiry::Expirer;
 use reading::Reads;
 pub(super) use sessions::Waiter;
-use sessions::{Client, Clients};
+use sessions::{Client, Clients, Waiting};
 use spill::Spills;
 
 /// How often the longest queues are looked for, of which a part may leave memory.
@@ -62,7 +63,7 @@ pub(super) struct Serving {
     census: Census,
     queues: Table<DestinationId, Queue>,
     topics: Table<DestinationId, Topic>,
-    wildcards: Vec<(DestinationKind, Pattern, SubscriberId)>,
+    router: Router,
     /// The number of the next destination, and of the next temporary one.
     next_destination: u32,
     next_temporary: u32,
@@ -113,7 +114,7 @@ impl Serving {
             census: Census::default(),
             queues: Table::default(),
             topics: Table::default(),
-            wildcards: Vec::new(),
+            router: Router::default(),
             next_destination: state.next_destination().0,
             next_temporary: TEMPORARY_FIRST,
             pending: VecDeque::new(),
@@ -134,7 +135,10 @@ impl Serving {
             damages: Vec::new(),
         };
         for (id, destination) in state.destinations() {
-            let blank = || Arc::new(DestinationFigures::new(destination.destination().clone()));
+            let blank = || {
+                let subscription = destination.subscription().cloned();
+                Arc::new(DestinationFigures::of(destination.destination().clone(), subscription))
+            };
             serving.install(id, book.get(id).cloned().unwrap_or_else(blank), Some(destination));
         }
         serving
@@ -204,11 +208,14 @@ impl Serving {
             let turn = if commands.len() == 0 { turn.take() } else { None };
             if (client.waiting.is_empty() || client.may_overtake(&command)) && self.has_room(id, &command) {
                 self.execute(state, id, command);
-            } else if let Some(client) = self.clients.get_mut(id) {
+                continue;
+            }
+            let is_fleeting = self.is_fleeting(&command);
+            if let Some(client) = self.clients.get_mut(id) {
                 if client.waiting.is_empty() {
                     self.held.push_back(id);
                 }
-                client.wait(command, turn);
+                client.wait(Waiting { command, turn, is_fleeting });
             }
         }
     }
@@ -216,13 +223,14 @@ impl Serving {
     /// Carries out the waiting commands of one session as far as there is room; returns whether any are left.
     fn resume(&mut self, state: &State, id: SessionId) -> bool {
         loop {
-            let Some(command) = self.clients.get(id).and_then(|client| client.waiting.front()) else {
+            let Some(waits) = self.clients.get(id).and_then(|client| client.waiting.front()) else {
                 return false;
             };
-            if !self.has_room(id, &command.0) {
+            if !self.has_room(id, &waits.command) {
                 return true;
             }
-            let Some((command, turn)) = self.clients.get_mut(id).and_then(Client::take_waiting) else {
+            let Some(Waiting { command, turn, .. }) = self.clients.get_mut(id).and_then(Client::take_waiting)
+            else {
                 return false;
             };
             self.execute(state, id, command);
@@ -240,14 +248,16 @@ impl Serving {
                 self.settle(&deliveries, verdict, waiter(correlation));
             }
             Command::Subscribe { subscription, destination, options, correlation } => {
-                let result = self.subscribe(state, id, subscription, destination, options);
-                self.clients.answer(waiter(correlation), result);
+                self.subscribe(state, waiter(correlation), subscription, destination, options);
             }
             Command::Unsubscribe { subscription, transacted, correlation } => {
                 let found = self.clients.get(id).and_then(|it| it.subscriptions.get(&subscription).copied());
                 let unknown = || Refusal::Invalid("there is no such subscription".into());
                 let result = found.ok_or_else(unknown).map(|it| self.end_subscription(it, &transacted));
                 self.clients.answer(waiter(correlation), result);
+            }
+            Command::RemoveSubscription { client_id, name, correlation } => {
+                self.remove_durable(waiter(correlation), client_id, &name);
             }
             Command::Credit { subscription, prefetch } => self.credit(id, subscription, prefetch),
             Command::Drain { subscription, correlation } => self.drain(waiter(correlation), subscription),

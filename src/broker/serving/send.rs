@@ -1,5 +1,7 @@
 //! Sending: where a message goes, whether there is room for it, and transactions.
 
+use smallvec::SmallVec;
+
 use crate::broker::deliveries::Held;
 use crate::broker::spread::Spread;
 use crate::broker::subscription::{Source, Subscription};
@@ -33,6 +35,16 @@ struct Collected {
     group: Vec<Record>,
     late: Vec<Late>,
     bytes: usize,
+}
+
+/// One message on its way to its places.
+struct Copies<'a> {
+    message: &'a Message,
+    from: SessionId,
+    transacted: bool,
+    places: Places,
+    /// What has kept it of its topics.
+    kept: SmallVec<[DestinationId; 4]>,
 }
 
 impl Collected {
@@ -79,13 +91,24 @@ impl Serving {
 
     /// Whether a message takes room on the disk: it is stored in at least one queue.
     fn enters_log(&self, message: &Message) -> bool {
-        let is_queue = |field: &[u8]| field_kind(field) == Some(DestinationKind::Queue);
-        self.is_stored(message) && destination_fields(message).any(is_queue)
+        let is_kept = |field: &[u8]| match field_kind(field) {
+            Some(DestinationKind::Queue) => true,
+            Some(DestinationKind::Topic) => {
+                self.census.find(field).is_some_and(|id| self.router.routes(id).is_some())
+            }
+            _ => false,
+        };
+        self.is_stored(message) && destination_fields(message).any(is_kept)
+    }
+
+    /// Whether a command is a send that leaves nothing in the log.
+    pub(super) fn is_fleeting(&self, command: &Command) -> bool {
+        matches!(command, Command::Send { message, transaction: None, .. } if !self.enters_log(message))
     }
 
     /// Whether a message is held in memory without being in the log: for topics, or in queues.
     fn enters_memory(&self, message: &Message) -> bool {
-        let is_topic = |field: &[u8]| field_kind(field).is_some_and(|kind| !kind.is_queue());
+        let is_topic = |field: &[u8]| field_kind(field).is_some_and(DestinationKind::is_topic);
         !self.is_stored(message) || destination_fields(message).any(is_topic)
     }
 
@@ -100,7 +123,7 @@ impl Serving {
             _ => true,
         };
         destination_fields(message)
-            .filter(|field| field_kind(field).is_some_and(|kind| !kind.is_queue()))
+            .filter(|field| field_kind(field).is_some_and(DestinationKind::is_topic))
             .all(|field| {
                 let topic = self.census.find(field).and_then(|id| self.topics.get(&id));
                 topic.is_none_or(|topic| {
@@ -130,6 +153,9 @@ impl Serving {
     fn targets(&mut self, message: &Message, session: SessionId) -> Result<Targets, Refusal> {
         let mut targets = Targets::default();
         for field in destination_fields(message) {
+            if field_kind(field) == Some(DestinationKind::Subscription) {
+                return Err(Refusal::Invalid("nothing is sent to a durable subscription".into()));
+            }
             if let Some(id) = self.census.find(field) {
                 targets.push(id);
                 continue;
@@ -159,55 +185,77 @@ impl Serving {
         transacted: bool,
         to: &mut Collected,
     ) {
-        let expired = self.is_expired(message);
-        let persistent = self.is_stored(message);
-        let mut dirty = None;
-        let mut places = Places::default();
+        let mut copies =
+            Copies { message, from, transacted, places: Places::default(), kept: SmallVec::new() };
         for id in targets.iter() {
-            let Some(queue) = self.queues.get_mut(&id) else {
-                match transacted {
-                    _ if expired => {}
-                    true => to.late.push(Late::Topic { topic: id, message: message.clone(), from }),
-                    false => self.publish(id, message, from),
-                }
+            if self.queues.contains_key(&id) {
+                self.copy(id, &mut copies, to);
                 continue;
-            };
-            let stored = persistent && !is_temporary(id);
-            match (stored, expired) {
-                (true, false) => {
-                    let sequence = Sequence(queue.assign());
-                    if bugs::on("dispatch_before_commit") {
-                        self.window_bytes +=
-                            queue.backlog.offer(sequence.0, message.clone(), usize::MAX, usize::MAX);
-                        dirty = Some(id);
-                    }
-                    let place = Place { destination: id, sequence };
-                    if bugs::on("composite_unbounded") {
-                        to.put(place.into(), message);
-                    } else if !places.push(place) {
-                        to.put(std::mem::replace(&mut places, place.into()), message);
-                    }
-                }
-                (true, true) => {
-                    let origin = queue.figures.destination.clone();
-                    to.bytes += message.encoded().len();
-                    to.group.extend(self.dead_copy(&origin, message, Outcome::Expired));
-                }
-                (false, true) => {}
-                (false, false) => {
-                    let (after, message) = (queue.assigned - 1, message.clone());
-                    match transacted {
-                        true => to.late.push(Late::Transient { queue: id, after, message }),
-                        false => self.enter_transient(id, after, message),
-                    }
-                }
+            }
+            if self.is_expired(message) {
+                continue;
+            }
+            if let Some(routes) = self.router.routes(id).cloned() {
+                self.copy_routes(&routes, &mut copies, to);
+            }
+            match transacted {
+                true => to.late.push(Late::Topic { topic: id, message: message.clone(), from }),
+                false => self.publish(id, message, from),
             }
         }
-        if !places.is_empty() {
-            to.put(places, message);
+        if !copies.places.is_empty() {
+            to.put(copies.places, message);
         }
-        if let Some(id) = dirty {
-            self.touch(id);
+    }
+
+    /// Gives a topic's message to what keeps it. What means several of the message's topics gets it once.
+    fn copy_routes(&mut self, routes: &[DestinationId], copies: &mut Copies<'_>, to: &mut Collected) {
+        let client_id = self.clients.get(copies.from).map_or("", |client| client.client_id());
+        let before = copies.kept.len();
+        for id in routes {
+            if !copies.kept[..before].contains(id) && self.router.wants(*id, copies.message, client_id) {
+                copies.kept.push(*id);
+            }
+        }
+        for at in before..copies.kept.len() {
+            self.copy(copies.kept[at], copies, to);
+        }
+    }
+
+    /// Gives a message to a queue, or to what keeps a topic's messages.
+    fn copy(&mut self, id: DestinationId, copies: &mut Copies<'_>, to: &mut Collected) {
+        let message = copies.message;
+        let stored = self.is_stored(message) && !is_temporary(id);
+        let expired = self.is_expired(message);
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        match (stored, expired) {
+            (true, false) => {
+                let sequence = Sequence(queue.assign());
+                if bugs::on("dispatch_before_commit") {
+                    self.window_bytes +=
+                        queue.backlog.offer(sequence.0, message.clone(), usize::MAX, usize::MAX);
+                    self.touch(id);
+                }
+                let place = Place { destination: id, sequence };
+                if bugs::on("composite_unbounded") {
+                    to.put(place.into(), message);
+                } else if !copies.places.push(place) {
+                    to.put(std::mem::replace(&mut copies.places, place.into()), message);
+                }
+            }
+            (true, true) => {
+                let origin = queue.figures.destination.clone();
+                to.bytes += message.encoded().len();
+                to.group.extend(self.dead_copy(&origin, message, Outcome::Expired));
+            }
+            (false, true) => {}
+            (false, false) => {
+                let (after, message) = (queue.assigned - 1, message.clone());
+                match copies.transacted {
+                    true => to.late.push(Late::Transient { queue: id, after, message }),
+                    false => self.enter_transient(id, after, message),
+                }
+            }
         }
     }
 

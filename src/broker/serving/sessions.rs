@@ -8,10 +8,10 @@ use crate::broker::figures::SessionFigures;
 use crate::broker::subscription::{SubscriberId, Subscription};
 use crate::broker::table::Table;
 use crate::broker::{
-    Command, Correlation, Outbox, Principal, Refusal, SessionEvent, SessionId, SubscriptionKey,
+    Command, Correlation, DeliveryId, Outbox, Principal, Refusal, SessionEvent, SessionId, SubscriptionKey,
     TransactionKey, Turn,
 };
-use crate::model::{Destination, DestinationId, DestinationKind, Field, Message};
+use crate::model::{Destination, DestinationId, DestinationKind, Field, Message, Pattern};
 use crate::security::Permission;
 
 use super::send::Transaction;
@@ -48,16 +48,19 @@ pub(super) struct Client {
     /// Who waits until none of them is left.
     leaving: Option<Correlation>,
     /// Commands that wait for room.
-    pub(super) waiting: VecDeque<(Command, Option<Turn>)>,
+    pub(super) waiting: VecDeque<Waiting>,
     /// How many of them nothing may overtake.
     waiting_ordered: usize,
     events: Vec<SessionEvent>,
 }
 
-/// Whether a send leaves nothing behind that lasts, so that its place among a session's settles does not matter.
-fn is_fleeting(command: &Command) -> bool {
-    let Command::Send { message, transaction: None, .. } = command else { return false };
-    !message.persistent() || message.destinations(Field::Destination).all(|it| !it.kind.is_queue())
+/// A command that waits for room.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) command: Command,
+    pub(super) turn: Option<Turn>,
+    /// Whether it leaves nothing behind that lasts, so that its place among the session's settles does not matter.
+    pub(super) is_fleeting: bool,
 }
 
 impl Client {
@@ -98,20 +101,32 @@ impl Client {
     }
 
     /// What makes room goes past sends that leave nothing in the log: it may be what those wait for. It waits behind
-    /// anything else, because a client that sends on what it consumed relies on that order.
+    /// anything else, because a client that sends on what it consumed relies on that order; unless it settles copies,
+    /// which nobody consumes again.
     pub(super) fn may_overtake(&self, command: &Command) -> bool {
-        command.is_light() && self.waiting_ordered == 0
+        command.is_light() && (self.waiting_ordered == 0 || self.settles_copies(command))
     }
 
-    pub(super) fn wait(&mut self, command: Command, turn: Option<Turn>) {
-        self.waiting_ordered += usize::from(!is_fleeting(&command));
-        self.waiting.push_back((command, turn));
+    fn settles_copies(&self, command: &Command) -> bool {
+        let is_copy =
+            |id: &DeliveryId| self.deliveries.get(*id).is_none_or(|it| matches!(it.held, Held::Copy));
+        matches!(command, Command::Settle { deliveries, .. } if deliveries.iter().all(is_copy))
     }
 
-    pub(super) fn take_waiting(&mut self) -> Option<(Command, Option<Turn>)> {
+    pub(super) fn wait(&mut self, waiting: Waiting) {
+        self.waiting_ordered += usize::from(!waiting.is_fleeting);
+        self.waiting.push_back(waiting);
+    }
+
+    pub(super) fn take_waiting(&mut self) -> Option<Waiting> {
         let taken = self.waiting.pop_front()?;
-        self.waiting_ordered -= usize::from(!is_fleeting(&taken.0));
+        self.waiting_ordered -= usize::from(!taken.is_fleeting);
         Some(taken)
+    }
+
+    /// The client's name for itself; empty if it has none.
+    pub(super) fn client_id(&self) -> &str {
+        self.figures.client_id()
     }
 }
 
@@ -218,10 +233,9 @@ impl Clients {
         if client.events.is_empty() {
             self.told.push(subscription.session);
         }
+        let topics = subscription.topics.as_ref();
+        let destination = from.and_then(|from| shown_destination(&message, from, topics)).map(Box::new);
         let subscription = subscription.key;
-        // They come first, as tags ascend.
-        let is_composite = message.fields().nth(1).is_some_and(|(tag, _)| tag == Field::Destination as u8);
-        let destination = from.filter(|_| is_composite).map(|from| Box::new(from.clone()));
         let Marks { redelivered, first_of_group } = marks;
         let event = SessionEvent::Delivery {
             subscription,
@@ -252,6 +266,22 @@ impl Clients {
             events.push(SessionEvent::Closed { reason: reason.to_owned() });
         }
         out
+    }
+}
+
+/// Where a message comes from that was taken out of `from`, unless it says so itself; `topics` are those of a durable
+/// subscription.
+fn shown_destination(message: &Message, from: &Destination, topics: Option<&Pattern>) -> Option<Destination> {
+    // They come first, as tags ascend.
+    let mut fields = message.fields().take_while(|(tag, _)| *tag == Field::Destination as u8);
+    let only = fields.next().filter(|_| fields.next().is_none());
+    match (topics, only) {
+        (None, Some((_, field))) if field_kind(field) == Some(from.kind) => None,
+        (None, _) => Some(from.clone()),
+        (Some(_), Some(_)) => None,
+        (Some(topics), None) => {
+            message.destinations(Field::Destination).find(|it| it.kind.is_topic() && topics.matches(&it.name))
+        }
     }
 }
 

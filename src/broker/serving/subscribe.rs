@@ -6,7 +6,7 @@ use crate::broker::destination::TASTES_MAX;
 use crate::broker::options::PREFETCH_MAX;
 use crate::broker::subscription::{Backlog, Browse, Selection, Source, SubscriberId, Subscription};
 use crate::broker::{DeliveryId, Refusal, SessionId, SubscribeOptions, SubscriptionKey};
-use crate::model::{Destination, DestinationId, Pattern};
+use crate::model::{Destination, DestinationId, DestinationKind, Pattern};
 use crate::selector::Selector;
 use crate::state::State;
 
@@ -20,11 +20,25 @@ impl Serving {
     pub(super) fn subscribe(
         &mut self,
         state: &State,
-        session: SessionId,
+        waiter: Waiter,
         key: SubscriptionKey,
         destination: Destination,
         options: SubscribeOptions,
-    ) -> Result<(), Refusal> {
+    ) {
+        let joined = match options.durable_name.clone() {
+            Some(name) => self.join_durable(waiter, key, destination, (options, name)),
+            None => self.join(state, waiter.session, key, destination, options).map(|()| true),
+        };
+        match joined {
+            Ok(true) => self.clients.answer(waiter, Ok(())),
+            // It is answered when it is in the log.
+            Ok(false) => {}
+            Err(refusal) => self.clients.answer(waiter, Err(refusal)),
+        }
+    }
+
+    /// Whether a session may have one more subscription, of this name.
+    pub(super) fn admit_subscription(&self, session: SessionId, key: SubscriptionKey) -> Result<(), Refusal> {
         let Some(client) = self.clients.get(session) else { return Ok(()) };
         if client.subscriptions.contains_key(&key) {
             return Err(Refusal::Invalid("the subscription exists already".into()));
@@ -33,13 +47,26 @@ impl Serving {
             let max = self.options.subscriptions_max;
             return Err(Refusal::Limit(format!("a connection has at most {max} subscriptions")));
         }
+        Ok(())
+    }
+
+    /// Begins a subscription that is not durable.
+    fn join(
+        &mut self,
+        state: &State,
+        session: SessionId,
+        key: SubscriptionKey,
+        destination: Destination,
+        options: SubscribeOptions,
+    ) -> Result<(), Refusal> {
+        self.admit_subscription(session, key)?;
         let selection = read_selection(&options)?;
-        if options.durable_name.is_some() {
-            return Err(Refusal::Unsupported("a durable subscription"));
-        }
         let pattern = Pattern::parse(&destination.name);
         if options.browse && (pattern.is_some() || !destination.kind.is_queue()) {
             return Err(Refusal::Invalid(format!("{destination} is no single queue to browse")));
+        }
+        if destination.kind == DestinationKind::Subscription {
+            return Err(Refusal::Invalid(format!("{destination} is nothing to subscribe to")));
         }
         let places = match &pattern {
             Some(pattern) => self.matching(session, &destination, pattern),
@@ -50,13 +77,33 @@ impl Serving {
             self.admit_taste(&places, selection)?;
         }
         self.census.admit_selection(selection.as_deref(), &self.options.census)?;
-        self.subscriptions_made += 1;
-        let subscriber = SubscriberId(self.subscriptions_made);
         let source = match (options.browse, destination.kind.is_queue()) {
             (true, _) => self.browse(state, places[0]),
             (false, true) => Source::Queues(Vec::new()),
             (false, false) => Source::Topics(Vec::new(), Backlog::default()),
         };
+        let kind = destination.kind;
+        let subscriber = self.add_subscription((session, key), &options, selection, source);
+        for id in places {
+            self.attach(subscriber, id);
+            self.announce_present(subscriber, id);
+        }
+        if let Some(pattern) = pattern {
+            self.router.add_wildcard(kind, pattern, subscriber);
+        }
+        Ok(())
+    }
+
+    /// Takes a subscription that was admitted; it is joined to nothing yet.
+    pub(super) fn add_subscription(
+        &mut self,
+        (session, key): (SessionId, SubscriptionKey),
+        options: &SubscribeOptions,
+        selection: Option<Box<Selection>>,
+        source: Source,
+    ) -> SubscriberId {
+        self.subscriptions_made += 1;
+        let subscriber = SubscriberId(self.subscriptions_made);
         let outbox = self.clients.get(session).map(|client| client.outbox.clone()).unwrap_or_default();
         let made = Subscription {
             session,
@@ -68,21 +115,15 @@ impl Serving {
             exclusive: options.exclusive,
             no_local: options.no_local,
             selection,
+            topics: None,
             source,
         };
         self.subscriptions.insert(subscriber, made);
         if let Some(client) = self.clients.get_mut(session) {
             client.subscribe(key, subscriber);
         }
-        for id in places {
-            self.attach(subscriber, id);
-            self.announce_present(subscriber, id);
-        }
-        if let Some(pattern) = pattern {
-            self.wildcards.push((destination.kind, pattern, subscriber));
-        }
         self.refilled.push(subscriber);
-        Ok(())
+        subscriber
     }
 
     /// The one destination that is meant. A temporary one is consumed by its owner only.
@@ -217,7 +258,7 @@ impl Serving {
             Source::Browse(_) => {}
         }
         self.census.forget_selection(gone.selection.as_deref());
-        self.wildcards.retain(|(_, _, it)| *it != subscriber);
+        self.router.remove_wildcard(subscriber);
     }
 
     /// What a browser sees: what is in the queue now, but for non-persistent messages in temporary files.
@@ -245,7 +286,7 @@ impl Serving {
 }
 
 /// What a subscription selects.
-fn read_selection(options: &SubscribeOptions) -> Result<Option<Box<Selection>>, Refusal> {
+pub(super) fn read_selection(options: &SubscribeOptions) -> Result<Option<Box<Selection>>, Refusal> {
     let text = &options.selector;
     // As in ActiveMQ, blanks select everything.
     if text.trim().is_empty() {

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod composites;
+mod durable;
 mod failover;
 mod figures;
 mod flow;

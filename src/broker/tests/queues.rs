@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::broker::tests::world::{World, message, prefetch, queue, topic};
+use crate::broker::tests::world::{World, message, prefetch, queue};
 use crate::broker::{
     BrokerOptions, Command, Refusal, SessionEvent, SessionId, Submission, SubscribeOptions, Verdict,
 };
@@ -457,16 +457,6 @@ fn a_deleted_queue_begins_anew_under_its_name() {
     world.send(1, "Q", "new");
     world.subscribe(1, 1, queue("Q"), prefetch(9));
     assert_eq!(world.bodies(1), ["new"]);
-}
-
-#[test]
-fn what_is_not_built_yet_is_refused_by_name() {
-    let mut world = World::new();
-    world.open(1);
-    let mut options = prefetch(1);
-    options.durable_name = Some("d".into());
-    let asked = world.subscribe(1, 1, topic("T"), options);
-    assert_eq!(world.answer(1, asked), Some(Err(Refusal::Unsupported("a durable subscription"))));
 }
 
 #[test]

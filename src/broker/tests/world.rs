@@ -88,6 +88,7 @@ pub(super) fn prefetch(prefetch: u32) -> SubscribeOptions {
         no_local: false,
         browse: false,
         durable_name: None,
+        shared: false,
     }
 }
 
@@ -280,7 +281,13 @@ impl World {
     }
 
     pub(super) fn open(&mut self, session: u64) {
-        self.broker.open(SessionId(session), SessionInfo::default(), Outbox::default());
+        self.open_as(session, "");
+    }
+
+    /// Opens a session of a client with this id.
+    pub(super) fn open_as(&mut self, session: u64, client_id: &str) {
+        let info = SessionInfo { client_id: client_id.to_owned(), ..SessionInfo::default() };
+        self.broker.open(SessionId(session), info, Outbox::default());
     }
 
     pub(super) fn close(&mut self, session: u64) {
@@ -444,9 +451,10 @@ impl World {
 
     pub(super) fn view(&self, destination: &Destination) -> DestinationStatus {
         let figures = self.broker.figures();
-        let all = match destination.kind.is_queue() {
-            true => figures.queues(None, PAGE_ENTRIES_MAX),
-            false => figures.topics(None, PAGE_ENTRIES_MAX),
+        let all = match destination.kind {
+            kind if kind.is_queue() => figures.queues(None, PAGE_ENTRIES_MAX),
+            kind if kind.is_topic() => figures.topics(None, PAGE_ENTRIES_MAX),
+            kind => panic!("{kind:?}"),
         };
         let is_it =
             |it: &DestinationStatus| it.kind == destination.kind.scheme() && it.name == destination.name;

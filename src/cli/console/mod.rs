@@ -6,6 +6,7 @@ mod destinations;
 mod group;
 mod purge;
 mod status;
+mod subscriptions;
 
 pub(super) use client::{ChangeArgs, ConsoleArgs};
 pub(super) use connections::run as connections;
@@ -13,3 +14,4 @@ pub(super) use destinations::run as destinations;
 pub(super) use group::{GroupCommand, run as group};
 pub(super) use purge::{PurgeArgs, run as purge};
 pub(super) use status::run as status;
+pub(super) use subscriptions::{UnsubscribeArgs, run as subscriptions, unsubscribe};

@@ -80,19 +80,20 @@ impl Client {
     }
 }
 
-fn queue(n: u64) -> Destination {
-    let name = format!("q{n}");
-    Destination::new(DestinationKind::Queue, name).unwrap()
+/// Where the clients send and consume: a queue, and a topic that all share one durable subscription of.
+fn place(n: u64) -> Destination {
+    let kind = if n == 0 { DestinationKind::Queue } else { DestinationKind::Topic };
+    Destination::new(kind, format!("d{n}")).unwrap()
 }
 
-/// A message to these queues. In the first it has this number, in the second the next one. Some are of a group, all of whose
+/// A message to these places. In the first it has this number, in the second the next one. Some are of a group, all of whose
 /// messages are selected alike.
 fn message(number: u64, to: &[u64], bytes: usize, named: bool) -> Message {
     let mut builder = MessageBuilder::new(Encoding::Native);
     builder.persistent = true;
     builder.body = format!("{number} {}", "x".repeat(bytes)).into();
     for to in to {
-        builder.destination(Field::Destination, &queue(*to));
+        builder.destination(Field::Destination, &place(*to));
     }
     let group = Some(number / 2 % 8).filter(|group| *group < 4);
     if let Some(group) = group {
@@ -149,9 +150,10 @@ impl World {
         let (events, inbox) = mpsc::unbounded_channel();
         let client = &mut self.clients[c];
         (client.at, client.session, client.events) = (Some(n), session, Some(inbox));
-        // The first clients take everything, so that nothing stays.
-        client.selects = (client.number >= 2 && self.rng.chance(50)).then(|| self.rng.below(2));
-        let to = queue(client.number as u64 % 2);
+        // The first clients take everything, so that nothing stays. A shared subscription has one selector for all.
+        let may_select = client.number >= 2 && client.number.is_multiple_of(2);
+        client.selects = (may_select && self.rng.chance(50)).then(|| self.rng.below(2));
+        let to = place(client.number as u64 % 2);
         let options = SubscribeOptions {
             prefetch: PREFETCH,
             selector: client.selects.map_or(String::new(), |kind| format!("k = {kind}")),
@@ -159,7 +161,8 @@ impl World {
             priority: 0,
             no_local: false,
             browse: false,
-            durable_name: None,
+            durable_name: to.kind.is_topic().then(|| "s".to_owned()),
+            shared: true,
         };
         let subscribe = Command::Subscribe {
             subscription: SubscriptionKey(1),
@@ -195,6 +198,11 @@ impl World {
         if let Some((number, message)) = self.clients[c].again.pop() {
             let correlation = Some(self.asks(c, Asked::Send(vec![number], Some(message.clone()))));
             return commands.push(Command::Send { message, transaction: None, correlation });
+        }
+        // Nobody keeps what is sent to a topic before there is a subscription.
+        let state = &self.checks.reference;
+        if state.destinations().all(|(_, it)| it.subscription().is_none()) {
+            return;
         }
         self.names += 2;
         let (one, two, to) = (self.names - 1, self.names, self.rng.below(2));
@@ -293,7 +301,7 @@ impl World {
     }
 
     fn delivered(&mut self, c: usize, delivery: DeliveryId, message: &Message, redelivered: bool) {
-        let own = queue(self.clients[c].number as u64 % 2);
+        let own = place(self.clients[c].number as u64 % 2);
         let place = message.destinations(Field::Destination).position(|it| it == own);
         let (Some(number), Some(place)) = (number(&message.body()), place) else {
             self.fail("M1: a message that nobody sent there");

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::env::{Keep, SimDisk, seeded};
 use crate::model::{
     CatalogueChange, Destination, DestinationId, DestinationKind, Encoding, Epoch, Field, MessageBuilder,
-    Offset, Outcome, Place, Record, RecordKind, Sequence, SubscriptionId,
+    Offset, Outcome, Place, Record, RecordKind, Sequence,
 };
 use crate::node::cleaner::checkpoint_and_base;
 use crate::state::State;
@@ -62,8 +62,7 @@ fn message(sequence: u64) -> Record {
 }
 
 fn settle(first: u64, last: u64) -> Record {
-    let (destination, subscription) = (QUEUE, SubscriptionId(0));
-    Record::Settle { destination, subscription, outcome: Outcome::Consumed, ranges: vec![(first, last)] }
+    Record::Settle { destination: QUEUE, outcome: Outcome::Consumed, ranges: vec![(first, last)] }
 }
 
 impl Script {

@@ -62,6 +62,14 @@ pub(super) trait Client: Sized {
     /// Begins to consume what a selector selects; each message is to be acknowledged, and at most `prefetch` wait for that.
     async fn select(&mut self, from: &Destination, prefetch: u32, selector: &str);
 
+    /// Begins to consume from the durable subscription of this name; or says why it was refused. Each message is to be
+    /// acknowledged.
+    async fn subscribe_durably(&mut self, to: &Destination, name: &str, selector: &str)
+    -> Result<(), String>;
+
+    /// Ends a durable subscription; or says why that was refused.
+    async fn end_durable(&mut self, name: &str) -> Result<(), String>;
+
     /// Looks at all that is in a queue.
     async fn browse(&mut self, from: &Destination) -> Vec<String>;
 

@@ -5,6 +5,7 @@
 mod bounds;
 mod client;
 mod delivery;
+mod durable;
 mod sharing;
 mod transactions;
 mod world;
@@ -31,6 +32,10 @@ macro_rules! contract {
                 sharing: each_consumer_has_what_it_selects_whatever_stands_before_it;
                 sharing: a_group_stays_with_one_consumer_until_that_goes;
                 sharing: what_is_urgent_comes_before_what_came_first;
+                durable: what_is_sent_while_a_subscriber_is_away_waits_for_it;
+                durable: a_subscription_that_was_ended_keeps_nothing;
+                durable: a_durable_subscription_needs_a_client_id_and_has_one_consumer;
+                durable: consumers_of_a_virtual_topic_have_a_queue_each;
                 transactions: what_a_transaction_sends_is_seen_after_its_commit;
                 transactions: what_is_rolled_back_has_not_happened;
                 transactions: a_move_from_queue_to_queue_is_one_step;

@@ -13,8 +13,8 @@ use crate::model::{Destination, Encoding, MessageBuilder, PropertyValue};
 use crate::protocol::Output;
 use crate::protocol::openwire::client::{
     Codec, ConnectionId, ConnectionInfo, ConsumerId, ConsumerInfo, LocalTransactionId, Message, MessageAck,
-    MessageDispatch, MessageId, ProducerId, RemoveInfo, ShutdownInfo, Structure, TransactionInfo, agree, offer,
-    properties, text, write_destination,
+    MessageDispatch, MessageId, MessageKind, ProducerId, RemoveInfo, RemoveSubscriptionInfo, Structure, Text,
+    TransactionInfo, agree, offer, properties, text, write_destination,
 };
 
 use super::client::{Client, Outgoing, Received};
@@ -28,7 +28,7 @@ const POISON: i8 = 1;
 const BEGIN: i8 = 0;
 const COMMIT: i8 = 2;
 const ROLLBACK: i8 = 4;
-const TEXT: u8 = 28;
+const FRAME_BYTES_MAX: usize = 1 << 30;
 /// The consumer's number when it browses.
 const BROWSER: i64 = 1000;
 
@@ -36,7 +36,7 @@ pub(super) struct OpenWireClient {
     stream: TcpStream,
     codec: Codec,
     input: BytesMut,
-    connection: String,
+    connection: Text,
     heard: VecDeque<MessageDispatch>,
     /// What has been received, by the name under which it is acknowledged.
     received: HashMap<String, MessageDispatch>,
@@ -77,9 +77,15 @@ impl OpenWireClient {
                 Structure::Response(answer) if answer.correlation_id == request => return Ok(()),
                 Structure::ExceptionResponse(answer) => {
                     let exception = answer.exception.unwrap();
-                    return Err(format!("{} {}", exception.class_name, exception.message.unwrap_or_default()));
+                    let said = [exception.class_name, exception.message];
+                    return Err(said
+                        .into_iter()
+                        .flatten()
+                        .map(|it| it.to_string())
+                        .collect::<Vec<_>>()
+                        .join(" "));
                 }
-                Structure::MessageDispatch(dispatch) => self.heard.push_back(dispatch),
+                Structure::MessageDispatch(dispatch) => self.heard.push_back(*dispatch),
                 Structure::BrokerInfo(_) | Structure::ConnectionControl(_) | Structure::KeepAliveInfo(_) => {}
                 other => panic!("{other:?}"),
             }
@@ -96,8 +102,8 @@ impl OpenWireClient {
 
     fn transaction_id(&self, transaction: Option<&str>) -> Option<Box<Structure>> {
         let value = *self.transactions.get(transaction?)?;
-        let connection_id = self.connection_id().map(|id| Box::new(Structure::ConnectionId(id)));
-        Some(Box::new(Structure::LocalTransactionId(LocalTransactionId { value, connection_id })))
+        let connection_id = self.connection_id();
+        Some(Box::new(Structure::LocalTransactionId(LocalTransactionId { value, connection_id }.into())))
     }
 
     async fn transact(&mut self, transaction: &str, verb: i8) {
@@ -106,10 +112,11 @@ impl OpenWireClient {
             self.transactions.insert(transaction.to_owned(), number);
         }
         let transaction_id = self.transaction_id(Some(transaction));
-        let connection_id = self.connection_id().map(|id| Box::new(Structure::ConnectionId(id)));
-        let info = TransactionInfo { connection_id, transaction_id, type_: verb, ..TransactionInfo::default() };
+        let connection_id = self.connection_id();
+        let info =
+            TransactionInfo { connection_id, transaction_id, r#type: verb, ..TransactionInfo::default() };
         self.ask(|command_id| {
-            Structure::TransactionInfo(TransactionInfo { command_id, response_required: true, ..info })
+            Structure::TransactionInfo(TransactionInfo { command_id, response_required: true, ..info }.into())
         })
         .await
         .unwrap();
@@ -117,28 +124,41 @@ impl OpenWireClient {
 
     async fn consume(&mut self, from: &Destination, value: i64, prefetch: u32, selector: &str) -> ConsumerId {
         let id = self.consumer_id(value);
+        self.add_consumer(&id, from, prefetch, selector, None).await.unwrap();
+        id
+    }
+
+    async fn add_consumer(
+        &mut self,
+        id: &ConsumerId,
+        from: &Destination,
+        prefetch: u32,
+        selector: &str,
+        durable: Option<&str>,
+    ) -> Result<(), String> {
         let info = ConsumerInfo {
             consumer_id: Some(id.clone()),
-            browser: value == BROWSER,
+            browser: id.value == BROWSER,
             destination: Some(Box::new(write_destination(from))),
             prefetch_size: prefetch as i32,
-            selector: Some(selector.to_owned()).filter(|it| !it.is_empty()),
+            selector: Some(Text::from(selector)).filter(|it| !it.is_empty()),
+            subscription_name: durable.map(Text::from),
             ..ConsumerInfo::default()
         };
         self.ask(|command_id| {
-            Structure::ConsumerInfo(ConsumerInfo { command_id, response_required: true, ..info })
+            Structure::ConsumerInfo(ConsumerInfo { command_id, response_required: true, ..info }.into())
         })
         .await
-        .unwrap();
-        id
     }
 
     async fn remove(&mut self, object: Structure, last_delivered_sequence_id: i64) {
         let object_id = Some(Box::new(object));
         let info = RemoveInfo { object_id, last_delivered_sequence_id, ..RemoveInfo::default() };
-        self.ask(|command_id| Structure::RemoveInfo(RemoveInfo { command_id, response_required: true, ..info }))
-            .await
-            .unwrap();
+        self.ask(|command_id| {
+            Structure::RemoveInfo(RemoveInfo { command_id, response_required: true, ..info }.into())
+        })
+        .await
+        .unwrap();
     }
 
     async fn settle(&mut self, message: &Received, ack_type: i8, transaction: Option<&str>) {
@@ -154,9 +174,11 @@ impl OpenWireClient {
             message_count: 1,
             ..MessageAck::default()
         };
-        self.ask(|command_id| Structure::MessageAck(MessageAck { command_id, response_required: true, ..ack }))
-            .await
-            .unwrap();
+        self.ask(|command_id| {
+            Structure::MessageAck(MessageAck { command_id, response_required: true, ..ack }.into())
+        })
+        .await
+        .unwrap();
     }
 }
 
@@ -175,7 +197,7 @@ fn body(message: &Message) -> String {
 fn kind(value: &str) -> Option<Bytes> {
     let mut builder = MessageBuilder::new(Encoding::Native);
     builder.property("kind", PropertyValue::String(value));
-    properties::write(&builder.build().unwrap(), &[])
+    properties::write(&builder.build().unwrap())
 }
 
 impl Client for OpenWireClient {
@@ -183,10 +205,10 @@ impl Client for OpenWireClient {
 
     async fn connect(world: &World, client_id: &str) -> Result<OpenWireClient, String> {
         let stream = TcpStream::connect(world.address()).await.unwrap();
-        let connection = format!("ID:{}", stream.local_addr().unwrap().port());
+        let connection = Text::from(format!("ID:{}", stream.local_addr().unwrap().port()));
         let mut client = OpenWireClient {
             stream,
-            codec: Codec { version: 1, frame_bytes_max: 1 << 30, stack_traces: false },
+            codec: Codec::new(FRAME_BYTES_MAX),
             input: BytesMut::new(),
             connection,
             heard: VecDeque::new(),
@@ -197,18 +219,23 @@ impl Client for OpenWireClient {
             sent: 0,
         };
         let options = Default::default();
-        client.say(&Structure::WireFormatInfo(offer(&options, 1 << 30))).await;
-        let Some(Structure::WireFormatInfo(theirs)) = client.hear().await else { panic!("no WireFormatInfo") };
-        agree(&options, &theirs, &mut client.codec).unwrap();
+        client.say(&Structure::WireFormatInfo(offer(&options, FRAME_BYTES_MAX))).await;
+        let Some(Structure::WireFormatInfo(theirs)) = client.hear().await else {
+            panic!("no WireFormatInfo")
+        };
+        let agreed = agree(&options, FRAME_BYTES_MAX, &theirs).unwrap();
+        client.codec.agree(agreed.settings, agreed.frame_bytes_max);
         let info = ConnectionInfo {
             connection_id: client.connection_id(),
-            client_id: Some(client_id.to_owned()).filter(|it| !it.is_empty()),
+            client_id: Some(Text::from(client_id)).filter(|it| !it.is_empty()),
             manageable: true,
             ..ConnectionInfo::default()
         };
         client
             .ask(|command_id| {
-                Structure::ConnectionInfo(ConnectionInfo { command_id, response_required: true, ..info })
+                Structure::ConnectionInfo(
+                    ConnectionInfo { command_id, response_required: true, ..info }.into(),
+                )
             })
             .await?;
         Ok(client)
@@ -225,12 +252,12 @@ impl Client for OpenWireClient {
             ..MessageId::default()
         };
         let message = Message {
-            kind: TEXT,
+            kind: MessageKind::Text,
             producer_id,
             destination: Some(Box::new(write_destination(to))),
             transaction_id: self.transaction_id(transaction),
             message_id: Some(message_id),
-            group_id: Some(group).filter(|it| !it.is_empty()),
+            group_id: Some(Text::from(group)).filter(|it| !it.is_empty()),
             persistent,
             priority: priority as i8,
             expiration: expires,
@@ -238,18 +265,22 @@ impl Client for OpenWireClient {
             marshalled_properties: kind(&of_kind),
             ..Message::default()
         };
-        self.ask(|command_id| Structure::Message(Message { command_id, response_required: true, ..message }))
-            .await
-            .unwrap();
+        self.ask(|command_id| {
+            Structure::Message(Message { command_id, response_required: true, ..message }.into())
+        })
+        .await
+        .unwrap();
     }
 
     async fn send_nowhere(&mut self) -> String {
         let name = "a\u{1}".to_owned();
         let to = Destination { kind: crate::model::DestinationKind::Queue, name };
         let destination = Some(Box::new(write_destination(&to)));
-        let message = Message { kind: TEXT, destination, ..Message::default() };
+        let message = Message { kind: MessageKind::Text, destination, ..Message::default() };
         let refused = self
-            .ask(|command_id| Structure::Message(Message { command_id, response_required: true, ..message }))
+            .ask(|command_id| {
+                Structure::Message(Message { command_id, response_required: true, ..message }.into())
+            })
             .await;
         refused.unwrap_err()
     }
@@ -260,6 +291,31 @@ impl Client for OpenWireClient {
         self.consumers.push(id);
     }
 
+    async fn subscribe_durably(
+        &mut self,
+        to: &Destination,
+        name: &str,
+        selector: &str,
+    ) -> Result<(), String> {
+        let id = self.consumer_id(self.consumers.len() as i64);
+        self.add_consumer(&id, to, 100, selector, Some(name)).await?;
+        self.consumers.push(id);
+        Ok(())
+    }
+
+    async fn end_durable(&mut self, name: &str) -> Result<(), String> {
+        let info = RemoveSubscriptionInfo {
+            connection_id: self.connection_id(),
+            subcription_name: Some(name.into()),
+            ..RemoveSubscriptionInfo::default()
+        };
+        self.ask(|command_id| {
+            let info = RemoveSubscriptionInfo { command_id, response_required: true, ..info };
+            Structure::RemoveSubscriptionInfo(info.into())
+        })
+        .await
+    }
+
     async fn browse(&mut self, from: &Destination) -> Vec<String> {
         let id = self.consume(from, BROWSER, 100, "").await;
         let mut seen = Vec::new();
@@ -267,7 +323,7 @@ impl Client for OpenWireClient {
             let dispatch = match self.heard.pop_front() {
                 Some(dispatch) => dispatch,
                 None => match self.hear().await {
-                    Some(Structure::MessageDispatch(dispatch)) => dispatch,
+                    Some(Structure::MessageDispatch(dispatch)) => *dispatch,
                     other => panic!("{other:?}"),
                 },
             };
@@ -277,7 +333,7 @@ impl Client for OpenWireClient {
                 None => break,
             }
         }
-        self.remove(Structure::ConsumerId(id), -1).await;
+        self.remove(Structure::ConsumerId(id.into()), -1).await;
         seen
     }
 
@@ -287,7 +343,7 @@ impl Client for OpenWireClient {
                 break dispatch;
             }
             match self.hear().await.expect("the connection was closed") {
-                Structure::MessageDispatch(dispatch) => self.heard.push_back(dispatch),
+                Structure::MessageDispatch(dispatch) => self.heard.push_back(*dispatch),
                 Structure::KeepAliveInfo(_) => {}
                 other => panic!("{other:?}"),
             }
@@ -295,8 +351,11 @@ impl Client for OpenWireClient {
         let message = dispatched(&dispatch).expect("a message");
         let id = message.message_id.clone().unwrap();
         let name = format!("{id:?}");
-        let received =
-            Received { body: body(message), redelivered: dispatch.redelivery_counter > 0, name: name.clone() };
+        let received = Received {
+            body: body(message),
+            redelivered: dispatch.redelivery_counter > 0,
+            name: name.clone(),
+        };
         self.received.insert(name, dispatch);
         received
     }
@@ -327,14 +386,16 @@ impl Client for OpenWireClient {
 
     async fn disconnect(mut self) {
         // The application has had all that was received.
-        let last = |it: &MessageDispatch| dispatched(it).and_then(|it| it.message_id.as_ref()).map_or(-1, |id| id.broker_sequence_id);
+        let last = |it: &MessageDispatch| {
+            dispatched(it).and_then(|it| it.message_id.as_ref()).map_or(-1, |id| id.broker_sequence_id)
+        };
         let last = self.received.values().map(last).max().unwrap_or(-1);
         for id in std::mem::take(&mut self.consumers) {
-            self.remove(Structure::ConsumerId(id), last).await;
+            self.remove(Structure::ConsumerId(id.into()), last).await;
         }
         let id = self.connection_id().unwrap();
-        self.remove(Structure::ConnectionId(id), -1).await;
-        self.say(&Structure::ShutdownInfo(ShutdownInfo::default())).await;
+        self.remove(Structure::ConnectionId(id.into()), -1).await;
+        self.say(&Structure::ShutdownInfo(Box::default())).await;
         while self.hear().await.is_some() {}
     }
 }

@@ -96,6 +96,22 @@ impl Client for StompClient {
         self.ask("SUBSCRIBE", &headers, "").await.unwrap();
     }
 
+    async fn subscribe_durably(
+        &mut self,
+        to: &Destination,
+        name: &str,
+        selector: &str,
+    ) -> Result<(), String> {
+        let wanted = format!("activemq.subscriptionName:{name}\nselector:{selector}\n");
+        let (id, to) = (self.asked, text(to));
+        let headers = format!("id:durable-{id}\ndestination:{to}\nack:client-individual\n{wanted}");
+        self.ask("SUBSCRIBE", &headers, "").await
+    }
+
+    async fn end_durable(&mut self, name: &str) -> Result<(), String> {
+        self.ask("UNSUBSCRIBE", &format!("id:none\nactivemq.subscriptionName:{name}\n"), "").await
+    }
+
     async fn browse(&mut self, from: &Destination) -> Vec<String> {
         let from = text(from);
         self.raw.say(&format!("SUBSCRIBE\nid:browser\ndestination:{from}\nbrowser:true\n\n\0")).await;

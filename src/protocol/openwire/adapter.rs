@@ -15,8 +15,8 @@ use crate::protocol::connection::{Adapter, Fault, Rhythm};
 use crate::protocol::unanswered::Unanswered;
 
 use super::codec::{
-    Codec, ConnectionError, ConnectionId, ExceptionResponse, KeepAliveInfo, MessageDispatch, ProducerAck,
-    ProducerId, Response, Structure,
+    Codec, ConnectionError, ConnectionId, ExceptionResponse, MessageDispatch, ProducerAck, ProducerId,
+    Response, Structure,
 };
 use super::consumers::{ConsumerNumber, Consumers};
 use super::convert::message_id::reference;
@@ -102,7 +102,10 @@ impl OpenWireAdapter {
     /// Answers a request that wants it: it is done.
     pub(super) fn respond(&mut self, request: Option<i32>, output: &mut Output) {
         if let Some(correlation_id) = request {
-            self.put(&Structure::Response(Response { correlation_id, ..Response::default() }), output);
+            self.put(
+                &Structure::Response(Box::new(Response { correlation_id, ..Response::default() })),
+                output,
+            );
         }
     }
 
@@ -110,14 +113,18 @@ impl OpenWireAdapter {
     pub(super) fn fail(&mut self, request: Option<i32>, failure: Failure, output: &mut Output) {
         let exception = Some(failure.throwable());
         let answer = match request {
-            Some(correlation_id) => Structure::ExceptionResponse(ExceptionResponse {
+            Some(correlation_id) => Structure::ExceptionResponse(Box::new(ExceptionResponse {
                 correlation_id,
                 exception,
                 ..Default::default()
-            }),
+            })),
             None => {
-                let connection_id = self.connection.clone().map(|id| Box::new(Structure::ConnectionId(id)));
-                Structure::ConnectionError(ConnectionError { exception, connection_id, ..Default::default() })
+                let connection_id = self.connection.clone();
+                Structure::ConnectionError(Box::new(ConnectionError {
+                    exception,
+                    connection_id,
+                    ..Default::default()
+                }))
             }
         };
         self.put(&answer, output);
@@ -149,7 +156,7 @@ impl OpenWireAdapter {
         let (request, done) = match structure {
             Structure::Message(message) => {
                 let request = asked(message.command_id, message.response_required);
-                (request, self.send(message, bytes, commands))
+                (request, self.send(*message, bytes, commands))
             }
             Structure::MessageAck(ack) => {
                 let request = asked(ack.command_id, ack.response_required);
@@ -157,11 +164,11 @@ impl OpenWireAdapter {
             }
             Structure::TransactionInfo(info) => {
                 let request = asked(info.command_id, info.response_required);
-                (request, self.transaction(info, request, bytes, commands, output))
+                (request, self.transaction(*info, request, bytes, commands, output))
             }
             Structure::ConsumerInfo(info) => {
                 let request = asked(info.command_id, info.response_required);
-                (request, self.add_consumer(info, request, bytes, commands))
+                (request, self.add_consumer(*info, request, bytes, commands))
             }
             Structure::MessagePull(pull) => {
                 let request = asked(pull.command_id, pull.response_required);
@@ -200,7 +207,8 @@ impl OpenWireAdapter {
             }
             Structure::RemoveSubscriptionInfo(info) => {
                 let request = asked(info.command_id, info.response_required);
-                (request, Err(Failure::general("durable subscriptions are not supported by this version")))
+                self.end_durable(&info, request, bytes, commands);
+                return Ok(());
             }
             other => return self.accept_rest(other, commands, output),
         };
@@ -220,7 +228,7 @@ impl OpenWireAdapter {
         match structure {
             Structure::KeepAliveInfo(info) => {
                 if info.response_required {
-                    self.put(&Structure::KeepAliveInfo(KeepAliveInfo::default()), output);
+                    self.put(&Structure::KeepAliveInfo(Box::default()), output);
                 }
             }
             Structure::ShutdownInfo(_) => {
@@ -257,7 +265,7 @@ impl OpenWireAdapter {
                 }
                 if let Some((producer, size)) = window {
                     let ack = ProducerAck { producer_id: Some(producer), size, ..ProducerAck::default() };
-                    self.put(&Structure::ProducerAck(ack), output);
+                    self.put(&Structure::ProducerAck(ack.into()), output);
                 }
             }
             (What::Commit(key), result) => {
@@ -292,14 +300,14 @@ impl OpenWireAdapter {
         let heading = Heading { consumer, delivery, destination, redeliveries, first_of_group, wall };
         let (dispatch, id) = dispatch(&heading, message);
         known.consumer.delivered(reference(&id));
-        self.put(&Structure::MessageDispatch(dispatch), output);
+        self.put(&Structure::MessageDispatch(dispatch.into()), output);
     }
 
     /// Tells a consumer that nothing comes: what it waited for, or the end of what it browses.
     pub(super) fn deliver_none(&mut self, number: ConsumerNumber, output: &mut Output) {
         let Some(known) = self.consumers.get_mut(number) else { return };
         let dispatch = MessageDispatch { consumer_id: Some(known.id.clone()), ..MessageDispatch::default() };
-        self.put(&Structure::MessageDispatch(dispatch), output);
+        self.put(&Structure::MessageDispatch(dispatch.into()), output);
     }
 
     /// The time of day when the client said something last, in ms since 1970.
@@ -383,7 +391,7 @@ impl Adapter for OpenWireAdapter {
     }
 
     fn beat(&mut self, output: &mut Output) {
-        self.put(&Structure::KeepAliveInfo(KeepAliveInfo::default()), output);
+        self.put(&Structure::KeepAliveInfo(Box::default()), output);
     }
 
     fn farewell(&mut self, _: &mut Output) -> bool {

@@ -82,7 +82,7 @@ impl Failure {
 
     /// The same for the wire, with an empty trace.
     pub(super) fn throwable(self) -> Throwable {
-        Throwable { class_name: self.class.to_owned(), message: Some(self.message) }
+        Throwable { class_name: Some(self.class.into()), message: Some(self.message.into()) }
     }
 }
 

@@ -14,14 +14,17 @@ use crate::security::Password;
 use super::adapter::OpenWireAdapter;
 use super::codec::{
     BrokerId, BrokerInfo, Codec, ConnectionControl, ConnectionError, ConnectionInfo, ExceptionResponse,
-    Response, Structure, agree, offer,
+    Response, Structure, Text,
 };
 use super::failure::Failure;
+use super::negotiation::{Agreement, agree, offer};
 
 /// Bytes of a frame before the client is known.
 const FRAME_BYTES_BEFORE: usize = 16 * 1024;
 /// What stands around the largest body in a frame: properties and headers.
 const FRAME_BYTES_AROUND: usize = 1 << 20;
+/// What clients show as the broker's name.
+const BROKER_NAME: &str = "quorate";
 /// The broker writes so many times as often as a silent client is waited for.
 const SIGNS_OF_LIFE: u32 = 3;
 
@@ -31,8 +34,7 @@ pub(in crate::protocol) struct OpenWireHandshake {
     options: ConnectionOptions,
     body_bytes_max: usize,
     codec: Codec,
-    agreed: bool,
-    inactivity_max: Duration,
+    agreed: Option<Agreement>,
     /// What the client said about itself; nothing before it did.
     info: ConnectionInfo,
 }
@@ -46,9 +48,8 @@ impl Handshake for OpenWireHandshake {
         OpenWireHandshake {
             options,
             body_bytes_max,
-            codec: Codec { version: 1, frame_bytes_max: FRAME_BYTES_BEFORE, stack_traces: false },
-            agreed: false,
-            inactivity_max: Duration::ZERO,
+            codec: Codec::new(FRAME_BYTES_BEFORE),
+            agreed: None,
             info: ConnectionInfo::default(),
         }
     }
@@ -58,19 +59,19 @@ impl Handshake for OpenWireHandshake {
             let read = self.codec.decode(arrived).map_err(|error| Fault(error.to_string()))?;
             match read {
                 None => return Ok(None),
-                Some(Structure::WireFormatInfo(theirs)) if !self.agreed => {
-                    let frame_bytes_max = self.body_bytes_max.saturating_add(FRAME_BYTES_AROUND);
-                    let ours = offer(&self.options.wire_format, frame_bytes_max);
+                Some(Structure::WireFormatInfo(theirs)) if self.agreed.is_none() => {
+                    let (options, frame_bytes_max) = (&self.options.wire_format, self.frame_bytes_max());
+                    let ours = offer(options, frame_bytes_max);
                     self.codec.encode(&Structure::WireFormatInfo(ours), output);
-                    let agreed = agree(&self.options.wire_format, &theirs, &mut self.codec);
+                    let agreed = agree(options, frame_bytes_max, &theirs);
                     let agreed = agreed.map_err(|error| Fault(error.to_string()))?;
-                    self.inactivity_max = agreed.inactivity;
-                    self.agreed = true;
+                    self.codec.agree(agreed.settings, FRAME_BYTES_BEFORE);
+                    self.agreed = Some(agreed);
                 }
-                Some(Structure::KeepAliveInfo(_)) if self.agreed => {}
-                Some(Structure::ConnectionInfo(info)) if self.agreed => {
-                    self.info = info;
-                    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+                Some(Structure::KeepAliveInfo(_)) if self.agreed.is_some() => {}
+                Some(Structure::ConnectionInfo(info)) if self.agreed.is_some() => {
+                    self.info = *info;
+                    let text = |text: &Option<Text>| text.as_deref().unwrap_or_default().to_owned();
                     return Ok(Some(Credentials {
                         client_id: text(&self.info.client_id),
                         user: text(&self.info.user_name),
@@ -83,47 +84,58 @@ impl Handshake for OpenWireHandshake {
     }
 
     fn welcome(mut self, session: &str, output: &mut Output) -> OpenWireAdapter {
-        self.codec.frame_bytes_max = self.body_bytes_max.saturating_add(FRAME_BYTES_AROUND);
+        let inactivity_max = self.agreed.map_or(Duration::ZERO, |agreed| agreed.inactivity_max);
+        self.codec.allow(self.frame_bytes_max());
         let broker = BrokerInfo {
-            broker_id: Some(Box::new(Structure::BrokerId(BrokerId { value: Some(format!("ID:{session}")) }))),
-            broker_url: Some(String::new()),
-            broker_name: Some("localhost".to_owned()),
+            broker_id: Some(BrokerId { value: Some(format!("ID:{session}").into()) }),
+            broker_url: Some(Text::default()),
+            broker_name: Some(BROKER_NAME.into()),
             ..BrokerInfo::default()
         };
-        self.codec.encode(&Structure::BrokerInfo(broker), output);
+        self.codec.encode(&Structure::BrokerInfo(broker.into()), output);
         if self.info.manageable {
             let control = ConnectionControl {
-                connected_brokers: Some(String::new()),
-                reconnect_to: Some(String::new()),
+                connected_brokers: Some(Text::default()),
+                reconnect_to: Some(Text::default()),
                 ..ConnectionControl::default()
             };
-            self.codec.encode(&Structure::ConnectionControl(control), output);
+            self.codec.encode(&Structure::ConnectionControl(control.into()), output);
         }
         if self.info.response_required {
             let response = Response { correlation_id: self.info.command_id, ..Response::default() };
-            self.codec.encode(&Structure::Response(response), output);
+            self.codec.encode(&Structure::Response(response.into()), output);
         }
-        let silence_max = Some(self.inactivity_max).filter(|it| !it.is_zero());
+        let silence_max = Some(inactivity_max).filter(|it| !it.is_zero());
         let rhythm = Rhythm { speaks_every: silence_max.map(|it| it / SIGNS_OF_LIFE), silence_max };
         OpenWireAdapter::new(self.codec, rhythm, self.info.connection_id)
     }
 
-    fn refuse(self, why: &NotOpened, output: &mut Output) -> Fault {
+    fn refuse(mut self, why: &NotOpened, output: &mut Output) -> Fault {
         let failure = Failure::of_login(why);
         let message = failure.message.clone();
         let exception = Some(failure.throwable());
         let answer = if self.info.response_required {
             let correlation_id = self.info.command_id;
-            Structure::ExceptionResponse(ExceptionResponse {
+            Structure::ExceptionResponse(Box::new(ExceptionResponse {
                 correlation_id,
                 exception,
                 ..Default::default()
-            })
+            }))
         } else {
-            let connection_id = self.info.connection_id.map(|id| Box::new(Structure::ConnectionId(id)));
-            Structure::ConnectionError(ConnectionError { exception, connection_id, ..Default::default() })
+            let connection_id = self.info.connection_id;
+            Structure::ConnectionError(Box::new(ConnectionError {
+                exception,
+                connection_id,
+                ..Default::default()
+            }))
         };
         self.codec.encode(&answer, output);
         Fault(message)
+    }
+}
+
+impl OpenWireHandshake {
+    fn frame_bytes_max(&self) -> usize {
+        self.body_bytes_max.saturating_add(FRAME_BYTES_AROUND)
     }
 }

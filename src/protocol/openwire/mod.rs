@@ -9,6 +9,7 @@ mod consumers;
 mod convert;
 mod failure;
 mod handshake;
+mod negotiation;
 mod places;
 mod producers;
 mod sending;
@@ -19,6 +20,7 @@ mod subscribing;
 pub(super) mod client {
     pub(in crate::protocol) use super::codec::*;
     pub(in crate::protocol) use super::convert::{properties, text, write_destination};
+    pub(in crate::protocol) use super::negotiation::{agree, offer};
 }
 
 pub(super) use convert::plain_body;

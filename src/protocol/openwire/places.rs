@@ -125,6 +125,7 @@ mod tests {
             no_local: false,
             browse: false,
             durable_name: None,
+            shared: false,
         };
         let mut options = blank.clone();
         let name = "A?consumer.exclusive=true&consumer.priority=7&consumer.prefetchSize=0&consumer.retroactive=false";

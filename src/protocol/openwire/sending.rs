@@ -136,7 +136,7 @@ impl OpenWireAdapter {
         commands: &mut Vec<Command>,
         output: &mut crate::protocol::Output,
     ) -> Result<(), Failure> {
-        let verb = Verb::from_code(info.type_)?;
+        let verb = Verb::from_code(info.r#type)?;
         let id = info.transaction_id.map(|id| *id);
         let id =
             id.filter(|id| matches!(id, Structure::LocalTransactionId(_) | Structure::XATransactionId(_)));
@@ -164,7 +164,7 @@ impl OpenWireAdapter {
             Verb::Recover => {
                 let correlation_id = request.unwrap_or_default();
                 let none = DataArrayResponse { correlation_id, data: Some(Vec::new()), ..Default::default() };
-                self.put(&Structure::DataArrayResponse(none), output);
+                self.put(&Structure::DataArrayResponse(none.into()), output);
                 Ok(())
             }
             Verb::Pass => {

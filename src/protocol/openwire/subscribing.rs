@@ -9,7 +9,10 @@ use crate::protocol::Output;
 use crate::selector::Selector;
 
 use super::adapter::{OpenWireAdapter, What};
-use super::codec::{ConsumerControl, ConsumerInfo, DestinationInfo, MessagePull, RemoveInfo, Structure};
+use super::codec::{
+    ConsumerControl, ConsumerInfo, DestinationInfo, MessagePull, RemoveInfo, RemoveSubscriptionInfo,
+    Structure,
+};
 use super::consumer::Consumer;
 use super::consumers::{CONSUMERS_MAX, ConsumerNumber};
 use super::convert::read_destination;
@@ -202,6 +205,20 @@ impl OpenWireAdapter {
         }
     }
 
+    /// A durable subscription ends.
+    pub(super) fn end_durable(
+        &mut self,
+        info: &RemoveSubscriptionInfo,
+        request: Option<i32>,
+        bytes: usize,
+        commands: &mut Vec<Command>,
+    ) {
+        let name = info.subcription_name.as_deref().unwrap_or_default().to_owned();
+        let correlation = self.wait(request, What::Other, Some(bytes));
+        // Whatever client the command names, a client ends its own.
+        commands.push(Command::RemoveSubscription { client_id: None, name, correlation });
+    }
+
     /// A destination comes or goes.
     pub(super) fn destination(
         &mut self,
@@ -240,12 +257,13 @@ fn options(info: &ConsumerInfo, name: &str) -> Result<SubscribeOptions, Failure>
     }
     let mut options = SubscribeOptions {
         prefetch: u32::try_from(info.prefetch_size).unwrap_or_default(),
-        selector: info.selector.clone().unwrap_or_default(),
+        selector: info.selector.as_deref().unwrap_or_default().to_owned(),
         exclusive: info.exclusive,
         priority: info.priority.clamp(0, PRIORITY_MAX),
         no_local: info.no_local,
         browse: info.browser,
-        durable_name: info.subscription_name.clone(),
+        durable_name: info.subscription_name.as_deref().map(str::to_owned),
+        shared: false,
     };
     places::configure(name, &mut options)?;
     if !options.selector.trim().is_empty() {

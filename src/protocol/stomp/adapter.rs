@@ -1,5 +1,5 @@
 //! Frames to commands and events to frames, for one connection. It holds what the protocol needs to name things and
-//! nothing durable.
+//! nothing that lasts.
 
 use std::collections::HashMap;
 
@@ -185,8 +185,10 @@ impl StompAdapter {
     }
 
     fn unsubscribe(&mut self, frame: &Frame, commands: &mut Vec<Command>) -> Result<(), String> {
-        if subscribe::durable_name(frame).is_some() {
-            return Err("removing a durable subscription is not supported".to_owned());
+        if let Some(name) = subscribe::durable_name(frame) {
+            let correlation = Some(self.unanswered.wait(receipt(frame), Some(frame.bytes())));
+            commands.push(Command::RemoveSubscription { client_id: None, name, correlation });
+            return Ok(());
         }
         let id = frame.header("id");
         let destination = frame.header("destination").unwrap_or_default();

@@ -31,6 +31,8 @@ pub(super) fn prefix(kind: DestinationKind) -> &'static str {
         DestinationKind::Topic => "/topic/",
         DestinationKind::TemporaryQueue => "/remote-temp-queue/",
         DestinationKind::TemporaryTopic => "/remote-temp-topic/",
+        // No message names one.
+        DestinationKind::Subscription => "",
     }
 }
 

@@ -30,7 +30,8 @@ pub(super) struct Wanted {
 impl Wanted {
     /// The same for the broker, with ActiveMQ's default prefetch for the kind of subscription.
     pub(super) fn options(&self, kind: DestinationKind) -> SubscribeOptions {
-        let Settings { selector, prefetch, exclusive, no_local, priority, durable_name } = &self.settings;
+        let Settings { selector, prefetch, exclusive, no_local, priority, durable_name, shared } =
+            &self.settings;
         let usual = match (self.browse, durable_name, kind.is_queue()) {
             (true, _, _) => PREFETCH_BROWSER,
             (_, Some(_), _) => PREFETCH_DURABLE,
@@ -46,6 +47,7 @@ impl Wanted {
             no_local: no_local.unwrap_or_default(),
             browse: self.browse,
             durable_name: durable_name.clone(),
+            shared: shared.unwrap_or_default(),
         }
     }
 }
@@ -99,6 +101,7 @@ struct Settings {
     no_local: Option<bool>,
     priority: Option<i8>,
     durable_name: Option<String>,
+    shared: Option<bool>,
 }
 
 impl Settings {
@@ -123,6 +126,10 @@ impl Settings {
             // In either of ActiveMQ's spellings.
             "subscriptionName" | "subcriptionName" => {
                 let _ = self.durable_name.get_or_insert(value.to_owned());
+            }
+            // Ours: several consumers of one durable subscription.
+            "shared" => {
+                let _ = self.shared.get_or_insert(flag(shown, value)?);
             }
             // Everything is dispatched so; it makes no difference that a client can see.
             "dispatchAsync" => {

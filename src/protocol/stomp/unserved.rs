@@ -27,24 +27,12 @@ pub(super) fn sent_to(destination: &Destination) -> Result<(), String> {
 
 /// Whether there may ever be something to consume from there.
 pub(super) fn consumed_from(destination: &Destination) -> Result<(), String> {
-    let what = if destination.kind == DestinationKind::Topic && destination.name.starts_with(ADVISORIES) {
-        "advisory messages are"
-    } else if is_of_virtual_topic(destination) {
-        "virtual topics are"
-    } else {
+    if destination.kind != DestinationKind::Topic || !destination.name.starts_with(ADVISORIES) {
         return Ok(());
-    };
-    Err(format!("{destination}: {what} not supported by this version, so that nothing would come from there"))
-}
-
-/// Whether ActiveMQ puts into this queue what is sent to a topic: `Consumer.NAME.VirtualTopic.TOPIC`.
-fn is_of_virtual_topic(destination: &Destination) -> bool {
-    let mut parts = destination.name.splitn(4, '.');
-    destination.kind == DestinationKind::Queue
-        && parts.next() == Some("Consumer")
-        && parts.next().is_some()
-        && parts.next() == Some("VirtualTopic")
-        && parts.next().is_some()
+    }
+    Err(format!(
+        "{destination}: advisory messages are not supported by this version, so that nothing would come from there"
+    ))
 }
 
 #[cfg(test)]
@@ -59,8 +47,6 @@ mod tests {
     fn what_would_be_forgotten_is_refused_and_nothing_else() {
         use DestinationKind::{Queue, Topic};
         for (kind, name, what) in [
-            (Queue, "Consumer.A.VirtualTopic.Orders", "virtual topics"),
-            (Queue, "Consumer.*.VirtualTopic.>", "virtual topics"),
             (Topic, "ActiveMQ.Advisory.Connection", "advisory messages"),
             (Topic, "ActiveMQ.Advisory.>", "advisory messages"),
         ] {
@@ -68,7 +54,7 @@ mod tests {
             assert!(refused.contains(what) && refused.contains(name), "{refused}");
         }
         for (kind, name) in [
-            (Queue, "Consumer.A.Orders"),
+            (Queue, "Consumer.A.VirtualTopic.Orders"),
             (Topic, "VirtualTopic.Orders"),
             (Queue, "Consumer.>"),
             (Queue, "ActiveMQ.DLQ"),

@@ -138,7 +138,6 @@ async fn what_cannot_be_read_or_is_not_served_is_refused_by_name() {
         (subscribe("activemq.maximumPendingMessageLimit:10"), "maximumPendingMessageLimit is not supported"),
         (subscribe("activemq.networkSubscription:true"), "activemq.networkSubscription is not supported"),
         (subscribe("transformation:jms-json"), "transformation of messages is not supported"),
-        (from("/queue/Consumer.A.VirtualTopic.B"), "virtual topics are not supported"),
         (from("/topic/ActiveMQ.Advisory.Queue"), "advisory messages are not supported"),
         (from("/topic/a?consumer.retroactive=true"), "consumer.retroactive is not supported"),
         (from("/queue/a?jms.x=1"), "Destination option jms.x"),

@@ -24,22 +24,28 @@ pub(in crate::protocol) fn read_destination(
 }
 
 /// A destination of this kind and name, which may be a list.
-fn write(kind: DestinationKind, name: String) -> Structure {
-    let physical_name = Some(name);
+fn write(kind: DestinationKind, name: &str) -> Structure {
+    let physical_name = Some(name.into());
     match kind {
-        DestinationKind::Queue => Structure::ActiveMQQueue(ActiveMQQueue { physical_name }),
-        DestinationKind::Topic => Structure::ActiveMQTopic(ActiveMQTopic { physical_name }),
-        DestinationKind::TemporaryQueue => Structure::ActiveMQTempQueue(ActiveMQTempQueue { physical_name }),
-        DestinationKind::TemporaryTopic => Structure::ActiveMQTempTopic(ActiveMQTempTopic { physical_name }),
+        DestinationKind::Queue | DestinationKind::Subscription => {
+            Structure::ActiveMQQueue(ActiveMQQueue { physical_name }.into())
+        }
+        DestinationKind::Topic => Structure::ActiveMQTopic(ActiveMQTopic { physical_name }.into()),
+        DestinationKind::TemporaryQueue => {
+            Structure::ActiveMQTempQueue(ActiveMQTempQueue { physical_name }.into())
+        }
+        DestinationKind::TemporaryTopic => {
+            Structure::ActiveMQTempTopic(ActiveMQTempTopic { physical_name }.into())
+        }
     }
 }
 
 /// One destination.
 pub(in crate::protocol) fn write_destination(destination: &Destination) -> Structure {
-    write(destination.kind, destination.name.clone())
+    write(destination.kind, &destination.name)
 }
 
 /// Several at once, or one; none if there is none.
 pub(in crate::protocol) fn write_destinations(all: &[Destination]) -> Option<Structure> {
-    places::write(all).map(|(kind, name)| write(kind, name))
+    places::write(all).map(|(kind, name)| write(kind, &name))
 }

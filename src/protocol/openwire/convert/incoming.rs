@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::model::{BodyForm, BodyKind, Destination, Encoding, Field, Message as Stored, MessageBuilder};
 
-use super::super::codec::Message;
+use super::super::codec::{Message, MessageKind};
 use super::super::failure::Failure;
 use super::super::places;
 use super::{message_id, properties, read_destination, text};
@@ -49,12 +49,12 @@ pub(in crate::protocol) fn message(sent: Message, wall: i64) -> Result<Stored, F
     }
     let texts = [
         (Field::CorrelationId, sent.correlation_id),
-        (Field::Type, sent.type_),
+        (Field::Type, sent.r#type),
         (Field::Group, sent.group_id),
     ];
     for (field, value) in texts {
         if let Some(value) = value {
-            builder.field(field, value);
+            builder.field(field, value.as_bytes().to_vec());
         }
     }
     builder.field(Field::Arrival, wall.to_le_bytes().to_vec());
@@ -74,22 +74,19 @@ fn destinations(sent: &Message) -> Result<Vec<Destination>, Failure> {
 /// The body, of a message of this type of OpenWire's.
 fn body(
     builder: &mut MessageBuilder,
-    kind: u8,
+    kind: MessageKind,
     content: Option<Bytes>,
     compressed: bool,
 ) -> Result<(), Failure> {
     builder.body_kind = match kind {
-        23 => BodyKind::None,
-        24 => BodyKind::Bytes,
-        25 => BodyKind::Map,
-        26 => BodyKind::Object,
-        27 => BodyKind::Stream,
-        28 => BodyKind::Text,
-        29 => BodyKind::Blob,
-        _ => {
-            return Err(Failure::general(format!(
-                "messages of type {kind} are not supported by this version"
-            )));
+        MessageKind::Plain => BodyKind::None,
+        MessageKind::Bytes => BodyKind::Bytes,
+        MessageKind::Map => BodyKind::Map,
+        MessageKind::Object => BodyKind::Object,
+        MessageKind::Stream => BodyKind::Stream,
+        MessageKind::Text => BodyKind::Text,
+        MessageKind::Blob => {
+            return Err(Failure::general("blob messages are not supported by this version"));
         }
     };
     let form = match content {

@@ -17,7 +17,7 @@ pub(in crate::protocol) fn producer_text(producer: &ProducerId) -> String {
 /// The text of a message's id, which JMS calls `JMSMessageID`.
 pub(in crate::protocol) fn text(id: &MessageId) -> String {
     match &id.text_view {
-        Some(text) if text.starts_with("ID:") => text.clone(),
+        Some(text) if text.starts_with("ID:") => text.to_string(),
         Some(text) => format!("ID:{text}"),
         None => {
             let producer = id.producer_id.as_ref().map(producer_text).unwrap_or_default();
@@ -53,7 +53,7 @@ pub(in crate::protocol) fn of(message: &Message, delivery: DeliveryId) -> Messag
         broker_sequence_id: i64::try_from(delivery.0).unwrap_or_default(),
     };
     if !text.is_empty() && self::text(&id) != text {
-        id.text_view = Some(text.to_owned());
+        id.text_view = Some(text.into());
     }
     id
 }
@@ -62,7 +62,7 @@ pub(in crate::protocol) fn of(message: &Message, delivery: DeliveryId) -> Messag
 fn producer(text: &str) -> Option<ProducerId> {
     let (text, value) = number_behind(text, ':')?;
     let (connection, session_id) = number_behind(text, ':')?;
-    Some(ProducerId { connection_id: Some(connection.to_owned()), session_id, value })
+    Some(ProducerId { connection_id: Some(connection.into()), session_id, value })
 }
 
 /// The parts of an id whose text is all that is known. Those of two texts are never the same, or a client would take one
@@ -74,7 +74,7 @@ fn split(text: &str) -> (ProducerId, i64) {
         return (producer, sequence);
     }
     let (front, sequence) = number_behind(text, '-').unwrap_or((text, 0));
-    (ProducerId { connection_id: Some(front.to_owned()), session_id: 0, value: 0 }, sequence)
+    (ProducerId { connection_id: Some(front.into()), session_id: 0, value: 0 }, sequence)
 }
 
 /// The number behind the last `mark`, if it is written as numbers are.

@@ -9,8 +9,8 @@ mod plain;
 pub(in crate::protocol) mod properties;
 pub(in crate::protocol) mod text;
 
-pub(super) use destination::{read_destination, write_destinations};
 pub(in crate::protocol) use destination::write_destination;
+pub(super) use destination::{read_destination, write_destinations};
 pub(super) use incoming::message;
 pub(super) use outgoing::{Heading, dispatch};
 pub(in crate::protocol) use plain::plain_body;

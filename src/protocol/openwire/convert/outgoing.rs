@@ -3,9 +3,11 @@
 use bytes::Bytes;
 
 use crate::broker::DeliveryId;
-use crate::model::{BodyForm, BodyKind, Destination, Field, Happening, Message as Stored, PropertyValue};
+use crate::model::{BodyForm, BodyKind, Destination, Field, Happening, Message as Stored};
 
-use super::super::codec::{ConsumerId, DestinationInfo, Message, MessageDispatch, MessageId, Structure};
+use super::super::codec::{
+    ConsumerId, DestinationInfo, Message, MessageDispatch, MessageId, MessageKind, Structure, Text,
+};
 use super::{message_id, properties, text, write_destination, write_destinations};
 
 /// What a dispatch says beside the message.
@@ -34,7 +36,7 @@ pub(in crate::protocol) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (
         Some(_) if original.is_empty() => write_destinations(&all),
         _ => write_destinations(&original),
     };
-    let owned = |field| stored.text(field).map(str::to_owned);
+    let owned = |field| stored.text(field).map(Text::from);
     let id = message_id::of(stored, heading.delivery);
     let redelivery_counter = i32::try_from(heading.redeliveries).unwrap_or(i32::MAX);
     let (kind, content, compressed) = content(stored);
@@ -52,7 +54,7 @@ pub(in crate::protocol) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (
         priority: stored.priority() as i8,
         reply_to: stored.destinations(Field::ReplyTo).next().map(|to| Box::new(write_destination(&to))),
         timestamp: stored.timestamp(),
-        type_: owned(Field::Type),
+        r#type: owned(Field::Type),
         content,
         marshalled_properties: marshalled(stored),
         data_structure: stored.happening().map(|(happening, it)| Box::new(told(happening, &it))),
@@ -68,7 +70,7 @@ pub(in crate::protocol) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (
     let dispatch = MessageDispatch {
         consumer_id: Some(heading.consumer.clone()),
         destination: destination.map(Box::new),
-        message: Some(Box::new(Structure::Message(message))),
+        message: Some(Box::new(Structure::Message(Box::new(message)))),
         redelivery_counter,
         ..MessageDispatch::default()
     };
@@ -77,30 +79,29 @@ pub(in crate::protocol) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (
 
 /// What an advisory message tells of, as clients read it.
 fn told(happening: Happening, destination: &Destination) -> Structure {
-    Structure::DestinationInfo(DestinationInfo {
+    Structure::DestinationInfo(Box::new(DestinationInfo {
         destination: Some(Box::new(write_destination(destination))),
         operation_type: i8::from(happening == Happening::Removed),
         ..DestinationInfo::default()
-    })
+    }))
 }
 
 /// The properties.
 fn marshalled(stored: &Stored) -> Option<Bytes> {
-    let more: [(&str, PropertyValue<'_>); 0] = [];
-    properties::write(stored, &more)
+    properties::write(stored)
 }
 
 /// Type, content and whether that is deflated.
-fn content(stored: &Stored) -> (u8, Option<Bytes>, bool) {
+fn content(stored: &Stored) -> (MessageKind, Option<Bytes>, bool) {
     let (kind, body, form) = (stored.body_kind(), stored.body(), stored.body_form());
     let number = match kind {
-        BodyKind::None => 23,
-        BodyKind::Bytes | BodyKind::Amqp => 24,
-        BodyKind::Map => 25,
-        BodyKind::Object => 26,
-        BodyKind::Stream => 27,
-        BodyKind::Text => 28,
-        BodyKind::Blob => 29,
+        BodyKind::None => MessageKind::Plain,
+        BodyKind::Bytes | BodyKind::Amqp => MessageKind::Bytes,
+        BodyKind::Map => MessageKind::Map,
+        BodyKind::Object => MessageKind::Object,
+        BodyKind::Stream => MessageKind::Stream,
+        BodyKind::Text => MessageKind::Text,
+        BodyKind::Blob => MessageKind::Blob,
     };
     match form {
         BodyForm::Absent => (number, None, false),

@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::model::{Message, MessageBuilder, PropertyValue};
 
-use super::text::{from_java, to_java};
+use super::super::codec::{from_java, to_java};
 
 /// Maps and lists inside of one another.
 const DEPTH_MAX: usize = 32;
@@ -126,12 +126,12 @@ pub(in crate::protocol) fn read(marshalled: &[u8], builder: &mut MessageBuilder)
     rest.0.is_empty().then_some(())
 }
 
-/// A message's properties, with `more` of them at the end; nothing if it has none.
-pub(in crate::protocol) fn write(message: &Message, more: &[(&str, PropertyValue<'_>)]) -> Option<Bytes> {
+/// A message's properties; nothing if it has none.
+pub(in crate::protocol) fn write(message: &Message) -> Option<Bytes> {
     let mut out = BytesMut::new();
     out.put_i32(0);
     let mut count = 0;
-    for (name, value) in message.properties().chain(more.iter().copied()) {
+    for (name, value) in message.properties() {
         put_text(&mut out, &to_java(name));
         put(&mut out, value);
         count += 1;
@@ -237,9 +237,9 @@ mod tests {
         for (kind, value) in values {
             let marshalled = entry(kind, value);
             let message = crossed(&marshalled).unwrap_or_else(|| panic!("{kind}"));
-            assert_eq!(write(&message, &[]).as_deref(), Some(&marshalled[..]), "{kind}");
+            assert_eq!(write(&message).as_deref(), Some(&marshalled[..]), "{kind}");
         }
-        assert_eq!(write(&crossed(b"\0\0\0\0").unwrap(), &[]), None);
+        assert_eq!(write(&crossed(b"\0\0\0\0").unwrap()), None);
         assert_eq!(crossed(&entry(STRING, b"\0\x02a\0")).map(drop), Some(()), "NUL in one byte is read");
     }
 
