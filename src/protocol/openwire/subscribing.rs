@@ -47,9 +47,9 @@ impl OpenWireAdapter {
         }
         let number = self.consumers.number();
         let parts: Vec<_> = (0..places.len()).map(|part| number.part(part)).collect();
-        // None of several gets anything before it is clear that none is refused.
-        let several = places.len() > 1;
-        let granted = if several { 0 } else { options.prefetch };
+        // None of several takes anything out of a queue before it is clear that none is refused.
+        let may_take = places.len() > 1 && places.iter().any(|place| !place.kind.is_topic());
+        let granted = if may_take { 0 } else { options.prefetch };
         let mut consumer = Consumer::new(parts.clone(), granted);
         consumer.set_prefetch(options.prefetch);
         self.consumers.insert(number, id, consumer);
