@@ -77,6 +77,12 @@ impl Deliveries {
         self.entries.get(self.position(id)?)?.1.as_ref()
     }
 
+    /// The same, to change it.
+    pub(super) fn get_mut(&mut self, id: DeliveryId) -> Option<&mut Delivery> {
+        let at = self.position(id)?;
+        self.entries.get_mut(at)?.1.as_mut()
+    }
+
     /// Takes a delivery; `None` if it is unknown or was settled.
     pub(super) fn remove(&mut self, id: DeliveryId) -> Option<Delivery> {
         let at = self.position(id)?;

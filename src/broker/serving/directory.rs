@@ -1,16 +1,16 @@
-//! Destinations come and go, and durable subscriptions: each is a destination in which messages wait as in a queue, and from
-//! which its consumers take. What enters it, the router says.
+//! Destinations come and go. What happens to temporary ones is told on ActiveMQ's advisory topics: JMS clients answer to nobody
+//! else's temporary queue before they have heard that it is there.
 
 use std::sync::Arc;
 
 use crate::broker::destination::{Queue, Topic};
 use crate::broker::figures::DestinationFigures;
-use crate::broker::subscription::{Selection, Source, SubscriberId};
-use crate::broker::{Refusal, SessionEvent, SessionId, SubscribeOptions, SubscriptionKey};
+use crate::broker::subscription::{Source, SubscriberId};
+use crate::broker::{Refusal, SessionEvent, SessionId};
 use crate::bugs;
 use crate::model::{
-    CatalogueChange, Destination, DestinationId, DestinationKind, DurableSubscription, Outcome, Pattern,
-    Record,
+    BodyKind, CatalogueChange, Destination, DestinationId, DestinationKind, Encoding, Field, Happening,
+    Message, MessageBuilder, Outcome, Pattern, Record,
 };
 use crate::state::{DestinationState, State};
 
@@ -24,12 +24,25 @@ pub(super) fn is_temporary(id: DestinationId) -> bool {
     id.0 >= TEMPORARY_FIRST
 }
 
-/// What an unshared subscription's second consumer is told, as in ActiveMQ.
-fn in_use(subscription: &DurableSubscription) -> Refusal {
-    let DurableSubscription { client_id, name, .. } = subscription;
-    Refusal::Invalid(format!(
-        "Durable consumer is in use for client: {client_id} and subscriptionName: {name}"
-    ))
+/// Messages that wait for a subscriber which does not take them; then it is told no more.
+const WAITING_MAX: usize = 65_536;
+/// Topics of queues and of topics that last as long as a connection.
+const TEMPORARY_QUEUES: &str = "ActiveMQ.Advisory.TempQueue";
+const TEMPORARY_TOPICS: &str = "ActiveMQ.Advisory.TempTopic";
+/// What ActiveMQ calls these messages.
+const TYPE: &str = "Advisory";
+
+fn topic(name: &str) -> Option<Destination> {
+    Destination::new(DestinationKind::Topic, name).ok()
+}
+
+/// The topic that tells of a destination of this kind.
+fn place(kind: DestinationKind) -> Option<Destination> {
+    match kind {
+        DestinationKind::TemporaryQueue => topic(TEMPORARY_QUEUES),
+        DestinationKind::TemporaryTopic => topic(TEMPORARY_TOPICS),
+        DestinationKind::Queue | DestinationKind::Topic | DestinationKind::Subscription => None,
+    }
 }
 
 impl Serving {
@@ -149,7 +162,8 @@ impl Serving {
                 if let Some(client) = self.clients.get_mut(waiter.session) {
                     client.temporary.push(id);
                 }
-                self.install(id, Arc::new(DestinationFigures::new(destination)), None);
+                self.install(id, Arc::new(DestinationFigures::new(destination.clone())), None);
+                self.announce(Happening::Made, &destination, waiter.session);
             }),
             (None, false) => match self.may_create(&destination) {
                 Ok(()) => {
@@ -189,7 +203,7 @@ impl Serving {
             if let Some(client) = self.clients.get_mut(waiter.session) {
                 client.temporary.retain(|it| *it != id);
             }
-            self.remove(id);
+            self.remove_temporary(id, waiter.session);
             return self.clients.answer(waiter, Ok(()));
         }
         self.clients.begin_pending(waiter, 0);
@@ -235,6 +249,15 @@ impl Serving {
         self.queues.get(&id).map(|queue| &queue.figures).or_else(topic).cloned()
     }
 
+    /// Forgets a temporary destination of this session's.
+    pub(super) fn remove_temporary(&mut self, id: DestinationId, from: SessionId) {
+        let gone = self.figures_of(id);
+        self.remove(id);
+        if let Some(gone) = gone {
+            self.announce(Happening::Removed, &gone.destination, from);
+        }
+    }
+
     /// Forgets a destination. What is in the log's pipeline for it is dropped when it is applied.
     pub(super) fn remove(&mut self, id: DestinationId) {
         if let Some(figures) = self.figures_of(id).filter(|_| is_temporary(id)) {
@@ -270,114 +293,70 @@ impl Serving {
         self.freed = true;
     }
 
-    /// Begins to consume from the durable subscription of this name, which is made if there is none, and made anew if it was
-    /// another one; returns whether nothing of that has to be committed first.
-    pub(super) fn join_durable(
-        &mut self,
-        waiter: Waiter,
-        key: SubscriptionKey,
-        topics: Destination,
-        (options, name): (SubscribeOptions, String),
-    ) -> Result<bool, Refusal> {
-        self.admit_subscription(waiter.session, key)?;
-        let Some(client) = self.clients.get(waiter.session) else { return Ok(true) };
-        let client_id = client.client_id().to_owned();
-        if client_id.is_empty() && !options.shared {
-            return Err(Refusal::Invalid("a durable subscription needs a client id".into()));
-        }
-        if topics.kind != DestinationKind::Topic || options.browse {
-            return Err(Refusal::Invalid(format!("{topics} cannot have a durable subscription")));
-        }
-        let selector =
-            Selection::read(&options.selector)?.map_or(String::new(), |_| options.selector.clone());
-        let (no_local, shared) = (options.no_local, options.shared);
-        let wanted =
-            DurableSubscription { client_id, name, topics: topics.name.clone(), selector, no_local, shared };
-        let destination = wanted.destination().map_err(|error| Refusal::Invalid(error.to_string()))?;
-        let known = self.census.find_destination(&destination);
-        self.census.admit_joins(1, &self.options.census)?;
-        let found = known.and_then(|id| Some((id, self.router.durable(id)?)));
-        let same = found.filter(|(_, it)| ***it == wanted).map(|(id, _)| id);
-        if let Some((id, it)) = found {
-            let consumers = self.queues.get(&id).map_or(0, |queue| queue.consumers.len());
-            if consumers > 0 && (same.is_none() || !it.shared) {
-                return Err(in_use(it));
-            }
-            if it.shared != wanted.shared {
-                return Err(Refusal::Invalid(format!("the subscription {} is shared, or is not", it.name)));
+    /// Tells whoever wants to hear of it what has happened to a temporary destination of the session `from`.
+    pub(super) fn announce(&mut self, happening: Happening, destination: &Destination, from: SessionId) {
+        let Some(place) = place(destination.kind) else { return };
+        let Some(id) = self.census.find_destination(&place) else { return };
+        let Some(message) = self.announcement(&place, happening, destination) else { return };
+        let listeners: Vec<_> =
+            self.topics.get(&id).map(|it| it.subscribers.iter().copied().collect()).unwrap_or_default();
+        for subscriber in listeners {
+            let subscription = self.subscriptions.get(&subscriber);
+            if subscription.is_some_and(|it| !(it.no_local && it.session == from) && it.selects(&message, 0))
+            {
+                self.tell_of(subscriber, id, message.clone());
             }
         }
-        let id = match same {
-            Some(id) => id,
-            None => self.make_durable(waiter, wanted, destination, known)?,
+    }
+
+    /// Tells a new subscriber of a topic what temporary destinations there are.
+    pub(super) fn announce_present(&mut self, subscriber: SubscriberId, id: DestinationId) {
+        let Some(name) = self.topics.get(&id).map(|it| it.figures.destination.name.clone()) else { return };
+        let kind = match &*name {
+            TEMPORARY_QUEUES => DestinationKind::TemporaryQueue,
+            TEMPORARY_TOPICS => DestinationKind::TemporaryTopic,
+            _ => return,
         };
-        // The router has seen to selector and noLocal.
-        let options = SubscribeOptions { no_local: false, ..options };
-        let source = (Source::Queues(Vec::new()), Some(Pattern::of(&topics.name)));
-        let subscriber = self.add_subscription((waiter.session, key), &options, None, source);
-        self.attach(subscriber, id);
-        Ok(same.is_some())
-    }
-
-    /// Makes a durable subscription, in the place of one that it replaces.
-    fn make_durable(
-        &mut self,
-        waiter: Waiter,
-        made: DurableSubscription,
-        destination: Destination,
-        replaced: Option<DestinationId>,
-    ) -> Result<DestinationId, Refusal> {
-        if replaced.is_none() {
-            self.admit(&destination)?;
-        }
-        self.census.admit_kept_selector(made.selector.len(), &self.options.census)?;
-        if Pattern::parse(&made.topics).is_none() {
-            let topic = Destination { kind: DestinationKind::Topic, name: made.topics.clone() };
-            if self.census.find_destination(&topic).is_none() {
-                self.may_make(waiter.session, &topic)?;
+        let Some(place) = topic(&name) else { return };
+        let queues = self.queues.iter().map(|(id, it)| (*id, &it.figures.destination));
+        let topics = self.topics.iter().map(|(id, it)| (*id, &it.figures.destination));
+        let present = queues.chain(topics).filter(|(id, it)| is_temporary(*id) && it.kind == kind);
+        let present: Vec<_> = present.map(|(_, it)| it.clone()).collect();
+        for destination in present {
+            let message = self.announcement(&place, Happening::Made, &destination);
+            let selects =
+                |it: &Message| self.subscriptions.get(&subscriber).is_some_and(|own| own.selects(it, 0));
+            if let Some(message) = message.filter(selects) {
+                self.tell_of(subscriber, id, message);
             }
-            self.find_or_create(&topic)?;
         }
-        let id = DestinationId(self.next_destination);
-        self.next_destination += 1;
-        let removal = replaced.map(|id| Record::Catalogue(CatalogueChange::RemoveDestination { id }));
-        let creation = CatalogueChange::CreateSubscription { id, subscription: made.clone() };
-        let group = removal.into_iter().chain([Record::Catalogue(creation)]).collect();
-        self.clients.begin_pending(waiter, 0);
-        self.propose(group, Pending::One { waiter, bytes: 0 });
-        if let Some(replaced) = replaced {
-            self.remove(replaced);
-        }
-        let made = Arc::new(made);
-        self.install_durable(id, Arc::clone(&made));
-        self.install(id, Arc::new(DestinationFigures::of(destination, Some(made))), None);
-        Ok(id)
     }
 
-    /// Has the router know of a durable subscription.
-    pub(super) fn install_durable(&mut self, id: DestinationId, subscription: Arc<DurableSubscription>) {
-        self.census.keep_selector(subscription.selector.len());
-        let topics = self.topics.iter().map(|(id, topic)| (*id, &*topic.figures.destination));
-        self.router.add_durable(id, subscription, topics);
+    fn announcement(
+        &self,
+        place: &Destination,
+        happening: Happening,
+        destination: &Destination,
+    ) -> Option<Message> {
+        let mut builder = MessageBuilder::new(Encoding::Native);
+        builder.body_kind = BodyKind::None;
+        builder.timestamp = self.wall;
+        builder.destination(Field::Destination, place);
+        builder.field(Field::Type, TYPE).field(Field::Happening, happening.to(destination));
+        builder.build().ok()
     }
 
-    /// Ends a durable subscription.
-    pub(super) fn remove_durable(&mut self, waiter: Waiter, client_id: Option<String>, name: &str) {
-        let own = || self.clients.get(waiter.session).map_or("", |client| client.client_id()).to_owned();
-        let client_id = client_id.unwrap_or_else(own);
-        let destination = DurableSubscription::destination_of(&client_id, name).ok();
-        let found = destination.and_then(|it| self.census.find_destination(&it));
-        let Some((id, subscription)) = found.and_then(|id| Some((id, self.router.durable(id)?))) else {
-            let refusal = Refusal::Invalid(format!("No durable subscription exists for: {name}"));
-            return self.clients.answer(waiter, Err(refusal));
-        };
-        if self.queues.get(&id).is_some_and(|queue| !queue.consumers.is_empty()) {
-            let refusal = in_use(subscription);
-            return self.clients.answer(waiter, Err(refusal));
+    /// Lets a message wait for a subscriber of a topic, which gets it as soon as it has credit.
+    fn tell_of(&mut self, subscriber: SubscriberId, topic: DestinationId, message: Message) {
+        let Some(subscription) = self.subscriptions.get_mut(&subscriber) else { return };
+        let Source::Topics(_, backlog) = &mut subscription.source else { return };
+        if backlog.messages.len() >= WAITING_MAX {
+            return;
         }
-        self.clients.begin_pending(waiter, 0);
-        let change = CatalogueChange::RemoveDestination { id };
-        self.propose(vec![Record::Catalogue(change)], Pending::One { waiter, bytes: 0 });
-        self.remove(id);
+        let bytes = message.encoded().len();
+        backlog.bytes += bytes;
+        self.memory += bytes;
+        backlog.messages.push_back((topic, message));
+        self.refilled.push(subscriber);
     }
 }

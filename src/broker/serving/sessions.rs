@@ -142,6 +142,8 @@ pub(super) struct Clients {
     told: Vec<SessionId>,
     /// Bytes of messages in the log's pipeline, for all sessions that are or were.
     pending_bytes: usize,
+    /// Who wants to know when nothing more can be delivered to a subscription.
+    pub(super) drains: Vec<(SubscriberId, Waiter)>,
 }
 
 impl Clients {

@@ -1,15 +1,31 @@
-//! Subscriptions begin, change and end.
+//! Subscriptions begin, change and end. A durable one is a destination in which messages wait as in a queue, and from which its
+//! consumers take; what enters it, the router says.
+
+use std::sync::Arc;
 
 use crate::broker::destination::TASTES_MAX;
+use crate::broker::figures::DestinationFigures;
 use crate::broker::options::PREFETCH_MAX;
 use crate::broker::subscription::{Backlog, Browse, Selection, Source, SubscriberId, Subscription};
 use crate::broker::{DeliveryId, Refusal, SessionId, SubscribeOptions, SubscriptionKey};
-use crate::model::{Destination, DestinationId, DestinationKind, Pattern};
+use crate::model::{
+    CatalogueChange, Destination, DestinationId, DestinationKind, DurableSubscription, Pattern, Record,
+};
 use crate::state::State;
 
 use super::Serving;
+use super::applied::Pending;
 use super::directory::is_temporary;
 use super::sessions::Waiter;
+use super::settle::Return;
+
+/// What an unshared subscription's second consumer is told, as in ActiveMQ.
+fn in_use(subscription: &DurableSubscription) -> Refusal {
+    let DurableSubscription { client_id, name, .. } = subscription;
+    Refusal::Invalid(format!(
+        "Durable consumer is in use for client: {client_id} and subscriptionName: {name}"
+    ))
+}
 
 impl Serving {
     /// Begins a subscription.
@@ -80,7 +96,10 @@ impl Serving {
         };
         let kind = destination.kind;
         let subscriber = self.add_subscription((session, key), &options, selection, (source, None));
-        places.into_iter().for_each(|id| self.attach(subscriber, id));
+        for id in places {
+            self.attach(subscriber, id);
+            self.announce_present(subscriber, id);
+        }
         if let Some(pattern) = pattern {
             self.router.add_wildcard(kind, pattern, subscriber);
         }
@@ -174,6 +193,44 @@ impl Serving {
         }
     }
 
+    /// Somebody wants to know when nothing more can be delivered to a subscription.
+    pub(super) fn drain(&mut self, waiter: Waiter, key: SubscriptionKey) {
+        let found = self.clients.get(waiter.session).and_then(|it| it.subscriptions.get(&key).copied());
+        match found {
+            Some(subscriber) => self.clients.drains.push((subscriber, waiter)),
+            None => self.clients.answer(waiter, Ok(())),
+        }
+    }
+
+    /// Answers those who wait for a subscription to which nothing more can be delivered: dispatch has just been tried.
+    pub(super) fn answer_drains(&mut self) {
+        if !self.allowed {
+            return;
+        }
+        for (subscriber, waiter) in std::mem::take(&mut self.clients.drains) {
+            if self.is_under_way(subscriber) {
+                self.clients.drains.push((subscriber, waiter));
+            } else {
+                self.clients.answer(waiter, Ok(()));
+            }
+        }
+    }
+
+    /// Whether messages are being read that may be delivered to a subscription.
+    fn is_under_way(&self, subscriber: SubscriberId) -> bool {
+        let Some(subscription) = self.subscriptions.get(&subscriber).filter(|it| it.credit() > 0) else {
+            return false;
+        };
+        match &subscription.source {
+            Source::Queues(ids) => {
+                let mut queues = ids.iter().filter_map(|id| self.queues.get(id));
+                queues.any(|queue| queue.backlog.reading.is_some())
+            }
+            Source::Topics(..) => false,
+            Source::Browse(browse) => !browse.ended,
+        }
+    }
+
     /// Ends a subscription. What it holds goes back, not counted, but for what open transactions have settled; its backlog
     /// is gone, as it was its own.
     pub(super) fn end_subscription(&mut self, subscriber: SubscriberId, transacted: &[DeliveryId]) {
@@ -188,7 +245,7 @@ impl Serving {
             None => Vec::new(),
         };
         for delivery in held {
-            self.release(delivery.held, false);
+            self.release(delivery.held, Return::Seen);
         }
         match &gone.source {
             Source::Queues(queues) => {
@@ -237,5 +294,116 @@ impl Serving {
     /// The number of a destination, if it is known.
     pub(super) fn known(&self, destination: &Destination) -> Option<DestinationId> {
         self.census.find_destination(destination)
+    }
+
+    /// Begins to consume from the durable subscription of this name, which is made if there is none, and made anew if it was
+    /// another one; returns whether nothing of that has to be committed first.
+    pub(super) fn join_durable(
+        &mut self,
+        waiter: Waiter,
+        key: SubscriptionKey,
+        topics: Destination,
+        (options, name): (SubscribeOptions, String),
+    ) -> Result<bool, Refusal> {
+        self.admit_subscription(waiter.session, key)?;
+        let Some(client) = self.clients.get(waiter.session) else { return Ok(true) };
+        let client_id = client.client_id().to_owned();
+        if client_id.is_empty() && !options.shared {
+            return Err(Refusal::Invalid("a durable subscription needs a client id".into()));
+        }
+        if topics.kind != DestinationKind::Topic || options.browse {
+            return Err(Refusal::Invalid(format!("{topics} cannot have a durable subscription")));
+        }
+        let selector =
+            Selection::read(&options.selector)?.map_or(String::new(), |_| options.selector.clone());
+        let (no_local, shared) = (options.no_local, options.shared);
+        let wanted =
+            DurableSubscription { client_id, name, topics: topics.name.clone(), selector, no_local, shared };
+        let destination = wanted.destination().map_err(|error| Refusal::Invalid(error.to_string()))?;
+        let known = self.census.find_destination(&destination);
+        self.census.admit_joins(1, &self.options.census)?;
+        let found = known.and_then(|id| Some((id, self.router.durable(id)?)));
+        let same = found.filter(|(_, it)| ***it == wanted).map(|(id, _)| id);
+        if let Some((id, it)) = found {
+            let consumers = self.queues.get(&id).map_or(0, |queue| queue.consumers.len());
+            if consumers > 0 && (same.is_none() || !it.shared) {
+                return Err(in_use(it));
+            }
+            if it.shared != wanted.shared {
+                return Err(Refusal::Invalid(format!("the subscription {} is shared, or is not", it.name)));
+            }
+        }
+        let id = match same {
+            Some(id) => id,
+            None => self.make_durable(waiter, wanted, destination, known)?,
+        };
+        // The router has seen to selector and noLocal.
+        let options = SubscribeOptions { no_local: false, ..options };
+        let source = (Source::Queues(Vec::new()), Some(Pattern::of(&topics.name)));
+        let subscriber = self.add_subscription((waiter.session, key), &options, None, source);
+        self.attach(subscriber, id);
+        Ok(same.is_some())
+    }
+
+    /// Makes a durable subscription, in the place of one that it replaces.
+    fn make_durable(
+        &mut self,
+        waiter: Waiter,
+        made: DurableSubscription,
+        destination: Destination,
+        replaced: Option<DestinationId>,
+    ) -> Result<DestinationId, Refusal> {
+        if replaced.is_none() {
+            self.admit(&destination)?;
+        }
+        self.census.admit_kept_selector(made.selector.len(), &self.options.census)?;
+        if Pattern::parse(&made.topics).is_none() {
+            let topic = Destination { kind: DestinationKind::Topic, name: made.topics.clone() };
+            if self.census.find_destination(&topic).is_none() {
+                self.may_make(waiter.session, &topic)?;
+            }
+            self.find_or_create(&topic)?;
+        }
+        let id = DestinationId(self.next_destination);
+        self.next_destination += 1;
+        let removal = replaced.map(|id| Record::Catalogue(CatalogueChange::RemoveDestination { id }));
+        let creation = CatalogueChange::CreateSubscription { id, subscription: made.clone() };
+        let group = removal.into_iter().chain([Record::Catalogue(creation)]).collect();
+        self.clients.begin_pending(waiter, 0);
+        self.propose(group, Pending::One { waiter, bytes: 0 });
+        if let Some(replaced) = replaced {
+            self.remove(replaced);
+        }
+        let made = Arc::new(made);
+        self.install_durable(id, Arc::clone(&made));
+        self.install(id, Arc::new(DestinationFigures::of(destination, Some(made))), None);
+        Ok(id)
+    }
+
+    /// Has the router know of a durable subscription.
+    pub(super) fn install_durable(&mut self, id: DestinationId, subscription: Arc<DurableSubscription>) {
+        self.census.keep_selector(subscription.selector.len());
+        let topics = self.topics.iter().map(|(id, topic)| (*id, &*topic.figures.destination));
+        self.router.add_durable(id, subscription, topics);
+    }
+
+    /// Ends a durable subscription.
+    pub(super) fn remove_durable(&mut self, waiter: Waiter, client_id: Option<String>, name: &str) {
+        let own = || self.clients.get(waiter.session).map_or("", |client| client.client_id()).to_owned();
+        let client_id = client_id.unwrap_or_else(own);
+        let destination = DurableSubscription::destination_of(&client_id, name).ok();
+        let found = destination.and_then(|it| self.census.find_destination(&it));
+        let Some((id, subscription)) = found.and_then(|id| Some((id, self.router.durable(id)?))) else {
+            let refusal = Refusal::Invalid(format!("No durable subscription exists for: {name}"));
+            return self.clients.answer(waiter, Err(refusal));
+        };
+        if self.queues.get(&id).is_some_and(|queue| !queue.consumers.is_empty()) {
+            let refusal = in_use(subscription);
+            return self.clients.answer(waiter, Err(refusal));
+        }
+        self.clients.begin_pending(waiter, 0);
+        let change = CatalogueChange::RemoveDestination { id };
+        self.propose(vec![Record::Catalogue(change)], Pending::One { waiter, bytes: 0 });
+        self.remove(id);
     }
 }

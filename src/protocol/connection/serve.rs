@@ -90,7 +90,7 @@ async fn converse<H: Handshake>(
     let session = match opened {
         Ok(session) => session,
         Err(NotOpened::Closed(closed)) => return (closed.into(), output),
-        Err(refused) => return (handshake.refuse(&refused.to_string(), &mut output).into(), output),
+        Err(refused) => return (handshake.refuse(&refused, &mut output).into(), output),
     };
     debug!(%remote, user = session.principal().user(), "session opened");
     admission.admit();

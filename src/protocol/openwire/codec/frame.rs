@@ -1,0 +1,89 @@
+//! Frames of one connection, in both directions.
+
+use bytes::{Buf, BytesMut};
+
+use crate::protocol::Output;
+
+use super::cache::{Heard, Told};
+use super::error::CodecError;
+use super::reader::Reader;
+use super::settings::Settings;
+use super::table::Structure;
+use super::writer::{Scratch, Writer};
+
+/// Bytes of a frame's length.
+const LENGTH_BYTES: usize = 4;
+
+/// See the module. Both directions follow the same settings, and remember what was sent in them.
+#[derive(Debug)]
+pub(in crate::protocol) struct Codec {
+    settings: Settings,
+    frame_bytes_max: usize,
+    heard: Heard,
+    told: Told,
+    scratch: Scratch,
+}
+
+impl Codec {
+    /// Nothing is agreed on yet; frames have at most so many bytes.
+    pub(in crate::protocol) fn new(frame_bytes_max: usize) -> Codec {
+        Codec {
+            settings: Settings::FIRST,
+            frame_bytes_max,
+            heard: Heard::new(0),
+            told: Told::new(0),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// What the frames that follow are like, in both directions.
+    pub(in crate::protocol) fn agree(&mut self, settings: Settings, frame_bytes_max: usize) {
+        let size = settings.cache_size.unwrap_or_default();
+        (self.heard, self.told) = (Heard::new(size), Told::new(size));
+        (self.settings, self.frame_bytes_max) = (settings, frame_bytes_max);
+    }
+
+    /// Frames may have so many bytes from now on.
+    pub(in crate::protocol) fn allow(&mut self, frame_bytes_max: usize) {
+        self.frame_bytes_max = frame_bytes_max;
+    }
+
+    /// Bytes that the frame takes whose beginning has arrived, as far as that is known.
+    pub(in crate::protocol) fn announced(&self, arrived: &BytesMut) -> usize {
+        let length = arrived.first_chunk().map_or(0, |length| u32::from_be_bytes(*length) as usize);
+        length.min(self.frame_bytes_max) + LENGTH_BYTES
+    }
+
+    /// Takes the next frame off the front of what has arrived; `None` as long as it has not arrived whole. The contents of
+    /// messages share its memory.
+    ///
+    /// # Errors
+    /// The connection cannot go on.
+    pub(in crate::protocol) fn decode(
+        &mut self,
+        arrived: &mut BytesMut,
+    ) -> Result<Option<Structure>, CodecError> {
+        let Some(length) = arrived.first_chunk() else { return Ok(None) };
+        let length = u32::from_be_bytes(*length);
+        if i32::try_from(length).is_err() || length as usize > self.frame_bytes_max {
+            return Err(CodecError::TooLarge(length));
+        }
+        if arrived.len() < LENGTH_BYTES + length as usize {
+            return Ok(None);
+        }
+        arrived.advance(LENGTH_BYTES);
+        let frame = arrived.split_to(length as usize).freeze();
+        let (code, mut reader) = Reader::begin(frame, &self.settings, &mut self.heard)?;
+        let read = Structure::read(code, &mut reader)?;
+        reader.end()?;
+        Ok(Some(read))
+    }
+
+    /// Adds a frame to the output. Large contents of messages are not copied.
+    pub(in crate::protocol) fn encode(&mut self, structure: &Structure, output: &mut Output) {
+        let code = structure.code();
+        let mut writer = Writer::begin(&mut self.scratch, &self.settings, &mut self.told, code);
+        structure.write(&mut writer);
+        writer.end(code, output);
+    }
+}

@@ -1,0 +1,25 @@
+//! OpenWire's frames and structures, in versions 1 to 12. What there is, `table` says; how it is written, `wire`, and below it
+//! `reader` and `writer`, which know the two encodings.
+
+mod bits;
+mod cache;
+#[cfg(test)]
+mod chance;
+mod error;
+mod frame;
+mod reader;
+mod settings;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+mod throwable;
+mod wire;
+mod writer;
+
+pub(in crate::protocol) use error::CodecError;
+pub(in crate::protocol) use frame::Codec;
+pub(in crate::protocol) use settings::{Settings, VERSION_MAX};
+pub(in crate::protocol) use table::*;
+pub(in crate::protocol) use text::{Text, decode, from_java, is_alike, put_unit, to_java};
+pub(in crate::protocol) use throwable::Throwable;

@@ -1,0 +1,150 @@
+//! One frame, while it is read. What differs between tight and loose encoding, and nothing else, is here and in `writer`.
+
+use bytes::{Buf, Bytes};
+
+use super::bits::BitReader;
+use super::cache::Heard;
+use super::error::CodecError;
+use super::settings::Settings;
+use super::table::Structure;
+use super::text;
+
+/// Structures in one frame; without a bound, arrays of them would take many times what the frame does.
+const STRUCTURES_MAX: usize = 4096;
+/// Structures inside of one another: an advisory has a message in it, which has one in it, and so on.
+const DEPTH_MAX: u8 = 16;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    rest: Bytes,
+    /// The booleans of a tight frame.
+    bits: Option<BitReader>,
+    pub(super) settings: &'a Settings,
+    heard: &'a mut Heard,
+    depth: u8,
+    structures: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads the frame, which has no length in front any more; its type first.
+    pub(super) fn begin(
+        mut frame: Bytes,
+        settings: &'a Settings,
+        heard: &'a mut Heard,
+    ) -> Result<(u8, Reader<'a>), CodecError> {
+        let code = frame.try_get_u8().map_err(|_| CodecError::Short)?;
+        let is_tight = settings.tight && code != Structure::NULL;
+        let bits = if is_tight { Some(BitReader::take(&mut frame)?) } else { None };
+        Ok((code, Reader { rest: frame, bits, settings, heard, depth: 0, structures: 0 }))
+    }
+
+    /// Nothing may be left.
+    pub(super) fn end(self) -> Result<(), CodecError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(CodecError::Left(self.rest.len())) }
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
+        let taken = *self.rest.first_chunk().ok_or(CodecError::Short)?;
+        self.rest.advance(N);
+        Ok(taken)
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8, CodecError> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    /// A part of the frame, which shares its memory.
+    pub(super) fn slice(&mut self, length: usize) -> Result<Bytes, CodecError> {
+        if length > self.rest.len() {
+            return Err(CodecError::Short);
+        }
+        Ok(self.rest.split_to(length))
+    }
+
+    pub(super) fn bool(&mut self) -> Result<bool, CodecError> {
+        match &mut self.bits {
+            Some(bits) => bits.read(),
+            None => Ok(self.byte()? != 0),
+        }
+    }
+
+    /// A number of 64 bits, of which a tight frame leaves out leading zeros.
+    pub(super) fn long(&mut self) -> Result<i64, CodecError> {
+        if self.bits.is_none() {
+            return self.array().map(i64::from_be_bytes);
+        }
+        Ok(match (self.bool()?, self.bool()?) {
+            (true, true) => i64::from_be_bytes(self.array()?),
+            (true, false) => u32::from_be_bytes(self.array()?).into(),
+            (false, true) => u16::from_be_bytes(self.array()?).into(),
+            (false, false) => 0,
+        })
+    }
+
+    /// Text that may be null.
+    pub(super) fn text(&mut self) -> Result<Option<Bytes>, CodecError> {
+        if !self.bool()? {
+            return Ok(None);
+        }
+        // A tight frame says whether all is ASCII; it can be read without.
+        if self.bits.is_some() {
+            self.bool()?;
+        }
+        let length = u16::from_be_bytes(self.array()?);
+        self.slice(length.into()).map(Some)
+    }
+
+    /// Text that may be null, of its own memory.
+    pub(super) fn string(&mut self) -> Result<Option<text::Text>, CodecError> {
+        let Some(java) = self.text()? else { return Ok(None) };
+        text::from_java(&java).map(|text| Some(text.into())).ok_or(CodecError::Text)
+    }
+
+    /// A structure that may be null; `read` gets its type.
+    pub(super) fn nested<T>(
+        &mut self,
+        read: impl FnOnce(u8, &mut Self) -> Result<T, CodecError>,
+    ) -> Result<Option<T>, CodecError> {
+        if !self.bool()? {
+            return Ok(None);
+        }
+        self.structures += 1;
+        if self.depth >= DEPTH_MAX || self.structures > STRUCTURES_MAX {
+            return Err(CodecError::Deep);
+        }
+        let code = self.byte()?;
+        // Java can have the encoded form of a message at hand, and then sends that, behind its length and type.
+        let outer = if self.bits.is_some() && Structure::may_come_encoded(code) && self.bool()? {
+            self.array::<5>()?;
+            self.bits.replace(BitReader::take(&mut self.rest)?)
+        } else {
+            None
+        };
+        self.depth += 1;
+        let value = read(code, self)?;
+        self.depth -= 1;
+        if outer.is_some() {
+            self.bits = outer;
+        }
+        Ok(Some(value))
+    }
+
+    /// A structure that may be null, or a number that the peer gave one before.
+    pub(super) fn cached(&mut self) -> Result<Option<Structure>, CodecError> {
+        if !self.settings.caches() {
+            return self.nested(Structure::read);
+        }
+        let is_new = self.bool()?;
+        let number = u16::from_be_bytes(self.array()?);
+        if !is_new {
+            return self.heard.get(number).map(|value| value.cloned());
+        }
+        let value = self.nested(Structure::read)?;
+        if value.as_ref().is_some_and(|value| !value.may_be_cached()) {
+            return Err(CodecError::NotCached(number));
+        }
+        self.heard.put(number, value.clone())?;
+        Ok(value)
+    }
+}

@@ -1,0 +1,170 @@
+//! The structures of OpenWire as data: each is a row with its type number and its fields in their order. What a row says is
+//! a struct, and how it is read and written in every version and encoding. The rows are in the files beside this one.
+//!
+//! `name: Type;` is a field of all versions, `name: Type => 3..;` one of version 3 and later, `name: @cached Type;` one that
+//! goes by a number from the second time on. Names are those of ActiveMQ's commands, its spelling included.
+
+#[macro_use]
+mod rows;
+mod commands;
+mod identities;
+mod messages;
+mod network;
+mod responses;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+#[cfg(test)]
+use super::chance::Chance;
+use super::error::CodecError;
+use super::reader::Reader;
+use super::wire::{Typed, Wire};
+use super::writer::Writer;
+
+pub(in crate::protocol) use commands::*;
+pub(in crate::protocol) use identities::*;
+pub(in crate::protocol) use messages::*;
+pub(in crate::protocol) use network::*;
+pub(in crate::protocol) use responses::*;
+
+/// The first bytes of every connection.
+const MAGIC: [u8; 8] = *b"ActiveMQ";
+
+/// The first frame of each side: what it speaks. It is written the same way in all versions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(in crate::protocol) struct WireFormatInfo {
+    /// The highest version.
+    pub(in crate::protocol) version: i32,
+    /// A map of settings.
+    pub(in crate::protocol) properties: Option<Bytes>,
+}
+
+/// The closed set of structures: what each type number stands for.
+macro_rules! structures {
+    ($($name:ident: $held:ident,)+) => {
+        /// One structure of any type. A type that is not here is refused: nothing on the wire names a class.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub(in crate::protocol) enum Structure {
+            /// No command at all.
+            Null,
+            /// The first frame.
+            WireFormatInfo(WireFormatInfo),
+            /// A message, of any of the seven types.
+            Message(Box<Message>),
+            $(
+                #[doc = concat!("See [`", stringify!($name), "`].")]
+                $name($held<$name>),
+            )+
+        }
+
+        impl Structure {
+            /// Its type number.
+            pub(super) fn code(&self) -> u8 {
+                match self {
+                    Structure::Null => Structure::NULL,
+                    Structure::WireFormatInfo(_) => WIRE_FORMAT_INFO,
+                    Structure::Message(message) => message.kind.code(),
+                    $(Structure::$name(_) => $name::CODE,)+
+                }
+            }
+
+            /// Reads the fields of a structure of this type.
+            pub(super) fn read(code: u8, input: &mut Reader<'_>) -> Result<Structure, CodecError> {
+                match code {
+                    Structure::NULL => Ok(Structure::Null),
+                    WIRE_FORMAT_INFO => WireFormatInfo::read(input).map(Structure::WireFormatInfo),
+                    $($name::CODE => $name::read_fields(input).map($name::into_structure),)+
+                    _ => match MessageKind::from_code(code) {
+                        Some(kind) => Ok(Structure::Message(Box::new(Message::read(kind, input)?))),
+                        None => Err(CodecError::Unknown(code)),
+                    },
+                }
+            }
+
+            /// Writes its fields.
+            pub(super) fn write(&self, out: &mut Writer<'_>) {
+                match self {
+                    Structure::Null => {}
+                    Structure::WireFormatInfo(it) => it.write(out),
+                    Structure::Message(it) => it.write(out),
+                    $(Structure::$name(it) => it.write_fields(out),)+
+                }
+            }
+
+            /// One structure of each type, with any values.
+            #[cfg(test)]
+            pub(super) fn one_of_each(chance: &mut Chance) -> Vec<Structure> {
+                let mut all = vec![Structure::Null];
+                for kind in MessageKind::ALL {
+                    all.push(Structure::Message(Box::new(Message::any(kind, chance))));
+                }
+                $(all.push($name::any(chance).into_structure());)+
+                all
+            }
+        }
+    };
+}
+
+const WIRE_FORMAT_INFO: u8 = 1;
+
+structures! {
+    BrokerInfo: Box, ConnectionInfo: Box, SessionInfo: Box, ConsumerInfo: Box, ProducerInfo: Box, TransactionInfo: Box,
+    DestinationInfo: Box, RemoveSubscriptionInfo: Box, KeepAliveInfo: Box, ShutdownInfo: Box, RemoveInfo: Box,
+    ControlCommand: Box, FlushCommand: Box, ConnectionError: Box, ConsumerControl: Box, ConnectionControl: Box,
+    ProducerAck: Box, MessagePull: Box, MessageDispatch: Box, MessageAck: Box, MessageDispatchNotification: Box,
+    Response: Box, ExceptionResponse: Box, DataResponse: Box, DataArrayResponse: Box, IntegerResponse: Box,
+    DiscoveryEvent: Box, SubscriptionInfo: Box, NetworkBridgeFilter: Box, BrokerSubscriptionInfo: Box,
+    ActiveMQQueue: Arc, ActiveMQTopic: Arc, ActiveMQTempQueue: Arc, ActiveMQTempTopic: Arc,
+    MessageId: Arc, LocalTransactionId: Arc, XATransactionId: Arc,
+    ConnectionId: Arc, SessionId: Arc, ConsumerId: Arc, ProducerId: Arc, BrokerId: Arc,
+}
+
+impl Structure {
+    /// The type of no command at all.
+    pub(super) const NULL: u8 = 0;
+
+    /// Whether Java can have its encoded form at hand, and then sends that.
+    pub(super) fn may_come_encoded(code: u8) -> bool {
+        code == WIRE_FORMAT_INFO || MessageKind::from_code(code).is_some()
+    }
+
+    /// Whether it is small, and named again and again: an id or a destination.
+    pub(super) fn may_be_cached(&self) -> bool {
+        use Structure::{
+            ActiveMQQueue, ActiveMQTempQueue, ActiveMQTempTopic, ActiveMQTopic, BrokerId, ConnectionId,
+            ConsumerId, LocalTransactionId, MessageId, ProducerId, SessionId, XATransactionId,
+        };
+        matches!(
+            self,
+            ActiveMQQueue(_)
+                | ActiveMQTopic(_)
+                | ActiveMQTempQueue(_)
+                | ActiveMQTempTopic(_)
+                | LocalTransactionId(_)
+                | XATransactionId(_)
+                | MessageId(_)
+                | ConnectionId(_)
+                | SessionId(_)
+                | ConsumerId(_)
+                | ProducerId(_)
+                | BrokerId(_)
+        )
+    }
+}
+
+impl WireFormatInfo {
+    fn read(input: &mut Reader<'_>) -> Result<WireFormatInfo, CodecError> {
+        if input.array()? != MAGIC {
+            return Err(CodecError::Magic);
+        }
+        Ok(WireFormatInfo { version: Wire::read(input)?, properties: Wire::read(input)? })
+    }
+
+    fn write(&self, out: &mut Writer<'_>) {
+        out.put(&MAGIC);
+        self.version.write(out);
+        self.properties.write(out);
+    }
+}

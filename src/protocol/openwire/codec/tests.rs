@@ -1,0 +1,106 @@
+//! Every structure in every version and encoding; and bytes of any kind.
+
+use bytes::BytesMut;
+use proptest::prelude::*;
+
+use crate::protocol::Output;
+
+use super::chance::Chance;
+use super::{Codec, CodecError, Settings, Structure, VERSION_MAX};
+
+const FRAME_BYTES_MAX: usize = 1 << 20;
+
+/// All that two sides can agree on.
+fn all_settings() -> impl Iterator<Item = Settings> {
+    (1..=VERSION_MAX).flat_map(|version| {
+        (0..8).map(move |bits| Settings {
+            version,
+            tight: bits & 1 == 1,
+            cache_size: (bits & 2 == 2).then_some(256),
+            stack_traces: bits & 4 == 4,
+        })
+    })
+}
+
+fn codec(settings: Settings) -> Codec {
+    let mut codec = Codec::new(FRAME_BYTES_MAX);
+    codec.agree(settings, FRAME_BYTES_MAX);
+    codec
+}
+
+#[test]
+fn every_structure_is_read_as_it_was_written_in_every_version_and_encoding() {
+    for settings in all_settings() {
+        let (mut told, mut heard) = (codec(settings), codec(settings));
+        for seed in 1..20 {
+            let mut chance = Chance::new(settings.version, seed);
+            for structure in Structure::one_of_each(&mut chance) {
+                let mut output = Output::new();
+                told.encode(&structure, &mut output);
+                let mut arrived = BytesMut::from(&output.take()[..]);
+                assert_eq!(heard.announced(&arrived), arrived.len());
+                let read = heard.decode(&mut arrived);
+                assert_eq!(read, Ok(Some(structure)), "{settings:?}, seed {seed}");
+                assert!(arrived.is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_frame_that_is_cut_is_waited_for_or_refused_and_never_read() {
+    for settings in all_settings().filter(|it| it.version == VERSION_MAX) {
+        let mut chance = Chance::new(settings.version, 7);
+        for structure in Structure::one_of_each(&mut chance) {
+            let mut output = Output::new();
+            codec(settings).encode(&structure, &mut output);
+            let whole = output.take();
+            for cut in
+                [0, 3, 4, 5, whole.len() / 2, whole.len() - 1].into_iter().filter(|it| *it < whole.len())
+            {
+                let mut arrived = BytesMut::from(&whole[..cut]);
+                assert_eq!(codec(settings).decode(&mut arrived), Ok(None));
+                // The same with a length that fits.
+                let Some(length) = cut.checked_sub(4).filter(|it| *it > 0) else { continue };
+                arrived[..4].copy_from_slice(&(length as u32).to_be_bytes());
+                assert!(codec(settings).decode(&mut arrived).is_err(), "{cut} of {structure:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lengths_that_cannot_be_are_refused() {
+    let mut codec = codec(Settings { version: 12, ..Settings::FIRST });
+    for length in [FRAME_BYTES_MAX as u32 + 1, u32::MAX, 1 << 31] {
+        let mut arrived = BytesMut::from(&length.to_be_bytes()[..]);
+        assert_eq!(codec.decode(&mut arrived), Err(CodecError::TooLarge(length)));
+    }
+    // A message whose content is longer than the frame, and one with a negative length.
+    for length in [i32::MAX, -1] {
+        let content = [&[1][..], &length.to_be_bytes()].concat();
+        let frame = [&[0, 0, 0, 6, 18][..], &content].concat();
+        assert!(codec.decode(&mut BytesMut::from(&frame[..])).is_err());
+    }
+    assert_eq!(codec.decode(&mut BytesMut::from(&[0, 0, 0, 1, 77][..])), Err(CodecError::Unknown(77)));
+    assert_eq!(codec.decode(&mut BytesMut::from(&[0, 0, 0, 0][..])), Err(CodecError::Short));
+}
+
+proptest! {
+    #[test]
+    fn bytes_of_any_content_are_refused_or_read_as_something_that_can_be_written(
+        version in 1..=VERSION_MAX, tight: bool, caches: bool, stack_traces: bool,
+        code in prop_oneof![1..=34u8, 90..=92u8, 100..=124u8],
+        content in prop::collection::vec(prop_oneof![3 => 0..4u8, 1 => any::<u8>()], 0..200),
+    ) {
+        let settings = Settings { version, tight, cache_size: caches.then_some(256), stack_traces };
+        let frame = [&(content.len() as u32 + 1).to_be_bytes()[..], &[code], &content].concat();
+        if let Ok(Some(read)) = codec(settings).decode(&mut BytesMut::from(&frame[..])) {
+            let mut output = Output::new();
+            codec(settings).encode(&read, &mut output);
+            let mut again = BytesMut::from(&output.take()[..]);
+            let read_again = codec(settings).decode(&mut again);
+            prop_assert_eq!(read_again, Ok(Some(read)));
+        }
+    }
+}
