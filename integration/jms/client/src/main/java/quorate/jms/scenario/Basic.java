@@ -73,7 +73,7 @@ public final class Basic {
     }
 
     public static void orderIsKept(Client client) throws Exception {
-        inOrder(client, 500);
+        inOrder(client, 200);
     }
 
     public static void asynchronousSends(Client client) throws Exception {
