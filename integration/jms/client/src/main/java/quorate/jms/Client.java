@@ -1,8 +1,11 @@
 package quorate.jms;
 
+import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import javax.jms.Connection;
 import javax.jms.JMSException;
 import javax.jms.Queue;
@@ -16,6 +19,8 @@ import org.apache.activemq.command.ActiveMQTopic;
 
 /** What a scenario has: the broker's URL, names that nobody else uses, and connections that are closed after it. */
 public final class Client {
+    private static final Pattern ADDRESS = Pattern.compile("//(?<host>[^:/,()]+):(?<port>\\d+)(?<query>\\?[^,)]*)?");
+
     private final String url;
     private final String scenario;
     private final String chance = UUID.randomUUID().toString().substring(0, 8);
@@ -84,6 +89,23 @@ public final class Client {
     /** A transacted session on a connection of its own. */
     public Session transacted(String... options) throws JMSException {
         return connect(options).createSession(true, Session.SESSION_TRANSACTED);
+    }
+
+    /** A way to the broker that can be cut. */
+    public Link link() throws IOException {
+        Matcher address = ADDRESS.matcher(url);
+        Expect.that(address.find(), "the URL has an address: " + url);
+        Link link = new Link(address.group("host"), Integer.parseInt(address.group("port")));
+        keep(link::close);
+        return link;
+    }
+
+    /** The URL of a client that comes back over this way whenever it was cut. */
+    public String failoverUrl(Link link, String... options) {
+        Matcher address = ADDRESS.matcher(url);
+        Expect.that(address.find(), "the URL has an address: " + url);
+        String query = address.group("query") == null ? "" : address.group("query");
+        return with("failover:(tcp://127.0.0.1:" + link.port() + query + ")", options);
     }
 
     /** Has something else closed after the scenario, before what was opened earlier. */

@@ -27,17 +27,21 @@ import quorate.jms.scenario.*;
 public final class Scenarios {
     private static final Map<String, Class<?>> FAMILIES = new TreeMap<>(Map.ofEntries(
             Map.entry("ack", Acknowledgement.class),
+            Map.entry("advisory", Advisories.class),
             Map.entry("basic", Basic.class),
             Map.entry("durable", Durable.class),
+            Map.entry("failover", Failover.class),
             Map.entry("prefetch", Prefetch.class),
             Map.entry("queue", Queues.class),
             Map.entry("redelivery", Redelivery.class),
+            Map.entry("scheduled", Scheduled.class),
             Map.entry("selector", Selectors.class),
             Map.entry("temporary", Temporary.class),
             Map.entry("topic", Topics.class),
             Map.entry("transacted", Transacted.class),
             Map.entry("types", Types.class),
-            Map.entry("virtual", Virtual.class)));
+            Map.entry("virtual", Virtual.class),
+            Map.entry("xa", Xa.class)));
     /** How many run at once; most of them wait most of the time. */
     private static final int THREADS = 8;
     /** Seconds that one scenario may take. */

@@ -25,8 +25,8 @@ public final class Types {
     private static final byte[] BYTES = {0, 1, -1, 127, -128};
     /** One, two, three and four bytes of UTF-8, and a character that modified UTF-8 writes in another way. */
     private static final String TEXT = "a\u00e4\u20ac\ud83d\ude00\u0000z";
-    /** Without the character of four bytes, which ActiveMQ's client reads wrongly in maps and properties, whoever the broker is. */
-    private static final String SHORT_TEXT = "a\u00e4\u20ac\u0000z";
+    /** Without what ActiveMQ's client reads wrongly in maps and properties, whoever the broker is. */
+    private static final String SHORT_TEXT = "a\u00e4\u20acz";
 
     private Types() {}
 
@@ -89,8 +89,9 @@ public final class Types {
             message.setObjectProperty("nested", inner);
             return message;
         });
-        Expect.equal(inner, received.getObject("inner"), "the map in the map");
-        Expect.equal(inner, received.getObjectProperty("nested"), "the map in a property");
+        // The client leaves strings within as buffers, which are equal only to each other.
+        Expect.equal(inner.toString(), new TreeMap<>((Map<?, ?>) received.getObject("inner")).toString(), "the map in the map");
+        Expect.equal(inner.toString(), new TreeMap<>((Map<?, ?>) received.getObjectProperty("nested")).toString(), "the map in a property");
     }
 
     public static void properties(Client client) throws Exception {
