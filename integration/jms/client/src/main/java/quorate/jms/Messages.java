@@ -3,6 +3,7 @@ package quorate.jms;
 import java.util.ArrayList;
 import java.util.List;
 import javax.jms.Destination;
+import javax.jms.InvalidDestinationException;
 import javax.jms.JMSException;
 import javax.jms.Message;
 import javax.jms.MessageConsumer;
@@ -35,6 +36,20 @@ public final class Messages {
         message.setStringProperty(property, value);
         producer.send(message);
         producer.close();
+    }
+
+    /** Sends to a temporary destination of another connection, as soon as the client has heard that there is one. */
+    public static void sendOnceKnown(Session session, Destination destination, String text) throws JMSException {
+        long end = System.currentTimeMillis() + PATIENCE;
+        while (true) {
+            try {
+                send(session, destination, text);
+                return;
+            } catch (InvalidDestinationException unknown) {
+                Expect.that(System.currentTimeMillis() < end, "the client hears of the destination");
+                Thread.onSpinWait();
+            }
+        }
     }
 
     /** The next message, which must come. */

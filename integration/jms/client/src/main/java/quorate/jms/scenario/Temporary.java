@@ -57,7 +57,7 @@ public final class Temporary {
         TemporaryTopic topic = session.createTemporaryTopic();
         MessageConsumer one = session.createConsumer(topic);
         MessageConsumer two = session.createConsumer(topic);
-        Messages.send(client.session(), topic, "to both");
+        Messages.sendOnceKnown(client.session(), topic, "to both");
         Messages.expect(one, "to both");
         Messages.expect(two, "to both");
     }
@@ -81,7 +81,7 @@ public final class Temporary {
     public static void deletedOneIsKnownToOthers(Client client) throws Exception {
         Session session = client.session();
         TemporaryQueue queue = client.session().createTemporaryQueue();
-        Messages.send(session, queue, "while it is there");
+        Messages.sendOnceKnown(session, queue, "while it is there");
         queue.delete();
         long end = System.currentTimeMillis() + Messages.PATIENCE;
         while (true) {
@@ -109,7 +109,7 @@ public final class Temporary {
         TemporaryQueue answers = session.createTemporaryQueue();
         MessageConsumer consumer = session.createConsumer(answers);
         Session other = client.transacted();
-        Messages.send(other, answers, "answer");
+        Messages.sendOnceKnown(other, answers, "answer");
         Messages.expectNone(consumer);
         other.commit();
         Messages.expect(consumer, "answer");

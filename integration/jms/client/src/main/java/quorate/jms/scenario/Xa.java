@@ -136,6 +136,7 @@ public final class Xa {
         Expect.equal(XAResource.XA_RDONLY, resource.prepare(xid), "the vote");
     }
 
+    /** Clients before 5.9 lose the error code. */
     public static void unknownBranch(Client client) throws Exception {
         XAResource resource = client.connectXa().createXASession().getXAResource();
         XAException refusal = Expect.failure(XAException.class, () -> resource.commit(new Branch(client.name("unknown")), false));
