@@ -137,6 +137,8 @@ public final class Client {
         if (options.length == 0) {
             return address;
         }
-        return address + (address.contains("?") ? "&" : "?") + String.join("&", options);
+        // A question mark within brackets belongs to one of several addresses.
+        boolean more = address.indexOf('?', address.lastIndexOf(')') + 1) >= 0;
+        return address + (more ? "&" : "?") + String.join("&", options);
     }
 }
