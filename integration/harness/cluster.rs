@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::ports::{Ports, Turn};
-use super::{eventually, http};
+use super::{connectors, eventually, http};
 
 /// Nodes of a group.
 pub(crate) const NODES: usize = 3;
@@ -123,6 +123,20 @@ impl Cluster {
     /// Where clients of any node connect.
     pub(crate) fn stomp_all(&self) -> Vec<SocketAddr> {
         (1..=NODES).map(|node| self.stomp(node)).collect()
+    }
+
+    /// Where JMS clients of a node connect, after [`Cluster::add_openwire`].
+    pub(crate) fn openwire(&self, node: usize) -> SocketAddr {
+        self.local(60 + node as u16)
+    }
+
+    /// Adds a connector for OpenWire to the configuration of every node, before they start.
+    pub(crate) fn add_openwire(&self) {
+        for node in 1..=NODES {
+            let path = self.directory(node).join("quorate.toml");
+            let config = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(&path, config + &connectors::openwire(self.openwire(node))).unwrap();
+        }
     }
 
     /// A node's console.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::cluster::binary;
+use super::connectors;
 use super::ports::Ports;
 use super::wait::eventually;
 
@@ -35,10 +36,20 @@ impl Lone {
         Lone::run_by(binary(), options, more).await
     }
 
+    /// Starts it with a second connector, for OpenWire.
+    pub(crate) async fn with_openwire() -> Lone {
+        let ports = Ports::take();
+        let connector = connectors::openwire(openwire_address(&ports));
+        Lone::run_on(ports, binary(), "", &connector).await
+    }
+
     /// The same by a program that runs the broker, with its arguments, in surroundings of its own.
     pub(crate) async fn run_by(binary: PathBuf, options: &str, more: &str) -> Lone {
+        Lone::run_on(Ports::take(), binary, options, more).await
+    }
+
+    async fn run_on(ports: Ports, binary: PathBuf, options: &str, more: &str) -> Lone {
         let directory = TempDir::new().unwrap();
-        let ports = Ports::take();
         let config = configuration(directory.path(), ports.base());
         let config = config.replace("\"\n[console]", &format!("{options}\"\n[console]")) + more;
         let child = spawn(&binary, directory.path(), &config, &[]);
@@ -74,6 +85,11 @@ impl Lone {
         SocketAddr::from(([127, 0, 0, 1], self.ports.base()))
     }
 
+    /// Where JMS clients connect, if it was started for them.
+    pub(crate) fn openwire(&self) -> SocketAddr {
+        openwire_address(&self.ports)
+    }
+
     /// Its console.
     pub(crate) fn console(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.ports.base() + 1))
@@ -106,6 +122,10 @@ impl Drop for Lone {
             eprintln!("{}", self.log());
         }
     }
+}
+
+fn openwire_address(ports: &Ports) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], ports.base() + 2))
 }
 
 /// A lone broker with an embedded store, STOMP on `port` and the console on the next one.

@@ -2,6 +2,7 @@
 
 pub(crate) mod checker;
 pub(crate) mod cluster;
+mod connectors;
 pub(crate) mod gaps;
 pub(crate) mod guest;
 pub(crate) mod history;
