@@ -14,6 +14,8 @@ mod table;
 mod tests;
 mod text;
 mod throwable;
+#[cfg(test)]
+mod vectors;
 mod wire;
 mod writer;
 
