@@ -9,7 +9,7 @@ mod contract;
 mod half_open;
 mod listener;
 mod output;
-mod openwire;
+pub mod openwire;
 mod registry;
 pub mod stomp;
 #[cfg(test)]

@@ -19,7 +19,7 @@ mod vectors;
 mod wire;
 mod writer;
 
-pub(super) use error::CodecError;
+pub use error::CodecError;
 pub(super) use frame::Codec;
 pub(super) use settings::{Settings, VERSION_MAX};
 pub(super) use table::*;
