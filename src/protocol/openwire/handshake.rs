@@ -74,6 +74,11 @@ impl Handshake for OpenWireHandshake {
                     let text = |text: &Option<Text>| text.as_deref().unwrap_or_default().to_owned();
                     return Ok(Some(Credentials {
                         client_id: text(&self.info.client_id),
+                        connection: self
+                            .info
+                            .connection_id
+                            .as_ref()
+                            .map_or(String::new(), |id| text(&id.value)),
                         user: text(&self.info.user_name),
                         password: Password::new(text(&self.info.password.take())),
                     }));
