@@ -68,7 +68,8 @@ impl Handshake for OpenWireHandshake {
                     self.codec.agree(agreed.settings, FRAME_BYTES_BEFORE);
                     self.agreed = Some(agreed);
                 }
-                Some(Structure::KeepAliveInfo(_)) if self.agreed.is_some() => {}
+                // A client that comes again says first that it knows of failovers.
+                Some(Structure::KeepAliveInfo(_) | Structure::ConnectionControl(_)) if self.agreed.is_some() => {}
                 Some(Structure::ConnectionInfo(info)) if self.agreed.is_some() => {
                     self.info = *info;
                     let text = |text: &Option<Text>| text.as_deref().unwrap_or_default().to_owned();
