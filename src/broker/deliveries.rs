@@ -77,6 +77,22 @@ impl Deliveries {
         self.entries.get(self.position(id)?)?.1.as_ref()
     }
 
+    /// Counts that its consumer has failed with a delivery that stays. Gives queue, sequence and counter of a message of the log.
+    pub(super) fn count_failure(&mut self, id: DeliveryId) -> Option<(DestinationId, u64, u32)> {
+        let at = self.position(id)?;
+        match &mut self.entries.get_mut(at)?.1.as_mut()?.held {
+            Held::Stored { queue, sequence, failures, .. } => {
+                *failures = failures.saturating_add(1);
+                Some((*queue, *sequence, *failures))
+            }
+            Held::Transient { entry, .. } => {
+                entry.failures = entry.failures.saturating_add(1);
+                None
+            }
+            Held::Copy => None,
+        }
+    }
+
     /// Takes a delivery; `None` if it is unknown or was settled.
     pub(super) fn remove(&mut self, id: DeliveryId) -> Option<Delivery> {
         let at = self.position(id)?;

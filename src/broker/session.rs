@@ -17,6 +17,8 @@ pub struct SessionId(pub u64);
 pub struct Credentials {
     /// The client's name for itself; empty if it has none.
     pub client_id: String,
+    /// The client's name for its connection, which it keeps when it connects again; empty if it has none.
+    pub connection: String,
     /// The user's name; empty for none.
     pub user: String,
     /// The password; empty for none.
@@ -86,6 +88,10 @@ pub enum Verdict {
         /// Whether the delivery counter grows.
         counted: bool,
     },
+    /// Given back by a client that never looked at it: as if it had not been delivered.
+    Unseen,
+    /// The client failed with it and tries again: the delivery stays, and the delivery counter grows.
+    Retried,
     /// Refused for good: to the dead-letter queue (STOMP NACK, AMQP rejected, a poison acknowledgement).
     Rejected,
     /// The client found it expired.
@@ -163,6 +169,14 @@ pub enum Command {
         /// The new bound.
         prefetch: u32,
     },
+    /// Answered once nothing more can be delivered to a subscription now, or it has as many unsettled deliveries as it may hold
+    /// (a pull that does not wait, AMQP drain).
+    Drain {
+        /// Which.
+        subscription: SubscriptionKey,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
     /// Settles deliveries. Unknown or settled ones are ignored.
     Settle {
         /// Which.
@@ -230,7 +244,10 @@ impl Command {
     pub(super) fn is_light(&self) -> bool {
         matches!(
             self,
-            Command::Settle { transaction: None, .. } | Command::Credit { .. } | Command::Abandon { .. }
+            Command::Settle { transaction: None, .. }
+                | Command::Credit { .. }
+                | Command::Drain { .. }
+                | Command::Abandon { .. }
         )
     }
 }

@@ -2,6 +2,8 @@
 
 mod connection;
 mod network;
+mod value;
+mod wire_format;
 
 use std::net::IpAddr;
 
@@ -10,8 +12,10 @@ use crate::security::{ClientCertificate, ServerTls};
 pub use connection::ConnectionOptions;
 pub(super) use network::read as read_networks;
 pub use network::{Discovery, NetworkConnector};
+pub use wire_format::WireFormatOptions;
 
-use connection::{REFUSED, SERVED, number};
+use connection::{OF_STOMP, REFUSED, SERVED};
+use value::number;
 
 use super::fault::nearest;
 use super::section::Section;
@@ -88,7 +92,7 @@ pub struct TransportConnector {
 impl TransportConnector {
     /// Whether this version opens the port.
     pub fn is_served(&self) -> bool {
-        self.scheme == Scheme::Stomp
+        matches!(self.scheme, Scheme::OpenWire | Scheme::Stomp)
     }
 
     /// Whether only this machine reaches it, as far as it can be told without looking the host up.
@@ -198,7 +202,15 @@ fn connector(name: String, text: &str) -> Result<(TransportConnector, Vec<String
         match option.as_str() {
             MAXIMUM_CONNECTIONS => connector.maximum_connections = number(option, value, 1, 1_000_000)?,
             FRAME_BYTES_MAX => connector.frame_bytes_max = number(option, value, 1024, 2 << 30)?,
-            served if SERVED.contains(&served) => connector.connection.set(served, value)?,
+            served if is_served(served) => {
+                if let Some(other) =
+                    owner(served).filter(|it| connector.is_served() && *it != connector.scheme)
+                {
+                    let why = format!("it is about {}", other.name());
+                    return Err(format!("{served} has no effect: {why}; leave it out"));
+                }
+                connector.connection.set(served, value)?;
+            }
             other => match REFUSED.iter().find(|(name, _)| *name == other) {
                 // A connector whose port stays closed is copied as it is.
                 Some(_) if !connector.is_served() => {}
@@ -220,8 +232,22 @@ fn connector(name: String, text: &str) -> Result<(TransportConnector, Vec<String
     Ok((connector, warnings))
 }
 
+/// Whether an option has an effect on some connector.
+fn is_served(option: &str) -> bool {
+    SERVED.contains(&option) || wire_format::SERVED.iter().any(|(name, _)| *name == option)
+}
+
+/// The protocol that a served option is about, if it is about one only.
+fn owner(option: &str) -> Option<Scheme> {
+    if OF_STOMP.contains(&option) {
+        return Some(Scheme::Stomp);
+    }
+    (!SERVED.contains(&option)).then_some(Scheme::OpenWire)
+}
+
 fn unknown_option(option: &str) -> String {
-    let known = SERVED.into_iter().chain([MAXIMUM_CONNECTIONS, FRAME_BYTES_MAX]);
+    let of_open_wire = wire_format::SERVED.into_iter().map(|(name, _)| name);
+    let known = SERVED.into_iter().chain(of_open_wire).chain([MAXIMUM_CONNECTIONS, FRAME_BYTES_MAX]);
     let known = known.chain(REFUSED.into_iter().map(|(name, _)| name));
     match nearest(option, known) {
         Some(meant) => format!("unknown option {option:?}; did you mean {meant:?}?"),

@@ -23,7 +23,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 pub use acl::{ZkAcl, ZkAclEntry};
-pub use connector::{ConnectionOptions, Discovery, NetworkConnector, Scheme, TransportConnector};
+pub use connector::{
+    ConnectionOptions, Discovery, NetworkConnector, Scheme, TransportConnector, WireFormatOptions,
+};
 pub use fault::{ConfigError, Fault, Origin};
 pub use secret::Secret;
 pub use section::Setting;

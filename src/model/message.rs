@@ -13,8 +13,9 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::body::{BodyForm, BodyKind};
 use super::property::{put_property, split_property};
-use super::{Destination, DestinationKind, PropertyValue};
+use super::{Destination, DestinationKind, Happening, PropertyValue};
 
 const FIXED: usize = 52;
 const PERSISTENT: u8 = 1;
@@ -24,29 +25,6 @@ pub const HEAD_BYTES_MAX: usize = (1 << 20) + (32 << 10);
 
 /// Priority of a message that says none (Jakarta Messaging 3.1, section 3.4.10); a higher one is dispatched first.
 pub const PRIORITY_DEFAULT: u8 = 4;
-
-/// What the body is, in JMS terms or as AMQP sections. The numbers are part of the format.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum BodyKind {
-    /// No body.
-    None = 0,
-    /// Opaque bytes.
-    #[default]
-    Bytes = 1,
-    /// UTF-8 text.
-    Text = 2,
-    /// A JMS map.
-    Map = 3,
-    /// A JMS stream.
-    Stream = 4,
-    /// A serialized object, never opened here.
-    Object = 5,
-    /// A reference to an upload.
-    Blob = 6,
-    /// AMQP body sections as they came.
-    Amqp = 7,
-}
 
 /// Which protocol's encoding the body and the headers came in. The numbers are part of the format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,6 +69,12 @@ pub enum Field {
     DuplicateId = 11,
     /// Where the message was sent before it was moved (dead letters).
     OriginalDestination = 13,
+    /// How the body stands here, if not plainly: one byte, see [`BodyForm`].
+    BodyForm = 14,
+    /// When a broker took the message in, in ms since 1970: an i64, little endian.
+    Arrival = 15,
+    /// What a message of an advisory topic tells of, see [`Happening`].
+    Happening = 16,
 }
 
 /// What the fixed part of a message says about when and before which others it goes out.
@@ -192,16 +176,18 @@ impl Message {
 
     /// What the body is; an unknown kind reads as bytes.
     pub fn body_kind(&self) -> BodyKind {
-        match self.bytes[3] {
-            0 => BodyKind::None,
-            2 => BodyKind::Text,
-            3 => BodyKind::Map,
-            4 => BodyKind::Stream,
-            5 => BodyKind::Object,
-            6 => BodyKind::Blob,
-            7 => BodyKind::Amqp,
-            _ => BodyKind::Bytes,
-        }
+        BodyKind::from_code(self.bytes[3])
+    }
+
+    /// How the body stands here.
+    pub fn body_form(&self) -> BodyForm {
+        self.field(Field::BodyForm).map_or(BodyForm::Plain, BodyForm::read)
+    }
+
+    /// When a broker took the message in, in ms since 1970; 0 = not told.
+    pub fn arrival(&self) -> i64 {
+        let field = self.field(Field::Arrival).and_then(|raw| raw.try_into().ok());
+        field.map_or(0, i64::from_le_bytes)
     }
 
     /// Which protocol encoded it; an unknown one reads as native.
@@ -282,6 +268,11 @@ impl Message {
             let name = std::str::from_utf8(name).ok()?;
             Destination::new(DestinationKind::from_code(*kind)?, name).ok()
         })
+    }
+
+    /// What it tells of, if it is of an advisory topic, and of which destination.
+    pub fn happening(&self) -> Option<(Happening, Destination)> {
+        self.field(Field::Happening).and_then(Happening::read)
     }
 
     /// The typed properties in the order in which they were sent. Parsed on each call, no copy; a damaged rest is left out.

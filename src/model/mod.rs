@@ -1,8 +1,10 @@
 //! The nouns: pure values that every other module speaks in. No I/O, no clock, no policy.
 
 mod block;
+mod body;
 mod destination;
 mod durable;
+mod happening;
 mod identity;
 mod ids;
 mod message;
@@ -17,15 +19,16 @@ mod sequences;
 pub const FORMAT: u32 = 2;
 
 pub use block::Block;
+pub use body::{BodyForm, BodyKind};
 pub use destination::{Destination, DestinationKind, NameError};
 pub use durable::DurableSubscription;
+pub use happening::Happening;
 pub use identity::{Identity, Known};
 pub use ids::{
     Claim, DestinationId, Epoch, GroupId, Offset, Position, Promise, Sequence, StoreId, Voter, quorum,
 };
 pub use message::{
-    BodyKind, Encoding, Field, HEAD_BYTES_MAX, Message, MessageBuilder, MessageError, Outline,
-    PRIORITY_DEFAULT,
+    Encoding, Field, HEAD_BYTES_MAX, Message, MessageBuilder, MessageError, Outline, PRIORITY_DEFAULT,
 };
 pub use pattern::Pattern;
 pub use places::{PLACE_BYTES, PLACES_MAX, Place, Places, outline};

@@ -28,9 +28,12 @@ pub enum PropertyValue<'a> {
     String(&'a str),
     /// Opaque bytes, or a value of a type that a later version has written.
     Bytes(&'a [u8]),
+    /// A map or a list as OpenWire writes it, its type number first.
+    Structure(&'a [u8]),
 }
 
 const BYTES: u8 = 10;
+const STRUCTURE: u8 = 11;
 
 impl<'a> PropertyValue<'a> {
     fn code(self) -> u8 {
@@ -46,6 +49,7 @@ impl<'a> PropertyValue<'a> {
             PropertyValue::Char(_) => 8,
             PropertyValue::String(_) => 9,
             PropertyValue::Bytes(_) => BYTES,
+            PropertyValue::Structure(_) => STRUCTURE,
         }
     }
 
@@ -61,7 +65,7 @@ impl<'a> PropertyValue<'a> {
             PropertyValue::Double(it) => out.put_f64_le(it),
             PropertyValue::Char(it) => out.put_u16_le(it),
             PropertyValue::String(it) => out.put_slice(it.as_bytes()),
-            PropertyValue::Bytes(it) => out.put_slice(it),
+            PropertyValue::Bytes(it) | PropertyValue::Structure(it) => out.put_slice(it),
         }
     }
 
@@ -77,6 +81,7 @@ impl<'a> PropertyValue<'a> {
             7 => PropertyValue::Double(f64::from_le_bytes(raw.try_into().ok()?)),
             8 => PropertyValue::Char(u16::from_le_bytes(raw.try_into().ok()?)),
             9 => PropertyValue::String(std::str::from_utf8(raw).ok()?),
+            STRUCTURE => PropertyValue::Structure(raw),
             _ => PropertyValue::Bytes(raw),
         })
     }
@@ -127,6 +132,7 @@ mod tests {
             PropertyValue::Char(0xd83d),
             PropertyValue::String("ä"),
             PropertyValue::Bytes(b"\0\xff"),
+            PropertyValue::Structure(b"\x0c\0\0\0\0"),
         ];
         let mut row = BytesMut::new();
         values.iter().for_each(|value| put_property(&mut row, "name", *value));

@@ -8,12 +8,13 @@ mod connection;
 mod contract;
 mod half_open;
 mod listener;
-mod output;
 pub mod openwire;
+mod output;
 mod registry;
 pub mod stomp;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unanswered;
 
 pub use listener::{Listener, ListenerError};
 pub use output::Output;

@@ -13,6 +13,7 @@ use crate::env::Clock;
 
 use super::connection::{self, Handshake, Shared, Transport};
 use super::half_open::Admission;
+use super::openwire::OpenWireHandshake;
 use super::stomp::StompHandshake;
 
 /// A connection being served.
@@ -30,6 +31,7 @@ impl Protocol {
     /// The protocol of a connector; none if this version does not speak it.
     pub(super) fn of(scheme: Scheme) -> Option<Protocol> {
         match scheme {
+            Scheme::OpenWire => Some(Protocol::by::<OpenWireHandshake>()),
             Scheme::Stomp => Some(Protocol::by::<StompHandshake>()),
             _ => None,
         }

@@ -101,7 +101,7 @@ fn own(value: PropertyValue<'_>) -> Value<'_> {
         PropertyValue::Float(it) => Value::Double(it.into()),
         PropertyValue::Double(it) => Value::Double(it),
         PropertyValue::String(it) => Value::Text(it.into()),
-        PropertyValue::Char(_) | PropertyValue::Bytes(_) => Value::Other,
+        PropertyValue::Char(_) | PropertyValue::Bytes(_) | PropertyValue::Structure(_) => Value::Other,
     }
 }
 

@@ -58,6 +58,7 @@ impl Bounds {
             Command::RemoveSubscription { client_id: None, .. }
             | Command::Unsubscribe { .. }
             | Command::Credit { .. }
+            | Command::Drain { .. }
             | Command::Settle { .. }
             | Command::Begin { .. }
             | Command::Finish { .. }

@@ -193,7 +193,7 @@ impl Serving {
         let temporary = client.temporary.clone();
         subscribers.into_iter().for_each(|subscriber| self.end_subscription(subscriber, &[]));
         self.release_orphans(session, |_| true);
-        temporary.into_iter().for_each(|id| self.remove(id));
+        temporary.into_iter().for_each(|id| self.remove_temporary(id, session));
         self.clients.remove(session);
         self.figures.close(session);
         self.held.retain(|it| *it != session);
@@ -260,6 +260,7 @@ impl Serving {
                 self.remove_durable(waiter(correlation), client_id, &name);
             }
             Command::Credit { subscription, prefetch } => self.credit(id, subscription, prefetch),
+            Command::Drain { subscription, correlation } => self.drain(waiter(correlation), subscription),
             Command::Abandon { deliveries } => self.abandon(id, &deliveries),
             Command::Create { destination, correlation } => {
                 self.create_by(waiter(correlation), destination);
@@ -318,6 +319,7 @@ impl Serving {
         self.now = now;
         self.refilled.extend(std::mem::take(&mut self.sifting));
         self.dispatch(state);
+        self.answer_drains();
         self.read_expired(state);
         self.propose_acknowledgements();
         Output {

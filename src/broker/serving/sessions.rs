@@ -137,6 +137,8 @@ pub(super) struct Clients {
     told: Vec<SessionId>,
     /// Bytes of messages in the log's pipeline, for all sessions that are or were.
     pending_bytes: usize,
+    /// Who wants to know when nothing more can be delivered to a subscription.
+    drains: Vec<(SubscriberId, Waiter)>,
 }
 
 impl Clients {
@@ -245,6 +247,16 @@ impl Clients {
             failures,
         };
         client.events.push(event);
+    }
+
+    /// Somebody wants to know when nothing more can be delivered to a subscription.
+    pub(super) fn drain(&mut self, subscriber: SubscriberId, waiter: Waiter) {
+        self.drains.push((subscriber, waiter));
+    }
+
+    /// Those who want to know.
+    pub(super) fn take_drains(&mut self) -> Vec<(SubscriberId, Waiter)> {
+        std::mem::take(&mut self.drains)
     }
 
     pub(super) fn take_events(&mut self) -> Vec<(SessionId, Vec<SessionEvent>)> {

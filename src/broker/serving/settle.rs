@@ -10,6 +10,17 @@ use crate::model::{DestinationId, Outcome};
 use super::Serving;
 use super::sessions::Waiter;
 
+/// In which state a message comes back to its queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Return {
+    /// Nobody has looked at it.
+    Unseen,
+    /// A consumer may have seen it.
+    Seen,
+    /// A consumer has failed with it.
+    Failed,
+}
+
 impl Serving {
     /// Settles deliveries; the waiter is answered when the outcome is committed, if it goes through the log.
     pub(super) fn settle(&mut self, deliveries: &[DeliveryId], verdict: Verdict, waiter: Waiter) {
@@ -17,6 +28,10 @@ impl Serving {
         let mut dead = Vec::new();
         for id in deliveries {
             if verdict == Verdict::Rejected && self.is_dead_already(waiter.session, *id) {
+                continue;
+            }
+            if verdict == Verdict::Retried {
+                logged |= self.count_failure(waiter.session, *id);
                 continue;
             }
             let Some(delivery) = self.take_delivery(waiter.session, *id) else { continue };
@@ -27,7 +42,9 @@ impl Serving {
                     self.acknowledgements.consume(queue, sequence);
                     logged = true;
                 }
-                (Verdict::Released { counted }, held) => logged |= self.release(held, counted),
+                (Verdict::Released { counted: true }, held) => logged |= self.release(held, Return::Failed),
+                (Verdict::Released { counted: false }, held) => logged |= self.release(held, Return::Seen),
+                (Verdict::Unseen, held) => logged |= self.release(held, Return::Unseen),
                 (Verdict::Rejected, Held::Stored { queue, sequence, group, .. }) => {
                     self.landed(queue, group);
                     dead.push((queue, sequence, Outcome::Rejected));
@@ -36,6 +53,8 @@ impl Serving {
                     self.landed(queue, group);
                     dead.push((queue, sequence, Outcome::Expired));
                 }
+                // It was counted above.
+                (Verdict::Retried, _) => {}
                 // Nobody keeps non-persistent messages that could not be consumed.
                 (_, Held::Transient { queue, entry }) => {
                     self.landed(queue, Group::of(&entry.message));
@@ -114,14 +133,17 @@ impl Serving {
     }
 
     /// Gives a message back to its queue, at its old place; returns whether the log is told.
-    pub(super) fn release(&mut self, held: Held, counted: bool) -> bool {
+    pub(super) fn release(&mut self, held: Held, how: Return) -> bool {
+        let counted = how == Return::Failed;
         match held {
             Held::Stored { queue: id, sequence, failures, expiry, group } => {
                 self.landed(id, group);
                 let Some(queue) = self.queues.get_mut(&id) else { return false };
                 queue.outstanding -= 1;
                 queue.backlog.returned.insert(sequence, sequence);
-                queue.history.came_back(sequence);
+                if how != Return::Unseen {
+                    queue.history.came_back(sequence);
+                }
                 queue.expiry.expect(expiry);
                 if counted {
                     let failures = failures.saturating_add(1);
@@ -138,12 +160,25 @@ impl Serving {
                     return false;
                 };
                 entry.failures = entry.failures.saturating_add(u32::from(counted));
-                queue.put_back(Transient { redelivered: true, ..*entry });
+                queue.put_back(Transient {
+                    redelivered: entry.redelivered || how != Return::Unseen,
+                    ..*entry
+                });
                 self.touch(id);
                 false
             }
             Held::Copy => false,
         }
+    }
+
+    /// A consumer keeps a message that it failed with; returns whether the log is told.
+    fn count_failure(&mut self, session: SessionId, id: DeliveryId) -> bool {
+        let counted = self.clients.get_mut(session).and_then(|it| it.deliveries.count_failure(id));
+        let Some((id, sequence, failures)) = counted else { return false };
+        let Some(queue) = self.queues.get_mut(&id) else { return false };
+        queue.history.failures.insert(sequence, failures);
+        self.acknowledgements.count(id, sequence, failures);
+        true
     }
 
     /// A transaction that had settled these deliveries has not happened.
@@ -160,7 +195,7 @@ impl Serving {
         let orphans = client.deliveries.remove_where(|id, delivery| which(id) && is_orphan(delivery));
         client.outbox.settled(orphans.len());
         orphans.into_iter().for_each(|delivery| {
-            self.release(delivery.held, false);
+            self.release(delivery.held, Return::Seen);
         });
     }
 

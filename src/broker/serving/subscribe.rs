@@ -13,6 +13,7 @@ use crate::state::State;
 use super::Serving;
 use super::directory::is_temporary;
 use super::sessions::Waiter;
+use super::settle::Return;
 
 impl Serving {
     /// Begins a subscription.
@@ -83,7 +84,10 @@ impl Serving {
         };
         let kind = destination.kind;
         let subscriber = self.add_subscription((session, key), &options, selection, source);
-        places.into_iter().for_each(|id| self.attach(subscriber, id));
+        for id in places {
+            self.attach(subscriber, id);
+            self.announce_present(subscriber, id);
+        }
         if let Some(pattern) = pattern {
             self.router.add_wildcard(kind, pattern, subscriber);
         }
@@ -177,6 +181,44 @@ impl Serving {
         }
     }
 
+    /// Somebody wants to know when nothing more can be delivered to a subscription.
+    pub(super) fn drain(&mut self, waiter: Waiter, key: SubscriptionKey) {
+        let found = self.clients.get(waiter.session).and_then(|it| it.subscriptions.get(&key).copied());
+        match found {
+            Some(subscriber) => self.clients.drain(subscriber, waiter),
+            None => self.clients.answer(waiter, Ok(())),
+        }
+    }
+
+    /// Answers those who wait for a subscription to which nothing more can be delivered: dispatch has just been tried.
+    pub(super) fn answer_drains(&mut self) {
+        if !self.allowed {
+            return;
+        }
+        for (subscriber, waiter) in self.clients.take_drains() {
+            if self.is_under_way(subscriber) {
+                self.clients.drain(subscriber, waiter);
+            } else {
+                self.clients.answer(waiter, Ok(()));
+            }
+        }
+    }
+
+    /// Whether messages are being read that may be delivered to a subscription.
+    fn is_under_way(&self, subscriber: SubscriberId) -> bool {
+        let Some(subscription) = self.subscriptions.get(&subscriber).filter(|it| it.credit() > 0) else {
+            return false;
+        };
+        match &subscription.source {
+            Source::Queues(ids) => {
+                let mut queues = ids.iter().filter_map(|id| self.queues.get(id));
+                queues.any(|queue| queue.backlog.reading.is_some())
+            }
+            Source::Topics(..) => false,
+            Source::Browse(browse) => !browse.ended,
+        }
+    }
+
     /// Ends a subscription. What it holds goes back, not counted, but for what open transactions have settled; its backlog
     /// is gone, as it was its own.
     pub(super) fn end_subscription(&mut self, subscriber: SubscriberId, transacted: &[DeliveryId]) {
@@ -191,7 +233,7 @@ impl Serving {
             None => Vec::new(),
         };
         for delivery in held {
-            self.release(delivery.held, false);
+            self.release(delivery.held, Return::Seen);
         }
         match &gone.source {
             Source::Queues(queues) => {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::broker::outbox::{OUTBOX_BYTES_MAX, Outbox, Outboxes};
 use crate::broker::tests::world::{World, prefetch, queue};
-use crate::broker::{Broker, BrokerOptions, Command, SessionEvent, SessionId, SessionInfo, Verdict};
+use crate::broker::{
+    Broker, BrokerOptions, Command, SessionEvent, SessionId, SessionInfo, SubscriptionKey, Verdict,
+};
 use crate::model::Record;
 use crate::state::State;
 
@@ -228,4 +230,27 @@ fn a_client_that_does_not_read_gets_no_more_than_its_outbox_and_others_go_on() {
     world.broker.drained(SessionId(2));
     world.settle_down();
     assert!(!world.got(2).is_empty());
+}
+
+#[test]
+fn who_drains_hears_of_it_when_nothing_more_can_come_now() {
+    let mut world = World::new();
+    world.open(1);
+    for body in ["a", "b"] {
+        world.send(1, "Q", body);
+    }
+    // The bodies have to be read again.
+    world.fail_over(0);
+    world.open(2);
+    world.subscribe(2, 1, queue("Q"), prefetch(0));
+    let drain = |correlation| Command::Drain { subscription: SubscriptionKey(1), correlation };
+    let none = world.ask(2, drain);
+    assert_eq!((world.answer(2, none), world.got(2).len()), (Some(Ok(())), 0));
+    world.automatic = false;
+    world.ask(2, |_| Command::Credit { subscription: SubscriptionKey(1), prefetch: 3 });
+    let all = world.ask(2, drain);
+    world.automatic = true;
+    world.settle_down();
+    assert_eq!(world.bodies(2), ["a", "b"]);
+    assert_eq!(world.answer(2, all), Some(Ok(())));
 }

@@ -134,6 +134,28 @@ fn released_messages_come_back_in_front_and_count_their_failures() {
 }
 
 #[test]
+fn what_was_not_seen_comes_back_as_new_and_a_retried_message_stays_and_counts() {
+    let mut world = World::new();
+    world.open(1);
+    world.subscribe(1, 1, queue("Q"), prefetch(2));
+    for body in ["a", "b"] {
+        world.send(1, "Q", body);
+    }
+    let got = world.got(1);
+    world.settle(1, &got[..1], Verdict::Retried);
+    assert!(world.got(1).is_empty(), "it stays where it is");
+    world.settle(1, &got, Verdict::Unseen);
+    let again = world.got(1);
+    let shown: Vec<_> = again.iter().map(|it| (it.body(), it.redelivered, it.failures)).collect();
+    assert_eq!(shown, [("a".into(), false, 1), ("b".into(), false, 0)]);
+    world.fail_over(0);
+    world.open(2);
+    world.subscribe(2, 1, queue("Q"), prefetch(9));
+    let after: Vec<_> = world.got(2).iter().map(|it| (it.body(), it.failures)).collect();
+    assert_eq!(after, [("a".into(), 1), ("b".into(), 0)]);
+}
+
+#[test]
 fn a_refused_message_moves_to_the_dead_letter_queue_in_one_group() {
     let mut world = World::new();
     world.open(1);

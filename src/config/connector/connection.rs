@@ -6,6 +6,9 @@ use std::time::Duration;
 use crate::env::SocketOptions;
 use crate::security::ClientCertificate;
 
+use super::value::{flag, milliseconds, number};
+use super::wire_format::WireFormatOptions;
+
 /// How the connections of a connector behave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionOptions {
@@ -25,6 +28,8 @@ pub struct ConnectionOptions {
     pub allow_anonymous: bool,
     /// Whether clients show a certificate.
     pub client_certificate: ClientCertificate,
+    /// What is agreed on with clients of OpenWire.
+    pub wire_format: WireFormatOptions,
 }
 
 impl Default for ConnectionOptions {
@@ -38,6 +43,7 @@ impl Default for ConnectionOptions {
             named_activemq: true,
             allow_anonymous: false,
             client_certificate: ClientCertificate::Unasked,
+            wire_format: WireFormatOptions::default(),
         }
     }
 }
@@ -59,15 +65,20 @@ pub(super) const SERVED: [&str; 13] = [
     "wantClientAuth",
 ];
 
+/// Those of them that only clients of STOMP notice.
+pub(super) const OF_STOMP: [&str; 3] =
+    ["server", "transport.defaultHeartBeat", "transport.hbGracePeriodMultiplier"];
+
 const JAVA: &str = "it is about threads and buffers that only ActiveMQ has";
-const OPEN_WIRE: &str = "it is about OpenWire";
+const INACTIVITY: &str =
+    "clients are found silent by wireFormat.maxInactivityDuration (OpenWire; 0 switches it off)";
 const TLS: &str = "TLS 1.2 and 1.3 are spoken with the ciphers of rustls, and clients check names";
 const HEART_BEATS: &str = "silent clients are found by transport.defaultHeartBeat and transport.keepAlive";
 const CLIENT: &str = "it is for clients";
 const UNSUPPORTED: &str = "it is not supported by this version";
 
 /// ActiveMQ's options that would have no effect here, and why.
-pub(super) const REFUSED: [(&str, &str); 30] = [
+pub(super) const REFUSED: [(&str, &str); 32] = [
     ("transport.closeAsync", JAVA),
     ("transport.connectionTimeout", CLIENT),
     ("transport.daemon", JAVA),
@@ -78,7 +89,7 @@ pub(super) const REFUSED: [(&str, &str); 30] = [
     ("transport.ioBufferSize", JAVA),
     ("transport.jmxPort", JAVA),
     ("transport.maxInactivityDuration", HEART_BEATS),
-    ("transport.minmumWireFormatVersion", OPEN_WIRE),
+    ("transport.minmumWireFormatVersion", UNSUPPORTED),
     ("transport.prefetch", UNSUPPORTED),
     ("transport.soLinger", UNSUPPORTED),
     ("transport.soTimeout", HEART_BEATS),
@@ -89,19 +100,24 @@ pub(super) const REFUSED: [(&str, &str); 30] = [
     ("transport.trafficClass", UNSUPPORTED),
     ("transport.transformer", UNSUPPORTED),
     ("transport.typeOfService", UNSUPPORTED),
-    ("transport.useInactivityMonitor", HEART_BEATS),
-    ("transport.useKeepAlive", HEART_BEATS),
+    ("transport.useInactivityMonitor", INACTIVITY),
+    ("transport.useKeepAlive", INACTIVITY),
     ("transport.useLocalHost", CLIENT),
     ("transport.useQueueForAccept", JAVA),
     ("transport.verifyHostName", TLS),
-    ("wireFormat.cacheEnabled", OPEN_WIRE),
-    ("wireFormat.maxInactivityDuration", HEART_BEATS),
-    ("wireFormat.stackTraceEnabled", OPEN_WIRE),
-    ("wireFormat.tightEncodingEnabled", OPEN_WIRE),
+    ("wireFormat.includePlatformDetails", "nothing is said about the platform"),
+    ("wireFormat.maxFrameSizeEnabled", "frames are bounded in any case"),
+    (
+        "wireFormat.maxInactivityDurationInitalDelay",
+        "a client has transport.connectAttemptTimeout to say who it is",
+    ),
+    (
+        "wireFormat.maxInactivityDurationInitialDelay",
+        "a client has transport.connectAttemptTimeout to say who it is",
+    ),
+    ("wireFormat.sizePrefixDisabled", "frames tell their size in any case"),
+    ("wireFormat.stackTraceEnabled", "exceptions are sent without traces"),
 ];
-
-/// Longest time in an option: a day.
-const MILLISECONDS_MAX: usize = 24 * 3600 * 1000;
 
 impl ConnectionOptions {
     /// Takes one option of [`SERVED`].
@@ -124,7 +140,7 @@ impl ConnectionOptions {
                 self.ask_for_certificates(flag(option, value)?, ClientCertificate::Wanted);
             }
             "transport.tcpNoDelay" => self.socket.no_delay = flag(option, value)?,
-            _ => {}
+            other => self.wire_format.set(other, value)?,
         }
         Ok(())
     }
@@ -137,14 +153,6 @@ impl ConnectionOptions {
             self.client_certificate = how;
         }
     }
-}
-
-fn flag(option: &str, value: &str) -> Result<bool, String> {
-    value.parse().map_err(|_| format!("{option}={value} is neither true nor false"))
-}
-
-fn milliseconds(option: &str, value: &str, least: usize) -> Result<Duration, String> {
-    number(option, value, least, MILLISECONDS_MAX).map(|number| Duration::from_millis(number as u64))
 }
 
 /// `10000,10000`.
@@ -167,15 +175,6 @@ fn server(option: &str, value: &str) -> Result<bool, String> {
         "activemq" => Ok(true),
         "quorate" => Ok(false),
         _ => Err(format!("{option}={value} is unknown; expected activemq or quorate")),
-    }
-}
-
-/// A whole number in an option.
-pub(super) fn number(option: &str, value: &str, least: usize, most: usize) -> Result<usize, String> {
-    match value.parse::<usize>() {
-        Ok(number) if (least..=most).contains(&number) => Ok(number),
-        Ok(number) => Err(format!("{option}={number} is out of range; expected {least} to {most}")),
-        Err(_) => Err(format!("{option}={value} is no number; expected {least} to {most}")),
     }
 }
 

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::time::Instant;
 
-use crate::broker::{Command, Credentials, SessionEvent};
+use crate::broker::{Command, Credentials, NotOpened, SessionEvent};
 use crate::config::ConnectionOptions;
 use crate::protocol::Output;
 
@@ -43,8 +44,8 @@ pub(in crate::protocol) trait Handshake: Send + Sized + 'static {
     /// The client is let in; `session` is unique among all sessions of all nodes.
     fn welcome(self, session: &str, output: &mut Output) -> Self::Adapter;
 
-    /// The client is not let in, for this reason.
-    fn refuse(self, reason: &str, output: &mut Output) -> Fault;
+    /// The client is not let in.
+    fn refuse(self, why: &NotOpened, output: &mut Output) -> Fault;
 }
 
 /// A protocol's side of one session: bytes to commands, events to bytes.
@@ -79,6 +80,14 @@ pub(in crate::protocol) trait Adapter: Send + 'static {
 
     /// Everything that was told has reached the socket; what follows from that for the broker.
     fn written(&mut self) -> Option<Command>;
+
+    /// When [`Adapter::ring`] is to be called next, if it is.
+    fn rings_at(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The time of [`Adapter::rings_at`] has come.
+    fn ring(&mut self, _commands: &mut Vec<Command>, _output: &mut Output) {}
 
     /// Adds a sign of life.
     fn beat(&mut self, output: &mut Output);

@@ -8,7 +8,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHal
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::broker::{Command, Correlation, Credentials, Gate, Inbound, SessionEvent, SubscriptionKey};
+use crate::broker::{
+    Command, Correlation, Credentials, Gate, Inbound, NotOpened, SessionEvent, SubscriptionKey,
+};
 use crate::config::ConnectionOptions;
 use crate::env::SystemClock;
 use crate::protocol::Output;
@@ -74,10 +76,11 @@ impl Handshake for Porter {
         Lines { leaving: false }
     }
 
-    fn refuse(self, reason: &str, output: &mut Output) -> Fault {
+    fn refuse(self, why: &NotOpened, output: &mut Output) -> Fault {
+        let reason = why.to_string();
         output.put(reason.as_bytes());
         output.put_byte(b'\n');
-        Fault(reason.to_owned())
+        Fault(reason)
     }
 }
 

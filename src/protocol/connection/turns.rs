@@ -51,6 +51,14 @@ async fn granted(place: Option<impl Future<Output = Result<Slot, Closed>>>) -> R
     }
 }
 
+/// The time at which the adapter wants to be called; never if it does not.
+async fn rung(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// See the module.
 pub(super) struct Connection<'a, A, R, W> {
     transport: &'a mut Transport<R, W>,
@@ -138,6 +146,7 @@ impl<'a, A: Adapter, R: Receive, W: AsyncWrite + Unpin> Connection<'a, A, R, W> 
             let holds = session.holds();
             let place = holds.then(|| session.place());
             let reads = adapter.may_read() && !holds;
+            let rings_at = adapter.rings_at();
             tokio::select! {
                 written = timeout_at(*look_at, write(writer, output)), if !idle => match written {
                     Ok(written) => {
@@ -152,6 +161,7 @@ impl<'a, A: Adapter, R: Receive, W: AsyncWrite + Unpin> Connection<'a, A, R, W> 
                     self.take_frames().await?;
                 }
                 place = granted(place), if holds => session.advance(place?)?,
+                () = rung(rings_at), if rings_at.is_some() => self.ring().await?,
                 () = &mut timer => return self.beat(),
             }
         }
@@ -164,6 +174,9 @@ impl<'a, A: Adapter, R: Receive, W: AsyncWrite + Unpin> Connection<'a, A, R, W> 
         if now > since && self.session.is_in_the_way(now - since) {
             debug!("what the client does not read takes memory that others lack");
             return Err(End::Gone);
+        }
+        if self.session.is_replaced() {
+            return Err(Closed.into());
         }
         self.look_at = now + LOOK_EVERY;
         Ok(())
@@ -204,6 +217,13 @@ impl<'a, A: Adapter, R: Receive, W: AsyncWrite + Unpin> Connection<'a, A, R, W> 
             }
         }
         self.leave_if_finished()
+    }
+
+    /// The time has come that the adapter has set.
+    async fn ring(&mut self) -> Result<(), End> {
+        let mut commands = Vec::new();
+        self.adapter.ring(&mut commands, &mut self.output);
+        Ok(self.session.submit(commands).await?)
     }
 
     fn leave_if_finished(&mut self) -> Result<(), End> {

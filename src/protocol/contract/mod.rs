@@ -10,6 +10,7 @@ mod sharing;
 mod transactions;
 mod world;
 
+mod openwire;
 mod stomp;
 
 /// The scenarios of each row, as tests: `row: client`.
@@ -59,5 +60,6 @@ macro_rules! contract {
 }
 
 contract! {
+    over_openwire: crate::protocol::contract::openwire::OpenWireClient;
     over_stomp: crate::protocol::contract::stomp::StompClient;
 }

@@ -11,6 +11,7 @@ use crate::broker::{
 use crate::model::{Destination, Field, Message};
 use crate::protocol::Output;
 use crate::protocol::connection::{Adapter, Fault, Rhythm};
+use crate::protocol::unanswered::Unanswered;
 
 use super::codec::{Decoder, Frame, FrameWriter, Verb, Version, bare, heart_beat};
 use super::deliver::{self, Heading};
@@ -20,7 +21,6 @@ use super::send;
 use super::subscribe;
 use super::subscription::{AckMode, Subscription};
 use super::subscriptions::Subscriptions;
-use super::unanswered::Unanswered;
 use super::unserved;
 
 /// Subscriptions of one connection.
@@ -38,7 +38,8 @@ pub(in crate::protocol) struct StompAdapter {
     names: Names,
     messages: u64,
     keys: u64,
-    unanswered: Unanswered,
+    /// Each with the receipt that it asked for.
+    unanswered: Unanswered<Option<String>>,
     subscriptions: Subscriptions,
     transactions: HashMap<String, TransactionKey>,
     /// Deliveries in auto mode that stand in the output.

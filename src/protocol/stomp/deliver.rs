@@ -3,6 +3,7 @@
 use crate::model::{BodyKind, Destination, DestinationKind, Field, Message, PropertyValue};
 
 use crate::protocol::Output;
+use crate::protocol::openwire::plain_body;
 
 use super::codec::{FrameWriter, Verb, Version, bare};
 use super::names::Names;
@@ -85,7 +86,7 @@ pub(super) fn message(output: &mut Output, names: &Names, heading: &Heading<'_>,
         }
     }
     properties(&mut frame, message);
-    let body = message.body();
+    let body = plain_body(message);
     frame.end(&body, !matches!(message.body_kind(), BodyKind::Text | BodyKind::None));
 }
 
@@ -136,6 +137,8 @@ fn properties(frame: &mut FrameWriter<'_>, message: &Message) {
             PropertyValue::Double(number) => frame.header(name, &number.to_string()),
             PropertyValue::Char(unit) => frame.header(name, &String::from_utf16_lossy(&[unit])),
             PropertyValue::Bytes(bytes) => frame.header(name, &String::from_utf8_lossy(bytes)),
+            // It has no text that a client could read.
+            PropertyValue::Structure(_) => continue,
         };
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-use crate::broker::Credentials;
+use crate::broker::{Credentials, NotOpened};
 use crate::config::ConnectionOptions;
 use crate::protocol::Output;
 use crate::protocol::connection::{Fault, Handshake, Rhythm};
@@ -65,8 +65,8 @@ impl Handshake for StompHandshake {
         StompAdapter::new(version, self.decoder, self.greeting.rhythm(), session)
     }
 
-    fn refuse(self, reason: &str, output: &mut Output) -> Fault {
-        ErrorFrame { message: reason.to_owned(), receipt: self.greeting.receipt }.write(output, Version::V1_0)
+    fn refuse(self, why: &NotOpened, output: &mut Output) -> Fault {
+        ErrorFrame { message: why.to_string(), receipt: self.greeting.receipt }.write(output, Version::V1_0)
     }
 }
 
@@ -103,6 +103,7 @@ fn greeting(frame: &Frame, options: &ConnectionOptions) -> Result<(Greeting, Cre
     };
     let credentials = Credentials {
         client_id: value("client-id").unwrap_or_default(),
+        connection: String::new(),
         user: value("login").unwrap_or_default(),
         password: Password::new(value("passcode").unwrap_or_default()),
     };

@@ -11,7 +11,6 @@ mod messages;
 mod subscription;
 mod subscriptions;
 mod subscribe;
-mod unanswered;
 mod adapter;
 mod handshake;
 

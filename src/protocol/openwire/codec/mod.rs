@@ -19,9 +19,9 @@ mod vectors;
 mod wire;
 mod writer;
 
-pub use error::CodecError;
-pub(super) use frame::Codec;
-pub(super) use settings::{Settings, VERSION_MAX};
-pub(super) use table::*;
-pub(super) use text::Text;
-pub(super) use throwable::Throwable;
+pub(in crate::protocol) use error::CodecError;
+pub(in crate::protocol) use frame::Codec;
+pub(in crate::protocol) use settings::{Settings, VERSION_MAX};
+pub(in crate::protocol) use table::*;
+pub(in crate::protocol) use text::{Text, decode, from_java, is_alike, put_unit, to_java};
+pub(in crate::protocol) use throwable::Throwable;

@@ -52,7 +52,7 @@ rows! {
 /// What a message's body is. The codes are type numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub(in crate::protocol::openwire) enum MessageKind {
+pub(in crate::protocol) enum MessageKind {
     /// No body.
     #[default]
     Plain = 23,
@@ -93,13 +93,13 @@ impl MessageKind {
 
 /// Where the body of a blob message is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in crate::protocol::openwire) struct Blob {
+pub(in crate::protocol) struct Blob {
     /// Its address.
-    pub(in crate::protocol::openwire) remote_blob_url: Option<Text>,
+    pub(in crate::protocol) remote_blob_url: Option<Text>,
     /// What it is.
-    pub(in crate::protocol::openwire) mime_type: Option<Text>,
+    pub(in crate::protocol) mime_type: Option<Text>,
     /// Whether the broker removes it once it is consumed.
-    pub(in crate::protocol::openwire) deleted_by_broker: bool,
+    pub(in crate::protocol) deleted_by_broker: bool,
 }
 
 /// A message: one row for all seven types, which differ in nothing but a blob's three fields at the end.
@@ -107,12 +107,12 @@ macro_rules! message {
     ($($field:ident: $(@$cached:ident)? $type:ty $(=> $versions:expr)?;)*) => {
         /// A message. `content` and `marshalled_properties` are as they came: nobody reads them who does not need them.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-        pub(in crate::protocol::openwire) struct Message {
+        pub(in crate::protocol) struct Message {
             /// What its body is.
-            pub(in crate::protocol::openwire) kind: MessageKind,
-            $(pub(in crate::protocol::openwire) $field: $type,)*
+            pub(in crate::protocol) kind: MessageKind,
+            $(pub(in crate::protocol) $field: $type,)*
             /// Of a blob message.
-            pub(in crate::protocol::openwire) blob: Blob,
+            pub(in crate::protocol) blob: Blob,
         }
 
         impl Message {

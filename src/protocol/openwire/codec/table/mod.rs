@@ -23,22 +23,22 @@ use super::reader::Reader;
 use super::wire::{Typed, Wire};
 use super::writer::Writer;
 
-pub(in crate::protocol::openwire) use commands::*;
-pub(in crate::protocol::openwire) use identities::*;
-pub(in crate::protocol::openwire) use messages::*;
-pub(in crate::protocol::openwire) use network::*;
-pub(in crate::protocol::openwire) use responses::*;
+pub(in crate::protocol) use commands::*;
+pub(in crate::protocol) use identities::*;
+pub(in crate::protocol) use messages::*;
+pub(in crate::protocol) use network::*;
+pub(in crate::protocol) use responses::*;
 
 /// The first bytes of every connection.
 const MAGIC: [u8; 8] = *b"ActiveMQ";
 
 /// The first frame of each side: what it speaks. It is written the same way in all versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in crate::protocol::openwire) struct WireFormatInfo {
+pub(in crate::protocol) struct WireFormatInfo {
     /// The highest version.
-    pub(in crate::protocol::openwire) version: i32,
+    pub(in crate::protocol) version: i32,
     /// A map of settings.
-    pub(in crate::protocol::openwire) properties: Option<Bytes>,
+    pub(in crate::protocol) properties: Option<Bytes>,
 }
 
 /// The closed set of structures: what each type number stands for.
@@ -46,7 +46,7 @@ macro_rules! structures {
     ($($name:ident: $held:ident,)+) => {
         /// One structure of any type. A type that is not here is refused: nothing on the wire names a class.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub(in crate::protocol::openwire) enum Structure {
+        pub(in crate::protocol) enum Structure {
             /// No command at all.
             Null,
             /// The first frame.

@@ -12,42 +12,48 @@ const UNANSWERED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// A command that waits for its answer.
 #[derive(Debug)]
-struct Waiting {
-    receipt: Option<String>,
+struct Waiting<A> {
+    asked: A,
     /// What it takes of the bound; commands inside of transactions take nothing, their transaction is bounded itself.
     bytes: Option<usize>,
 }
 
-/// All of them, by the number that their answer names.
-#[derive(Debug, Default)]
-pub(super) struct Unanswered {
-    waiting: HashMap<Correlation, Waiting>,
+/// All of them, by the number that their answer names; of each it is kept what the client asked, in its protocol's words.
+#[derive(Debug)]
+pub(super) struct Unanswered<A> {
+    waiting: HashMap<Correlation, Waiting<A>>,
     given: u64,
     bounded: usize,
     bounded_bytes: usize,
 }
 
-impl Unanswered {
-    /// A number for a command that wants an answer, and perhaps a receipt; `bytes` is what it takes of the bound.
-    pub(super) fn wait(&mut self, receipt: Option<String>, bytes: Option<usize>) -> Correlation {
+impl<A> Default for Unanswered<A> {
+    fn default() -> Unanswered<A> {
+        Unanswered { waiting: HashMap::new(), given: 0, bounded: 0, bounded_bytes: 0 }
+    }
+}
+
+impl<A> Unanswered<A> {
+    /// A number for a command that wants an answer; `bytes` is what it takes of the bound.
+    pub(super) fn wait(&mut self, asked: A, bytes: Option<usize>) -> Correlation {
         self.given += 1;
         let correlation = Correlation(self.given);
         if let Some(bytes) = bytes {
             self.bounded += 1;
             self.bounded_bytes += bytes;
         }
-        self.waiting.insert(correlation, Waiting { receipt, bytes });
+        self.waiting.insert(correlation, Waiting { asked, bytes });
         correlation
     }
 
-    /// The answer has come; gives the receipt that was asked for, or nothing if no such command waits.
-    pub(super) fn answered(&mut self, correlation: Correlation) -> Option<Option<String>> {
-        let Waiting { receipt, bytes } = self.waiting.remove(&correlation)?;
+    /// The answer has come; gives what was asked, or nothing if no such command waits.
+    pub(super) fn answered(&mut self, correlation: Correlation) -> Option<A> {
+        let Waiting { asked, bytes } = self.waiting.remove(&correlation)?;
         if let Some(bytes) = bytes {
             self.bounded -= 1;
             self.bounded_bytes -= bytes;
         }
-        Some(receipt)
+        Some(asked)
     }
 
     /// Whether no command waits.
