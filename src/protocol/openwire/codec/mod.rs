@@ -5,6 +5,7 @@ mod bits;
 mod cache;
 #[cfg(test)]
 mod chance;
+mod coded;
 mod error;
 mod frame;
 mod reader;
