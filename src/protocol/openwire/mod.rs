@@ -12,6 +12,7 @@ mod handshake;
 mod negotiation;
 mod places;
 mod producers;
+mod rewriter;
 mod sending;
 mod subscribing;
 
@@ -23,5 +24,7 @@ pub(super) mod client {
     pub(in crate::protocol) use super::negotiation::{agree, offer};
 }
 
+pub use codec::CodecError;
 pub(super) use convert::plain_body;
 pub(super) use handshake::OpenWireHandshake;
+pub use rewriter::Rewriter;

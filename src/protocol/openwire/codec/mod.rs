@@ -14,10 +14,12 @@ mod table;
 mod tests;
 mod text;
 mod throwable;
+#[cfg(test)]
+mod vectors;
 mod wire;
 mod writer;
 
-pub(in crate::protocol) use error::CodecError;
+pub use error::CodecError;
 pub(in crate::protocol) use frame::Codec;
 pub(in crate::protocol) use settings::{Settings, VERSION_MAX};
 pub(in crate::protocol) use table::*;
