@@ -69,7 +69,8 @@ impl Handshake for OpenWireHandshake {
                     self.agreed = Some(agreed);
                 }
                 // A client that comes again says first that it knows of failovers.
-                Some(Structure::KeepAliveInfo(_) | Structure::ConnectionControl(_)) if self.agreed.is_some() => {}
+                Some(Structure::KeepAliveInfo(_) | Structure::ConnectionControl(_))
+                    if self.agreed.is_some() => {}
                 Some(Structure::ConnectionInfo(info)) if self.agreed.is_some() => {
                     self.info = *info;
                     let text = |text: &Option<Text>| text.as_deref().unwrap_or_default().to_owned();
