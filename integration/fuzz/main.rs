@@ -17,6 +17,7 @@ mod disk;
 mod driver;
 mod files;
 mod mutate;
+mod openwire;
 mod peers;
 mod records;
 mod text;
@@ -68,6 +69,10 @@ targets! {
     a_selector_of_any_text_judges_as_its_own_text_form_does_or_is_refused: text::SELECTOR;
     a_group_record_of_any_bytes_reads_or_is_refused: text::GROUP;
     a_member_record_of_any_bytes_reads_or_is_refused: text::MEMBER;
+    commands_of_openwire_read_as_they_are_written_again_or_are_refused: openwire::OPENWIRE_COMMANDS;
+    messages_of_openwire_read_as_they_are_written_again_or_are_refused: openwire::OPENWIRE_MESSAGES;
+    what_brokers_tell_each_other_reads_as_it_is_written_again_or_is_refused: openwire::OPENWIRE_NETWORK;
+    ids_and_destinations_of_openwire_read_as_they_are_written_again_or_are_refused: openwire::OPENWIRE_IDENTITIES;
     whole_connections_end_in_refusals_at_worst: connections::CONNECTIONS, 100_000;
     frames_of_a_slave_read_or_are_refused: peers::SLAVE;
     frames_of_a_master_read_or_are_refused: peers::MASTER;

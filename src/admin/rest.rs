@@ -16,7 +16,7 @@ use super::listing::{self, Wanted};
 use super::paging::Paging;
 use super::shared::{Shared, refused};
 use crate::broker::{
-    Command, Correlation, DestinationStatus, Gate, Page, Principal, SessionEvent, SessionId,
+    Command, Correlation, Credentials, DestinationStatus, Gate, Page, Principal, SessionEvent, SessionId,
 };
 use crate::model::{Destination, DestinationKind};
 use crate::node::{RecoveryPlan, Request};
@@ -172,7 +172,7 @@ async fn purge(State(shared): State<Shared>, Path(name): Path<String>, headers: 
 async fn operate(gate: &Gate, command: impl FnOnce(Correlation) -> Command) -> Result<u64, String> {
     let elsewhere = || "this node does not serve; ask the master".to_owned();
     let principal = Principal::Claimed("console".to_owned());
-    let mut session = gate.open("console", String::new(), principal).map_err(|_| elsewhere())?;
+    let mut session = gate.open("console", &Credentials::default(), principal).map_err(|_| elsewhere())?;
     session.submit(vec![command(Correlation(1))]).await.map_err(|_| elsewhere())?;
     let mut count = 0;
     loop {

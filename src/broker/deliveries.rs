@@ -77,10 +77,20 @@ impl Deliveries {
         self.entries.get(self.position(id)?)?.1.as_ref()
     }
 
-    /// The same, to change it.
-    pub(super) fn get_mut(&mut self, id: DeliveryId) -> Option<&mut Delivery> {
+    /// Counts that its consumer has failed with a delivery that stays. Gives queue, sequence and counter of a message of the log.
+    pub(super) fn count_failure(&mut self, id: DeliveryId) -> Option<(DestinationId, u64, u32)> {
         let at = self.position(id)?;
-        self.entries.get_mut(at)?.1.as_mut()
+        match &mut self.entries.get_mut(at)?.1.as_mut()?.held {
+            Held::Stored { queue, sequence, failures, .. } => {
+                *failures = failures.saturating_add(1);
+                Some((*queue, *sequence, *failures))
+            }
+            Held::Transient { entry, .. } => {
+                entry.failures = entry.failures.saturating_add(1);
+                None
+            }
+            Held::Copy => None,
+        }
     }
 
     /// Takes a delivery; `None` if it is unknown or was settled.

@@ -183,15 +183,22 @@ impl Gate {
         Ok(Principal::Known(logins.identify(login).await?))
     }
 
-    /// Opens a session for a client at the address `remote`. The core may hear of it later; nothing waits for that.
+    /// Opens a session for a client at the address `remote`, in the place of one of the same client's connection. The core may hear of it later; nothing waits for that.
     ///
     /// # Errors
     /// [`NotOpened`]: nothing has happened.
-    pub fn open(&self, remote: &str, client_id: String, principal: Principal) -> Result<Session, NotOpened> {
-        let taken = if client_id.is_empty() { None } else { Some(self.client_ids.take(&client_id, remote)) };
-        let taken = taken
-            .transpose()
-            .map_err(|remote| NotOpened::ClientIdInUse { client_id: client_id.clone(), remote })?;
+    pub fn open(
+        &self,
+        remote: &str,
+        credentials: &Credentials,
+        principal: Principal,
+    ) -> Result<Session, NotOpened> {
+        let Credentials { client_id, connection, .. } = credentials;
+        let named = Some(client_id).filter(|id| !id.is_empty());
+        let taken = named.map(|id| self.client_ids.take(id, remote, connection)).transpose();
+        let client_id = client_id.clone();
+        let taken =
+            taken.map_err(|remote| NotOpened::ClientIdInUse { client_id: client_id.clone(), remote })?;
         let info = SessionInfo { client_id, principal: principal.clone(), remote: remote.to_owned() };
         let id = SessionId(self.next.fetch_add(1, Ordering::Relaxed));
         let (events, inbox) = mpsc::unbounded_channel();
@@ -199,7 +206,7 @@ impl Gate {
             id,
             bounds: Bounds::of(&principal),
             principal,
-            _client_id: taken,
+            client_id: taken,
             core: self.core.clone(),
             held: VecDeque::new(),
             inbox,
@@ -224,7 +231,7 @@ pub struct Session {
     principal: Principal,
     /// What it may do; everything without.
     bounds: Option<Bounds>,
-    _client_id: Option<ClientId>,
+    client_id: Option<ClientId>,
     core: mpsc::Sender<Inbound>,
     /// What the core has no place for yet, in order. An adapter takes nothing more from its client while there is any, so
     /// that it is what one read gave, and settles of what was delivered.
@@ -347,12 +354,24 @@ impl Session {
         self.outbox.is_in_the_way(unread_for)
     }
 
-    /// The next events, at least one; `None` when the broker is gone. Cancel-safe.
+    /// Whether its client has come again, in another session.
+    pub fn is_replaced(&self) -> bool {
+        self.client_id.as_ref().is_some_and(ClientId::is_replaced)
+    }
+
+    /// The next events, at least one; `None` when the broker is gone, or the client has come again. Cancel-safe.
     pub async fn events(&mut self) -> Option<Vec<SessionEvent>> {
         if !self.answers.is_empty() {
             return Some(std::mem::take(&mut self.answers));
         }
-        let events = self.inbox.recv().await?;
+        let events = match &self.client_id {
+            None => self.inbox.recv().await?,
+            Some(client_id) => tokio::select! {
+                biased;
+                () = client_id.replaced() => return None,
+                events = self.inbox.recv() => events?,
+            },
+        };
         self.told_bytes += events.iter().map(delivered_bytes).sum::<usize>();
         Some(events)
     }

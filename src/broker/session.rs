@@ -17,6 +17,8 @@ pub struct SessionId(pub u64);
 pub struct Credentials {
     /// The client's name for itself; empty if it has none.
     pub client_id: String,
+    /// The client's name for its connection, which it keeps when it connects again; empty if it has none.
+    pub connection: String,
     /// The user's name; empty for none.
     pub user: String,
     /// The password; empty for none.

@@ -2,6 +2,7 @@
 
 mod connection;
 mod network;
+mod value;
 mod wire_format;
 
 use std::net::IpAddr;
@@ -13,7 +14,8 @@ pub(super) use network::read as read_networks;
 pub use network::{Discovery, NetworkConnector};
 pub use wire_format::WireFormatOptions;
 
-use connection::{OF_STOMP, REFUSED, SERVED, number};
+use connection::{OF_STOMP, REFUSED, SERVED};
+use value::number;
 
 use super::fault::nearest;
 use super::section::Section;

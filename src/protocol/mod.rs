@@ -8,7 +8,7 @@ mod connection;
 mod contract;
 mod half_open;
 mod listener;
-mod openwire;
+pub mod openwire;
 mod output;
 mod registry;
 pub mod stomp;

@@ -294,7 +294,7 @@ impl Serving {
     }
 
     /// Tells whoever wants to hear of it what has happened to a temporary destination of the session `from`.
-    pub(super) fn announce(&mut self, happening: Happening, destination: &Destination, from: SessionId) {
+    fn announce(&mut self, happening: Happening, destination: &Destination, from: SessionId) {
         let Some(place) = place(destination.kind) else { return };
         let Some(id) = self.census.find_destination(&place) else { return };
         let Some(message) = self.announcement(&place, happening, destination) else { return };

@@ -143,7 +143,7 @@ pub(super) struct Clients {
     /// Bytes of messages in the log's pipeline, for all sessions that are or were.
     pending_bytes: usize,
     /// Who wants to know when nothing more can be delivered to a subscription.
-    pub(super) drains: Vec<(SubscriberId, Waiter)>,
+    drains: Vec<(SubscriberId, Waiter)>,
 }
 
 impl Clients {
@@ -252,6 +252,16 @@ impl Clients {
             failures,
         };
         client.events.push(event);
+    }
+
+    /// Somebody wants to know when nothing more can be delivered to a subscription.
+    pub(super) fn drain(&mut self, subscriber: SubscriberId, waiter: Waiter) {
+        self.drains.push((subscriber, waiter));
+    }
+
+    /// Those who want to know.
+    pub(super) fn take_drains(&mut self) -> Vec<(SubscriberId, Waiter)> {
+        std::mem::take(&mut self.drains)
     }
 
     pub(super) fn take_events(&mut self) -> Vec<(SessionId, Vec<SessionEvent>)> {

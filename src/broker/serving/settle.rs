@@ -173,22 +173,12 @@ impl Serving {
 
     /// A consumer keeps a message that it failed with; returns whether the log is told.
     fn count_failure(&mut self, session: SessionId, id: DeliveryId) -> bool {
-        let delivery = self.clients.get_mut(session).and_then(|client| client.deliveries.get_mut(id));
-        match delivery.map(|it| &mut it.held) {
-            Some(Held::Stored { queue: id, sequence, failures, .. }) => {
-                *failures = failures.saturating_add(1);
-                let (id, sequence, failures) = (*id, *sequence, *failures);
-                let Some(queue) = self.queues.get_mut(&id) else { return false };
-                queue.history.failures.insert(sequence, failures);
-                self.acknowledgements.count(id, sequence, failures);
-                true
-            }
-            Some(Held::Transient { entry, .. }) => {
-                entry.failures = entry.failures.saturating_add(1);
-                false
-            }
-            Some(Held::Copy) | None => false,
-        }
+        let counted = self.clients.get_mut(session).and_then(|it| it.deliveries.count_failure(id));
+        let Some((id, sequence, failures)) = counted else { return false };
+        let Some(queue) = self.queues.get_mut(&id) else { return false };
+        queue.history.failures.insert(sequence, failures);
+        self.acknowledgements.count(id, sequence, failures);
+        true
     }
 
     /// A transaction that had settled these deliveries has not happened.

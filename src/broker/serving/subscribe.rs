@@ -197,7 +197,7 @@ impl Serving {
     pub(super) fn drain(&mut self, waiter: Waiter, key: SubscriptionKey) {
         let found = self.clients.get(waiter.session).and_then(|it| it.subscriptions.get(&key).copied());
         match found {
-            Some(subscriber) => self.clients.drains.push((subscriber, waiter)),
+            Some(subscriber) => self.clients.drain(subscriber, waiter),
             None => self.clients.answer(waiter, Ok(())),
         }
     }
@@ -207,9 +207,9 @@ impl Serving {
         if !self.allowed {
             return;
         }
-        for (subscriber, waiter) in std::mem::take(&mut self.clients.drains) {
+        for (subscriber, waiter) in self.clients.take_drains() {
             if self.is_under_way(subscriber) {
-                self.clients.drains.push((subscriber, waiter));
+                self.clients.drain(subscriber, waiter);
             } else {
                 self.clients.answer(waiter, Ok(()));
             }

@@ -2,8 +2,8 @@
 
 use crate::broker::tests::world::{message, queue};
 use crate::broker::{
-    Command, Correlation, DeliveryId, GATE_COMMANDS, Gate, Inbound, Principal, SESSION_SUBMISSIONS,
-    SessionEvent, SessionId, TransactionKey, Verdict,
+    Command, Correlation, Credentials, DeliveryId, GATE_COMMANDS, Gate, Inbound, Principal,
+    SESSION_SUBMISSIONS, SessionEvent, SessionId, TransactionKey, Verdict,
 };
 
 fn send(transaction: Option<TransactionKey>) -> Command {
@@ -14,7 +14,7 @@ fn send(transaction: Option<TransactionKey>) -> Command {
 #[tokio::test]
 async fn a_session_whose_commands_wait_stops_itself_and_still_settles() {
     let (gate, mut inbound) = Gate::bounded(usize::MAX);
-    let mut session = gate.open("", String::new(), Principal::default()).unwrap();
+    let mut session = gate.open("", &Credentials::default(), Principal::default()).unwrap();
     for _ in 0..SESSION_SUBMISSIONS {
         session.ready().await;
         session.submit(vec![send(None)]).await.unwrap();
@@ -40,7 +40,7 @@ async fn a_session_whose_commands_wait_stops_itself_and_still_settles() {
 #[tokio::test]
 async fn an_open_transaction_stays_with_its_connection_until_it_is_committed() {
     let (gate, mut inbound) = Gate::bounded(usize::MAX);
-    let mut session = gate.open("", String::new(), Principal::default()).unwrap();
+    let mut session = gate.open("", &Credentials::default(), Principal::default()).unwrap();
     let key = TransactionKey(5);
     let begin = || Command::Begin { transaction: key, correlation: None };
     let finish = |commit| Command::Finish { transaction: key, commit, correlation: Some(Correlation(9)) };
@@ -60,7 +60,7 @@ async fn a_session_closes_even_when_the_gate_is_full() {
     let (gate, mut inbound) = Gate::bounded(usize::MAX);
     let mut sessions = Vec::new();
     for _ in 0..GATE_COMMANDS {
-        sessions.push(gate.open("", String::new(), Principal::default()).unwrap());
+        sessions.push(gate.open("", &Credentials::default(), Principal::default()).unwrap());
     }
     drop(sessions);
     let mut closed = 0;
@@ -72,7 +72,7 @@ async fn a_session_closes_even_when_the_gate_is_full() {
 #[tokio::test]
 async fn events_end_when_the_core_lets_go() {
     let (gate, mut inbound) = Gate::bounded(usize::MAX);
-    let mut session = gate.open("", String::new(), Principal::default()).unwrap();
+    let mut session = gate.open("", &Credentials::default(), Principal::default()).unwrap();
     let Some(Inbound::Open { events, .. }) = inbound.recv().await else { panic!("not opened") };
     events.send(vec![SessionEvent::Closed { reason: "over".into() }]).unwrap();
     drop(events);
@@ -80,14 +80,14 @@ async fn events_end_when_the_core_lets_go() {
     assert!(session.events().await.is_none());
     drop(inbound);
     assert!(session.submit(vec![send(None)]).await.is_err());
-    assert!(gate.open("", String::new(), Principal::default()).is_err());
+    assert!(gate.open("", &Credentials::default(), Principal::default()).is_err());
 }
 
 #[tokio::test]
 async fn open_transactions_share_memory_over_all_sessions() {
     let (gate, _inbound) = Gate::bounded(20 << 10);
-    let mut one = gate.open("", String::new(), Principal::default()).unwrap();
-    let mut two = gate.open("", String::new(), Principal::default()).unwrap();
+    let mut one = gate.open("", &Credentials::default(), Principal::default()).unwrap();
+    let mut two = gate.open("", &Credentials::default(), Principal::default()).unwrap();
     let key = TransactionKey(5);
     let begin = || Command::Begin { transaction: key, correlation: None };
     let finish = |commit| Command::Finish { transaction: key, commit, correlation: Some(Correlation(9)) };
@@ -111,7 +111,7 @@ async fn open_transactions_share_memory_over_all_sessions() {
 #[tokio::test]
 async fn a_session_goes_on_while_the_gate_is_full_and_its_order_is_kept() {
     let (gate, mut inbound) = Gate::bounded(usize::MAX);
-    let mut crowd = gate.open("", String::new(), Principal::default()).unwrap();
+    let mut crowd = gate.open("", &Credentials::default(), Principal::default()).unwrap();
     let settle = || Command::Settle {
         deliveries: vec![DeliveryId(1)],
         verdict: Verdict::Consumed,
@@ -121,7 +121,7 @@ async fn a_session_goes_on_while_the_gate_is_full_and_its_order_is_kept() {
     while !crowd.holds() {
         crowd.submit(vec![settle()]).await.unwrap();
     }
-    let mut session = gate.open("", String::new(), Principal::default()).unwrap();
+    let mut session = gate.open("", &Credentials::default(), Principal::default()).unwrap();
     session.submit(vec![send(None)]).await.unwrap();
     session.submit(vec![settle()]).await.unwrap();
     assert!(session.holds());
@@ -157,7 +157,10 @@ async fn a_session_goes_on_while_the_gate_is_full_and_its_order_is_kept() {
 #[tokio::test]
 async fn a_client_id_names_one_session_at_a_time() {
     let (gate, _inbound) = Gate::bounded(usize::MAX);
-    let open = |remote: &str, id: &str| gate.open(remote, id.to_owned(), Principal::default());
+    let open = |remote: &str, id: &str| {
+        let credentials = Credentials { client_id: id.to_owned(), ..Credentials::default() };
+        gate.open(remote, &credentials, Principal::default())
+    };
     let first = open("tcp://first", "a").unwrap();
     let _other = open("tcp://other", "b").unwrap();
     let _nameless = (open("x", "").unwrap(), open("y", "").unwrap());

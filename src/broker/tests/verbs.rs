@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 
 use crate::broker::tests::world::{Got, World, message, prefetch, queue};
 use crate::broker::{
-    Command, Correlation, Gate, Inbound, Principal, Session, SessionEvent, SubscriptionKey, TransactionKey,
-    Verdict,
+    Command, Correlation, Credentials, Gate, Inbound, Principal, Session, SessionEvent, SubscriptionKey,
+    TransactionKey, Verdict,
 };
 
 const CLIENTS: std::ops::Range<usize> = 0..2;
@@ -121,7 +121,7 @@ impl Scene {
     }
 
     fn connect(&mut self) -> Client {
-        let opened = self.gate.open("", String::new(), Principal::default());
+        let opened = self.gate.open("", &Credentials::default(), Principal::default());
         self.pump();
         let (subscribed, held, open) = Default::default();
         Client { session: opened.unwrap(), id: self.opened, subscribed, held, open }

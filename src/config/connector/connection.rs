@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::env::SocketOptions;
 use crate::security::ClientCertificate;
 
+use super::value::{flag, milliseconds, number};
 use super::wire_format::WireFormatOptions;
 
 /// How the connections of a connector behave.
@@ -118,9 +119,6 @@ pub(super) const REFUSED: [(&str, &str); 32] = [
     ("wireFormat.stackTraceEnabled", "exceptions are sent without traces"),
 ];
 
-/// Longest time in an option: a day.
-const MILLISECONDS_MAX: usize = 24 * 3600 * 1000;
-
 impl ConnectionOptions {
     /// Takes one option of [`SERVED`].
     pub(super) fn set(&mut self, option: &str, value: &str) -> Result<(), String> {
@@ -157,14 +155,6 @@ impl ConnectionOptions {
     }
 }
 
-pub(super) fn flag(option: &str, value: &str) -> Result<bool, String> {
-    value.parse().map_err(|_| format!("{option}={value} is neither true nor false"))
-}
-
-pub(super) fn milliseconds(option: &str, value: &str, least: usize) -> Result<Duration, String> {
-    number(option, value, least, MILLISECONDS_MAX).map(|number| Duration::from_millis(number as u64))
-}
-
 /// `10000,10000`.
 fn heart_beat(option: &str, value: &str) -> Result<(Duration, Duration), String> {
     let (sends, wants) = value
@@ -185,15 +175,6 @@ fn server(option: &str, value: &str) -> Result<bool, String> {
         "activemq" => Ok(true),
         "quorate" => Ok(false),
         _ => Err(format!("{option}={value} is unknown; expected activemq or quorate")),
-    }
-}
-
-/// A whole number in an option.
-pub(super) fn number(option: &str, value: &str, least: usize, most: usize) -> Result<usize, String> {
-    match value.parse::<usize>() {
-        Ok(number) if (least..=most).contains(&number) => Ok(number),
-        Ok(number) => Err(format!("{option}={number} is out of range; expected {least} to {most}")),
-        Err(_) => Err(format!("{option}={value} is no number; expected {least} to {most}")),
     }
 }
 

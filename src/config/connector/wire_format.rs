@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::connection::{flag, milliseconds, number};
+use super::value::{flag, milliseconds, number};
 
 /// Newest version of OpenWire.
 const VERSION_MAX: u8 = 12;

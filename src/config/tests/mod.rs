@@ -37,6 +37,8 @@ ca = "tls/ca.pem"
 [[transport_connector]]
 name = "openwire"
 uri = "tcp://0.0.0.0:61616?maximumConnections=1000&wireFormat.maxFrameSize=104857600"
+allow_anonymous = true
+allow_plaintext = true
 
 [[network_connector]]
 name = "group1-to-group2"

@@ -86,7 +86,7 @@ async fn converse<H: Handshake>(
         Err(_) => return (End::Gone, output),
     };
     let identified = gate.identify(remote, &credentials, certificate.as_deref(), options.allow_anonymous);
-    let opened = identified.await.and_then(|principal| gate.open(remote, credentials.client_id, principal));
+    let opened = identified.await.and_then(|principal| gate.open(remote, &credentials, principal));
     let session = match opened {
         Ok(session) => session,
         Err(NotOpened::Closed(closed)) => return (closed.into(), output),

@@ -175,6 +175,9 @@ impl<'a, A: Adapter, R: Receive, W: AsyncWrite + Unpin> Connection<'a, A, R, W> 
             debug!("what the client does not read takes memory that others lack");
             return Err(End::Gone);
         }
+        if self.session.is_replaced() {
+            return Err(Closed.into());
+        }
         self.look_at = now + LOOK_EVERY;
         Ok(())
     }

@@ -68,12 +68,19 @@ impl Handshake for OpenWireHandshake {
                     self.codec.agree(agreed.settings, FRAME_BYTES_BEFORE);
                     self.agreed = Some(agreed);
                 }
-                Some(Structure::KeepAliveInfo(_)) if self.agreed.is_some() => {}
+                // A client that comes again says first that it knows of failovers.
+                Some(Structure::KeepAliveInfo(_) | Structure::ConnectionControl(_))
+                    if self.agreed.is_some() => {}
                 Some(Structure::ConnectionInfo(info)) if self.agreed.is_some() => {
                     self.info = *info;
                     let text = |text: &Option<Text>| text.as_deref().unwrap_or_default().to_owned();
                     return Ok(Some(Credentials {
                         client_id: text(&self.info.client_id),
+                        connection: self
+                            .info
+                            .connection_id
+                            .as_ref()
+                            .map_or(String::new(), |id| text(&id.value)),
                         user: text(&self.info.user_name),
                         password: Password::new(text(&self.info.password.take())),
                     }));

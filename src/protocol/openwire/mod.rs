@@ -12,6 +12,7 @@ mod handshake;
 mod negotiation;
 mod places;
 mod producers;
+mod rewriter;
 mod sending;
 mod subscribing;
 
@@ -25,3 +26,4 @@ pub(super) mod client {
 
 pub(super) use convert::plain_body;
 pub(super) use handshake::OpenWireHandshake;
+pub use rewriter::Rewriter;

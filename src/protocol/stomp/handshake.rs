@@ -103,6 +103,7 @@ fn greeting(frame: &Frame, options: &ConnectionOptions) -> Result<(Greeting, Cre
     };
     let credentials = Credentials {
         client_id: value("client-id").unwrap_or_default(),
+        connection: String::new(),
         user: value("login").unwrap_or_default(),
         password: Password::new(value("passcode").unwrap_or_default()),
     };

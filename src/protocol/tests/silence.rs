@@ -7,7 +7,8 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 
 use crate::broker::{
-    Command, DeliveryId, Gate, Inbound, Principal, SessionEvent, SessionId, SubscriptionKey, Verdict,
+    Command, Credentials, DeliveryId, Gate, Inbound, Principal, SessionEvent, SessionId, SubscriptionKey,
+    Verdict,
 };
 use crate::env::{ConnectionLimit, SystemClock};
 use crate::model::{Destination, DestinationKind, Encoding, Field, Message, MessageBuilder};
@@ -51,7 +52,7 @@ async fn until_subscribed(
 
 /// Fills the core's channel to the last place.
 async fn fill(gate: &Gate) {
-    let mut crowd = gate.open("", String::new(), Principal::default()).unwrap();
+    let mut crowd = gate.open("", &Credentials::default(), Principal::default()).unwrap();
     while !crowd.holds() {
         let settle = Command::Settle {
             deliveries: vec![DeliveryId(1)],

@@ -5,6 +5,7 @@ mod bits;
 mod cache;
 #[cfg(test)]
 mod chance;
+mod coded;
 mod error;
 mod frame;
 mod reader;
@@ -14,6 +15,8 @@ mod table;
 mod tests;
 mod text;
 mod throwable;
+#[cfg(test)]
+mod vectors;
 mod wire;
 mod writer;
 
