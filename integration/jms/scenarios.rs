@@ -18,7 +18,7 @@ async fn every_scenario_passes_with_a_client_of_jakarta() {
 }
 
 /// `QUORATE_JMS_OPTIONS` are options of the client's URL, such as `wireFormat.cacheEnabled=false`; `QUORATE_JMS_SCENARIOS` is a
-/// regular expression for the beginning of the names of those that are run.
+/// regular expression for the beginning of the names of those that are run, of the families that are served.
 async fn run(flavour: Flavour) {
     let broker = Lone::with_openwire().await;
     let options =
