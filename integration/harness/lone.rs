@@ -40,7 +40,9 @@ impl Lone {
     pub(crate) async fn with_openwire() -> Lone {
         let ports = Ports::take();
         let connector = connectors::openwire(openwire_address(&ports));
-        Lone::run_on(ports, binary(), "", &connector).await
+        let lone = Lone::run_on(ports, binary(), "", &connector).await;
+        lone.answers(lone.openwire()).await;
+        lone
     }
 
     /// The same by a program that runs the broker, with its arguments, in surroundings of its own.
@@ -68,7 +70,10 @@ impl Lone {
     }
 
     async fn serves(&self) {
-        let address = self.stomp();
+        self.answers(self.stomp()).await;
+    }
+
+    async fn answers(&self, address: SocketAddr) {
         eventually("a lone broker serves", Duration::from_secs(30), || async {
             std::net::TcpStream::connect(address).ok()
         })

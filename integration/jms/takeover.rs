@@ -39,7 +39,7 @@ async fn masters_are_killed(name: &str, flavour: Flavour) {
         cluster.kill(master);
         application.more(STRETCH).await;
         cluster.start_node(master);
-        eventually("all nodes are voters again", LIMIT, || async {
+        eventually("all nodes answer again", LIMIT, || async {
             (1..=NODES).all(|node| cluster.role(node).is_some()).then_some(())
         })
         .await;
