@@ -7,6 +7,8 @@ pub(super) mod message_id;
 mod outgoing;
 mod plain;
 pub(in crate::protocol) mod properties;
+#[cfg(test)]
+mod tests;
 pub(in crate::protocol) mod text;
 
 pub(in crate::protocol) use destination::write_destination;

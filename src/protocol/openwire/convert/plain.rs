@@ -24,8 +24,13 @@ pub(in crate::protocol) fn plain_body(message: &Message) -> Bytes {
             text::read(&content).unwrap_or_else(|| text::read_lossy(&content).into())
         }
         (BodyKind::Bytes, BodyForm::Deflated) => {
-            let deflated = body.get(INFLATED_LENGTH_BYTES..).unwrap_or_default();
-            inflate::inflate(deflated).unwrap_or_default()
+            // The Java client deflates the whole of its buffer; the length says how much of that is the body.
+            let Some((length, deflated)) = body.split_first_chunk::<INFLATED_LENGTH_BYTES>() else {
+                return Bytes::new();
+            };
+            let mut inflated = inflate::inflate(deflated).unwrap_or_default();
+            inflated.truncate(u32::from_be_bytes(*length) as usize);
+            inflated
         }
         _ => Bytes::new(),
     }
