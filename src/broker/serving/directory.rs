@@ -298,8 +298,7 @@ impl Serving {
         let Some(place) = place(destination.kind) else { return };
         let Some(id) = self.census.find_destination(&place) else { return };
         let Some(message) = self.announcement(&place, happening, destination) else { return };
-        let listeners: Vec<_> =
-            self.topics.get(&id).map(|it| it.subscribers.iter().copied().collect()).unwrap_or_default();
+        let listeners = self.topics.get(&id).map(|it| it.subscribers.clone()).unwrap_or_default();
         for subscriber in listeners {
             let subscription = self.subscriptions.get(&subscriber);
             if subscription.is_some_and(|it| !(it.no_local && it.session == from) && it.selects(&message, 0))

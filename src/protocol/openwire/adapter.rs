@@ -35,6 +35,8 @@ pub(super) enum What {
     Drain(ConsumerNumber),
     /// A transaction is committed.
     Commit(TransactionKey),
+    /// A destination or a durable subscription comes or goes.
+    Place,
     /// The client leaves.
     Leave,
     /// Anything else.
@@ -278,7 +280,8 @@ impl OpenWireAdapter {
                     Err(refusal) => self.fail(request, Failure::of_commit(&refusal), output),
                 }
             }
-            (What::Leave | What::Other, Ok(())) => self.respond(request, output),
+            (What::Place, Err(refusal)) => self.fail(request, Failure::of_place(&refusal), output),
+            (What::Place | What::Leave | What::Other, Ok(())) => self.respond(request, output),
             (What::Leave | What::Other, Err(refusal)) => self.fail(request, Failure::of(&refusal), output),
         }
     }

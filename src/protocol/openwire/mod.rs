@@ -16,6 +16,10 @@ mod rewriter;
 mod sending;
 mod subscribing;
 
+pub(super) use convert::plain_body;
+pub(super) use handshake::OpenWireHandshake;
+pub use rewriter::Rewriter;
+
 /// What a client in a test needs.
 #[cfg(test)]
 pub(super) mod client {
@@ -23,7 +27,3 @@ pub(super) mod client {
     pub(in crate::protocol) use super::convert::{properties, text, write_destination};
     pub(in crate::protocol) use super::negotiation::{agree, offer};
 }
-
-pub(super) use convert::plain_body;
-pub(super) use handshake::OpenWireHandshake;
-pub use rewriter::Rewriter;

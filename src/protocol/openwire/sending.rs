@@ -92,10 +92,9 @@ impl OpenWireAdapter {
         let number = ack.consumer_id.as_ref().and_then(|id| self.consumers.find(id));
         let known = number.and_then(|number| self.consumers.get_mut(number));
         let taken = match known {
-            Some(known) => acknowledge::take(&mut known.consumer, ack, transaction).map(|settled| {
-                known.regrant(commands);
-                settled
-            }),
+            Some(known) => {
+                acknowledge::take(&mut known.consumer, ack, transaction).inspect(|_| known.regrant(commands))
+            }
             None => Err(Failure::general("Unmatched acknowledge: there is no such consumer")),
         };
         match taken {

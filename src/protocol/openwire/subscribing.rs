@@ -214,7 +214,7 @@ impl OpenWireAdapter {
         commands: &mut Vec<Command>,
     ) {
         let name = info.subcription_name.as_deref().unwrap_or_default().to_owned();
-        let correlation = self.wait(request, What::Other, Some(bytes));
+        let correlation = self.wait(request, What::Place, Some(bytes));
         // Whatever client the command names, a client ends its own.
         commands.push(Command::RemoveSubscription { client_id: None, name, correlation });
     }
@@ -229,7 +229,7 @@ impl OpenWireAdapter {
     ) -> Result<(), Failure> {
         let (kind, name) = read_destination(info.destination.as_deref())?;
         for destination in places::read(kind, name)?.into_iter().take(1) {
-            let correlation = self.wait(request, What::Other, Some(bytes));
+            let correlation = self.wait(request, What::Place, Some(bytes));
             commands.push(match info.operation_type {
                 0 => Command::Create { destination, correlation },
                 _ => Command::Delete { destination, correlation },
