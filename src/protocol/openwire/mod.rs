@@ -24,7 +24,6 @@ pub(super) mod client {
     pub(in crate::protocol) use super::negotiation::{agree, offer};
 }
 
-pub use codec::CodecError;
 pub(super) use convert::plain_body;
 pub(super) use handshake::OpenWireHandshake;
 pub use rewriter::Rewriter;

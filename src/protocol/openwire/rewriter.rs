@@ -1,10 +1,12 @@
 //! The codec from outside of the house, for those who try it on bytes of any kind.
 
+use std::error::Error;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::protocol::Output;
 
-use super::codec::{Codec, CodecError, Settings};
+use super::codec::{Codec, Settings};
 
 /// ActiveMQ's size of a cache about which nothing was agreed.
 const CACHE_SIZE: u16 = 16_383;
@@ -39,12 +41,14 @@ impl Rewriter {
     /// Takes the next frame off the front of `arrived` and gives it as it is written; `None` as long as it has not arrived whole.
     ///
     /// # Errors
-    /// [`CodecError`]: the bytes are no frame, and the connection cannot go on.
-    pub fn rewrite(&mut self, arrived: &mut BytesMut) -> Result<Option<Bytes>, CodecError> {
-        let Some(structure) = self.reads.decode(arrived)? else { return Ok(None) };
-        let mut output = Output::new();
-        self.writes.encode(&structure, &mut output);
-        Ok(Some(output.take()))
+    /// The bytes are no frame, and the connection cannot go on.
+    pub fn rewrite(&mut self, arrived: &mut BytesMut) -> Result<Option<Bytes>, impl Error + use<>> {
+        self.reads.decode(arrived).map(|read| {
+            let structure = read?;
+            let mut output = Output::new();
+            self.writes.encode(&structure, &mut output);
+            Some(output.take())
+        })
     }
 
     /// Bytes that the frame at the front of `arrived` takes, as far as that is known.

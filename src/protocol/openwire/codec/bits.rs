@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn any_number_of_booleans_is_read_as_it_was_written() {
         for count in [0, 1, 8, 9, 63 * 8, 63 * 8 + 1, 255 * 8, 255 * 8 + 1, 3000 * 8] {
-            let bit = |n: usize| n % 3 == 0 || n % 7 == 1;
+            let bit = |n: usize| n.is_multiple_of(3) || n % 7 == 1;
             let mut writer = BitWriter::default();
             (0..count).for_each(|n| writer.write(bit(n)));
             let (length, mut out) = (writer.len(), BytesMut::new());

@@ -2,9 +2,9 @@
 //! direction has numbers of its own, given by its sender.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use super::error::CodecError;
-use super::table::Structure;
 
 /// How much the sender keeps free, by forgetting what it sent longest ago; the Java client does the same.
 const FREE: usize = 100;
@@ -15,19 +15,19 @@ const NOT_KEPT: u16 = u16::MAX;
 
 /// What the peer has sent.
 #[derive(Debug)]
-pub(super) struct Heard {
-    entries: Vec<Option<Structure>>,
+pub(super) struct Heard<V> {
+    entries: Vec<Option<V>>,
     size: usize,
 }
 
-impl Heard {
+impl<V: Clone> Heard<V> {
     /// Remembers up to `size` values, which takes memory only as they come.
-    pub(super) fn new(size: u16) -> Heard {
+    pub(super) fn new(size: u16) -> Heard<V> {
         Heard { entries: Vec::new(), size: usize::from(size) }
     }
 
     /// A value comes under this number; `None` stands for a null.
-    pub(super) fn put(&mut self, number: u16, value: Option<Structure>) -> Result<(), CodecError> {
+    pub(super) fn put(&mut self, number: u16, value: Option<V>) -> Result<(), CodecError> {
         let at = usize::from(number);
         if number == NOT_KEPT {
             return Ok(());
@@ -45,35 +45,35 @@ impl Heard {
     }
 
     /// What came under this number last.
-    pub(super) fn get(&self, number: u16) -> Result<Option<&Structure>, CodecError> {
+    pub(super) fn get(&self, number: u16) -> Result<Option<&V>, CodecError> {
         self.entries.get(usize::from(number)).map(Option::as_ref).ok_or(CodecError::NotCached(number))
     }
 }
 
 /// What we have sent.
 #[derive(Debug)]
-pub(super) struct Told {
-    numbers: HashMap<Option<Structure>, u16>,
+pub(super) struct Told<V> {
+    numbers: HashMap<Option<V>, u16>,
     /// By number.
-    values: Vec<Option<Option<Structure>>>,
+    values: Vec<Option<Option<V>>>,
     size: usize,
     next: usize,
     oldest: usize,
 }
 
-impl Told {
-    pub(super) fn new(size: u16) -> Told {
+impl<V: Clone + Eq + Hash> Told<V> {
+    pub(super) fn new(size: u16) -> Told<V> {
         let size = usize::from(size);
         Told { numbers: HashMap::new(), values: Vec::new(), size, next: 0, oldest: 0 }
     }
 
     /// The number of a value that was sent.
-    pub(super) fn number(&self, value: &Option<Structure>) -> Option<u16> {
+    pub(super) fn number(&self, value: &Option<V>) -> Option<u16> {
         self.numbers.get(value).copied()
     }
 
     /// A number for a value that is about to be sent.
-    pub(super) fn give(&mut self, value: Option<Structure>) -> u16 {
+    pub(super) fn give(&mut self, value: Option<V>) -> u16 {
         let at = self.next;
         self.next = if at + 1 >= self.size { 0 } else { at + 1 };
         if self.numbers.len() >= self.size {
@@ -100,12 +100,7 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::BrokerId;
     use super::*;
-
-    fn id(number: usize) -> Option<Structure> {
-        Some(Structure::BrokerId(BrokerId { value: Some(number.to_string().into()) }.into()))
-    }
 
     #[test]
     fn what_is_told_is_heard_however_long_it_goes_on() {
@@ -113,10 +108,10 @@ mod tests {
         let (mut told, mut heard) = (Told::new(SIZE), Heard::new(SIZE));
         for frame in 0..1000 {
             told.sweep();
-            for value in [id(frame), id(frame / 2), id(frame % 7), None] {
+            for value in [Some(frame), Some(frame / 2), Some(frame % 7), None] {
                 match told.number(&value) {
                     Some(number) => assert_eq!(heard.get(number), Ok(value.as_ref())),
-                    None => heard.put(told.give(value.clone()), value).unwrap(),
+                    None => heard.put(told.give(value), value).unwrap(),
                 }
             }
             assert!(told.numbers.len() <= usize::from(SIZE) && told.values.len() <= usize::from(SIZE));
@@ -129,10 +124,10 @@ mod tests {
         assert_eq!(heard.get(0), Err(CodecError::NotCached(0)));
         heard.put(0, None).unwrap();
         assert_eq!((heard.get(0), heard.get(1)), (Ok(None), Err(CodecError::NotCached(1))));
-        (1..10).for_each(|number| heard.put(number, id(1)).unwrap());
+        (1..10).for_each(|number| heard.put(number, Some(1)).unwrap());
         assert_eq!(heard.put(10, None), Err(CodecError::NotCached(10)), "too many");
         let far = NESTED_MAX as u16 + 1;
-        assert_eq!(Heard::new(100).put(far, None), Err(CodecError::NotCached(far)), "out of order");
+        assert_eq!(Heard::<u8>::new(100).put(far, None), Err(CodecError::NotCached(far)), "out of order");
         heard.put(NOT_KEPT, None).unwrap();
         assert_eq!(heard.get(NOT_KEPT), Err(CodecError::NotCached(NOT_KEPT)));
     }

@@ -5,11 +5,12 @@ use bytes::{Buf, BytesMut};
 use crate::protocol::Output;
 
 use super::cache::{Heard, Told};
+use super::coded::Coded;
 use super::error::CodecError;
-use super::reader::Reader;
+use super::reader::{Readable, Reader};
 use super::settings::Settings;
 use super::table::Structure;
-use super::writer::{Scratch, Writer};
+use super::writer::{Scratch, Writable, Writer};
 
 /// Bytes of a frame's length.
 const LENGTH_BYTES: usize = 4;
@@ -19,8 +20,8 @@ const LENGTH_BYTES: usize = 4;
 pub(in crate::protocol) struct Codec {
     settings: Settings,
     frame_bytes_max: usize,
-    heard: Heard,
-    told: Told,
+    heard: Heard<Structure>,
+    told: Told<Structure>,
     scratch: Scratch,
 }
 

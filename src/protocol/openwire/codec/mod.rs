@@ -5,6 +5,7 @@ mod bits;
 mod cache;
 #[cfg(test)]
 mod chance;
+mod coded;
 mod error;
 mod frame;
 mod reader;
@@ -19,7 +20,7 @@ mod vectors;
 mod wire;
 mod writer;
 
-pub use error::CodecError;
+pub(in crate::protocol) use error::CodecError;
 pub(in crate::protocol) use frame::Codec;
 pub(in crate::protocol) use settings::{Settings, VERSION_MAX};
 pub(in crate::protocol) use table::*;

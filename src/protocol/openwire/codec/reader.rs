@@ -4,9 +4,9 @@ use bytes::{Buf, Bytes};
 
 use super::bits::BitReader;
 use super::cache::Heard;
+use super::coded::Coded;
 use super::error::CodecError;
 use super::settings::Settings;
-use super::table::Structure;
 use super::text;
 
 /// Structures in one frame; without a bound, arrays of them would take many times what the frame does.
@@ -14,27 +14,32 @@ const STRUCTURES_MAX: usize = 4096;
 /// Structures inside of one another: an advisory has a message in it, which has one in it, and so on.
 const DEPTH_MAX: u8 = 16;
 
+/// A structure whose fields are read once its type is known.
+pub(super) trait Readable: Coded {
+    fn read(code: u8, input: &mut Reader<'_, Self>) -> Result<Self, CodecError>;
+}
+
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(super) struct Reader<'a, V> {
     rest: Bytes,
     /// The booleans of a tight frame.
     bits: Option<BitReader>,
     pub(super) settings: &'a Settings,
-    heard: &'a mut Heard,
+    heard: &'a mut Heard<V>,
     depth: u8,
     structures: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a, V: Readable> Reader<'a, V> {
     /// Reads the frame, which has no length in front any more; its type first.
     pub(super) fn begin(
         mut frame: Bytes,
         settings: &'a Settings,
-        heard: &'a mut Heard,
-    ) -> Result<(u8, Reader<'a>), CodecError> {
+        heard: &'a mut Heard<V>,
+    ) -> Result<(u8, Reader<'a, V>), CodecError> {
         let code = frame.try_get_u8().map_err(|_| CodecError::Short)?;
-        let is_tight = settings.tight && code != Structure::NULL;
+        let is_tight = settings.tight && code != V::NULL;
         let bits = if is_tight { Some(BitReader::take(&mut frame)?) } else { None };
         Ok((code, Reader { rest: frame, bits, settings, heard, depth: 0, structures: 0 }))
     }
@@ -115,7 +120,7 @@ impl<'a> Reader<'a> {
         }
         let code = self.byte()?;
         // Java can have the encoded form of a message at hand, and then sends that, behind its length and type.
-        let outer = if self.bits.is_some() && Structure::may_come_encoded(code) && self.bool()? {
+        let outer = if self.bits.is_some() && V::may_come_encoded(code) && self.bool()? {
             self.array::<5>()?;
             self.bits.replace(BitReader::take(&mut self.rest)?)
         } else {
@@ -131,16 +136,16 @@ impl<'a> Reader<'a> {
     }
 
     /// A structure that may be null, or a number that the peer gave one before.
-    pub(super) fn cached(&mut self) -> Result<Option<Structure>, CodecError> {
+    pub(super) fn cached(&mut self) -> Result<Option<V>, CodecError> {
         if !self.settings.caches() {
-            return self.nested(Structure::read);
+            return self.nested(V::read);
         }
         let is_new = self.bool()?;
         let number = u16::from_be_bytes(self.array()?);
         if !is_new {
             return self.heard.get(number).map(|value| value.cloned());
         }
-        let value = self.nested(Structure::read)?;
+        let value = self.nested(V::read)?;
         if value.as_ref().is_some_and(|value| !value.may_be_cached()) {
             return Err(CodecError::NotCached(number));
         }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use crate::protocol::Output;
 
 use super::chance::Chance;
-use super::{Codec, CodecError, Settings, Structure, VERSION_MAX};
+use super::{Codec, CodecError, ExceptionResponse, Settings, Structure, Text, Throwable, VERSION_MAX};
 
 const FRAME_BYTES_MAX: usize = 1 << 20;
 
@@ -84,6 +84,67 @@ fn lengths_that_cannot_be_are_refused() {
     }
     assert_eq!(codec.decode(&mut BytesMut::from(&[0, 0, 0, 1, 77][..])), Err(CodecError::Unknown(77)));
     assert_eq!(codec.decode(&mut BytesMut::from(&[0, 0, 0, 0][..])), Err(CodecError::Short));
+}
+
+/// A loose frame of the newest version, with a cache.
+fn loose(code: u8, fields: &[u8]) -> (Codec, BytesMut) {
+    let settings = Settings { version: VERSION_MAX, tight: false, cache_size: Some(256), stack_traces: true };
+    let frame = [&(fields.len() as u32 + 1).to_be_bytes()[..], &[code], fields].concat();
+    (codec(settings), BytesMut::from(&frame[..]))
+}
+
+/// Of a command: its number, and that nobody waits for an answer.
+const COMMAND: [u8; 5] = [0, 0, 0, 1, 0];
+
+#[test]
+fn cve_2023_46604_an_exception_of_any_class_is_two_texts() {
+    let class_name: Text = "org.springframework.context.support.ClassPathXmlApplicationContext".into();
+    let exception =
+        Throwable { class_name: Some(class_name), message: Some("http://127.0.0.1/evil.xml".into()) };
+    let response = Structure::ExceptionResponse(Box::new(ExceptionResponse {
+        exception: Some(exception),
+        ..ExceptionResponse::default()
+    }));
+    for settings in all_settings() {
+        let mut output = Output::new();
+        codec(settings).encode(&response, &mut output);
+        let read = codec(settings).decode(&mut BytesMut::from(&output.take()[..]));
+        assert_eq!(read, Ok(Some(response.clone())), "{settings:?}");
+    }
+}
+
+#[test]
+fn cve_2025_27533_a_length_takes_no_memory_before_its_bytes_have_come() {
+    const MEMORY_MAX: u64 = 8 * 1024;
+    let text = [&COMMAND[..], &[1, 0xff, 0xff]].concat();
+    let bytes = [&[0, 0, 0, 1, 1][..], &i32::MAX.to_be_bytes()].concat();
+    let array = [&COMMAND[..], &[0, 0, 0, 1, 1, 0xff, 0xff, 1, 124, 0]].concat();
+    let frames = [&COMMAND[..], &[0, 0, 0, 1, 1, 0, 0, 0xff, 0xff]].concat();
+    for (code, fields) in [(14, text), (112, bytes), (33, array), (31, frames)] {
+        let (mut codec, mut arrived) = loose(code, &fields);
+        let memory = allocation_counter::measure(|| {
+            assert_eq!(codec.decode(&mut arrived), Err(CodecError::Short), "{code}");
+        });
+        assert!(memory.bytes_max < MEMORY_MAX, "{code}: {} bytes", memory.bytes_max);
+    }
+}
+
+#[test]
+fn what_is_nested_without_end_is_refused() {
+    let response = [&COMMAND[..], &[0, 0, 0, 1, 1, 32]].concat();
+    let (mut codec, mut arrived) = loose(32, &response.repeat(10_000));
+    assert_eq!(codec.decode(&mut arrived), Err(CodecError::Deep));
+    // Without class, message and stack.
+    let causes = [&COMMAND[..], &[0, 0, 0, 1], &[1, 0, 0, 0, 0].repeat(10_000)].concat();
+    let (mut codec, mut arrived) = loose(31, &causes);
+    assert_eq!(codec.decode(&mut arrived), Err(CodecError::Deep));
+}
+
+#[test]
+fn a_number_that_the_peer_never_gave_is_refused() {
+    let session = [&COMMAND[..], &[0, 0, 5]].concat();
+    let (mut codec, mut arrived) = loose(4, &session);
+    assert_eq!(codec.decode(&mut arrived), Err(CodecError::NotCached(5)));
 }
 
 proptest! {

@@ -1,9 +1,9 @@
 //! Exceptions. Nobody makes an object of the class that is named, here or in a client that is up to date (CVE-2023-46604).
 
 use super::error::CodecError;
-use super::reader::Reader;
+use super::reader::{Readable, Reader};
 use super::text::Text;
-use super::writer::Writer;
+use super::writer::{Writable, Writer};
 
 /// Causes of causes.
 const CAUSES_MAX: usize = 32;
@@ -19,7 +19,7 @@ pub(in crate::protocol) struct Throwable {
 }
 
 impl Throwable {
-    pub(super) fn read(input: &mut Reader<'_>) -> Result<Option<Throwable>, CodecError> {
+    pub(super) fn read<V: Readable>(input: &mut Reader<'_, V>) -> Result<Option<Throwable>, CodecError> {
         let mut first = None;
         for _ in 0..CAUSES_MAX {
             if !input.bool()? {
@@ -42,7 +42,7 @@ impl Throwable {
         Err(CodecError::Deep)
     }
 
-    pub(super) fn write(this: Option<&Throwable>, out: &mut Writer<'_>) {
+    pub(super) fn write<V: Writable>(this: Option<&Throwable>, out: &mut Writer<'_, V>) {
         out.bool(this.is_some());
         let Some(Throwable { class_name, message }) = this else { return };
         out.string(class_name.as_deref());

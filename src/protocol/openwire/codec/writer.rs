@@ -1,13 +1,15 @@
 //! One frame, while it is written: values, and for a tight frame the booleans that will stand before them.
 
+use std::hash::Hash;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::protocol::Output;
 
 use super::bits::BitWriter;
 use super::cache::Told;
+use super::coded::Coded;
 use super::settings::Settings;
-use super::table::Structure;
 use super::text::to_java;
 
 /// The Java client refuses to write a longer text.
@@ -26,22 +28,27 @@ pub(super) struct Scratch {
     shared: Vec<(usize, Bytes)>,
 }
 
+/// A structure whose fields are written behind its type.
+pub(super) trait Writable: Coded + Eq + Hash {
+    fn write(&self, out: &mut Writer<'_, Self>);
+}
+
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Writer<'a> {
+pub(super) struct Writer<'a, V> {
     scratch: &'a mut Scratch,
     tight: bool,
     pub(super) settings: &'a Settings,
-    told: &'a mut Told,
+    told: &'a mut Told<V>,
 }
 
-impl<'a> Writer<'a> {
+impl<'a, V: Writable> Writer<'a, V> {
     pub(super) fn begin(
         scratch: &'a mut Scratch,
         settings: &'a Settings,
-        told: &'a mut Told,
+        told: &'a mut Told<V>,
         code: u8,
-    ) -> Writer<'a> {
+    ) -> Writer<'a, V> {
         if scratch.values.capacity() > SCRATCH_KEPT_BYTES_MAX {
             scratch.values = BytesMut::new();
         }
@@ -51,7 +58,7 @@ impl<'a> Writer<'a> {
         if settings.caches() {
             told.sweep();
         }
-        Writer { scratch, tight: settings.tight && code != Structure::NULL, settings, told }
+        Writer { scratch, tight: settings.tight && code != V::NULL, settings, told }
     }
 
     /// Adds the frame to the output: its length, its type, booleans, values.
@@ -134,14 +141,14 @@ impl<'a> Writer<'a> {
         self.bool(code.is_some());
         let Some(code) = code else { return };
         self.put(&[code]);
-        if self.tight && Structure::may_come_encoded(code) {
+        if self.tight && V::may_come_encoded(code) {
             self.bool(false);
         }
         write(self);
     }
 
     /// A structure that may be null, or the number that it was given before.
-    pub(super) fn cached(&mut self, value: Option<Structure>) {
+    pub(super) fn cached(&mut self, value: Option<V>) {
         if !self.settings.caches() {
             return self.nested_any(value.as_ref());
         }
@@ -161,8 +168,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    pub(super) fn nested_any(&mut self, value: Option<&Structure>) {
-        self.nested(value.map(Structure::code), |out| {
+    pub(super) fn nested_any(&mut self, value: Option<&V>) {
+        self.nested(value.map(V::code), |out| {
             if let Some(value) = value {
                 value.write(out);
             }

@@ -3,16 +3,15 @@
 use bytes::Bytes;
 
 #[cfg(test)]
-use crate::protocol::openwire::codec::chance::Chance;
+use crate::protocol::openwire::codec::chance::{Any, Chance};
+use crate::protocol::openwire::codec::coded::Coded;
 use crate::protocol::openwire::codec::error::CodecError;
-use crate::protocol::openwire::codec::reader::Reader;
 use crate::protocol::openwire::codec::text::Text;
 use crate::protocol::openwire::codec::throwable::Throwable;
 use crate::protocol::openwire::codec::wire::{Cached, Typed, Wire};
-use crate::protocol::openwire::codec::writer::Writer;
 
 use super::rows::Held;
-use super::{ConnectionId, ConsumerId, MessageId, ProducerId, SessionId, Structure};
+use super::{ConnectionId, ConsumerId, MessageId, ProducerId, Reader, SessionId, Structure, Writer};
 
 rows! {
     /// A client says who it is; the first command of a connection.

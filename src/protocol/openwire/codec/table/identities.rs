@@ -3,15 +3,14 @@
 use bytes::Bytes;
 
 #[cfg(test)]
-use crate::protocol::openwire::codec::chance::Chance;
+use crate::protocol::openwire::codec::chance::{Any, Chance};
+use crate::protocol::openwire::codec::coded::Coded;
 use crate::protocol::openwire::codec::error::CodecError;
-use crate::protocol::openwire::codec::reader::Reader;
 use crate::protocol::openwire::codec::text::Text;
 use crate::protocol::openwire::codec::wire::{Cached, Typed, Wire};
-use crate::protocol::openwire::codec::writer::Writer;
 
-use super::Structure;
 use super::rows::Held;
+use super::{Reader, Structure, Writer};
 
 rows! {
     /// A queue, or a list of destinations of any kind.

@@ -3,16 +3,15 @@
 use bytes::Bytes;
 
 #[cfg(test)]
-use crate::protocol::openwire::codec::chance::Chance;
+use crate::protocol::openwire::codec::chance::{Any, Chance};
+use crate::protocol::openwire::codec::coded::Coded;
 use crate::protocol::openwire::codec::error::CodecError;
-use crate::protocol::openwire::codec::reader::Reader;
 use crate::protocol::openwire::codec::text::Text;
 use crate::protocol::openwire::codec::throwable::Throwable;
 use crate::protocol::openwire::codec::wire::{Cached, Typed, Wire};
-use crate::protocol::openwire::codec::writer::Writer;
 
 use super::rows::Held;
-use super::{ConsumerId, MessageId, ProducerId, Structure};
+use super::{ConsumerId, MessageId, ProducerId, Reader, Structure, Writer};
 
 rows! {
     /// A message for a consumer; without a message, there is none, or a browser has seen all.
@@ -134,9 +133,9 @@ macro_rules! message {
             #[cfg(test)]
             pub(super) fn any(kind: MessageKind, chance: &mut Chance) -> Message {
                 let blob = Blob {
-                    remote_blob_url: Wire::any(chance),
-                    mime_type: Wire::any(chance),
-                    deleted_by_broker: Wire::any(chance),
+                    remote_blob_url: Any::any(chance),
+                    mime_type: Any::any(chance),
+                    deleted_by_broker: Any::any(chance),
                 };
                 Message {
                     kind,

@@ -11,23 +11,29 @@ mod identities;
 mod messages;
 mod network;
 mod responses;
+mod untyped;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 #[cfg(test)]
-use super::chance::Chance;
+use super::chance::{Any, Chance};
+use super::coded::Coded;
 use super::error::CodecError;
-use super::reader::Reader;
+use super::reader::{self, Readable};
 use super::wire::{Typed, Wire};
-use super::writer::Writer;
+use super::writer::{self, Writable};
 
 pub(in crate::protocol) use commands::*;
 pub(in crate::protocol) use identities::*;
 pub(in crate::protocol) use messages::*;
 pub(in crate::protocol) use network::*;
 pub(in crate::protocol) use responses::*;
+
+/// A frame that is read, and one that is written.
+type Reader<'a> = reader::Reader<'a, Structure>;
+type Writer<'a> = writer::Writer<'a, Structure>;
 
 /// The first bytes of every connection.
 const MAGIC: [u8; 8] = *b"ActiveMQ";
@@ -59,9 +65,10 @@ macro_rules! structures {
             )+
         }
 
-        impl Structure {
-            /// Its type number.
-            pub(super) fn code(&self) -> u8 {
+        impl Coded for Structure {
+            const NULL: u8 = 0;
+
+            fn code(&self) -> u8 {
                 match self {
                     Structure::Null => Structure::NULL,
                     Structure::WireFormatInfo(_) => WIRE_FORMAT_INFO,
@@ -70,8 +77,35 @@ macro_rules! structures {
                 }
             }
 
-            /// Reads the fields of a structure of this type.
-            pub(super) fn read(code: u8, input: &mut Reader<'_>) -> Result<Structure, CodecError> {
+            fn may_be_cached(&self) -> bool {
+                use Structure::{
+                    ActiveMQQueue, ActiveMQTempQueue, ActiveMQTempTopic, ActiveMQTopic, BrokerId, ConnectionId,
+                    ConsumerId, LocalTransactionId, MessageId, ProducerId, SessionId, XATransactionId,
+                };
+                matches!(
+                    self,
+                    ActiveMQQueue(_)
+                        | ActiveMQTopic(_)
+                        | ActiveMQTempQueue(_)
+                        | ActiveMQTempTopic(_)
+                        | LocalTransactionId(_)
+                        | XATransactionId(_)
+                        | MessageId(_)
+                        | ConnectionId(_)
+                        | SessionId(_)
+                        | ConsumerId(_)
+                        | ProducerId(_)
+                        | BrokerId(_)
+                )
+            }
+
+            fn may_come_encoded(code: u8) -> bool {
+                code == WIRE_FORMAT_INFO || MessageKind::from_code(code).is_some()
+            }
+        }
+
+        impl Readable for Structure {
+            fn read(code: u8, input: &mut Reader<'_>) -> Result<Structure, CodecError> {
                 match code {
                     Structure::NULL => Ok(Structure::Null),
                     WIRE_FORMAT_INFO => WireFormatInfo::read(input).map(Structure::WireFormatInfo),
@@ -82,9 +116,10 @@ macro_rules! structures {
                     },
                 }
             }
+        }
 
-            /// Writes its fields.
-            pub(super) fn write(&self, out: &mut Writer<'_>) {
+        impl Writable for Structure {
+            fn write(&self, out: &mut Writer<'_>) {
                 match self {
                     Structure::Null => {}
                     Structure::WireFormatInfo(it) => it.write(out),
@@ -92,9 +127,11 @@ macro_rules! structures {
                     $(Structure::$name(it) => it.write_fields(out),)+
                 }
             }
+        }
 
+        #[cfg(test)]
+        impl Structure {
             /// One structure of each type, with any values.
-            #[cfg(test)]
             pub(super) fn one_of_each(chance: &mut Chance) -> Vec<Structure> {
                 let mut all = vec![Structure::Null];
                 for kind in MessageKind::ALL {
@@ -119,39 +156,6 @@ structures! {
     ActiveMQQueue: Arc, ActiveMQTopic: Arc, ActiveMQTempQueue: Arc, ActiveMQTempTopic: Arc,
     MessageId: Arc, LocalTransactionId: Arc, XATransactionId: Arc,
     ConnectionId: Arc, SessionId: Arc, ConsumerId: Arc, ProducerId: Arc, BrokerId: Arc,
-}
-
-impl Structure {
-    /// The type of no command at all.
-    pub(super) const NULL: u8 = 0;
-
-    /// Whether Java can have its encoded form at hand, and then sends that.
-    pub(super) fn may_come_encoded(code: u8) -> bool {
-        code == WIRE_FORMAT_INFO || MessageKind::from_code(code).is_some()
-    }
-
-    /// Whether it is small, and named again and again: an id or a destination.
-    pub(super) fn may_be_cached(&self) -> bool {
-        use Structure::{
-            ActiveMQQueue, ActiveMQTempQueue, ActiveMQTempTopic, ActiveMQTopic, BrokerId, ConnectionId,
-            ConsumerId, LocalTransactionId, MessageId, ProducerId, SessionId, XATransactionId,
-        };
-        matches!(
-            self,
-            ActiveMQQueue(_)
-                | ActiveMQTopic(_)
-                | ActiveMQTempQueue(_)
-                | ActiveMQTempTopic(_)
-                | LocalTransactionId(_)
-                | XATransactionId(_)
-                | MessageId(_)
-                | ConnectionId(_)
-                | SessionId(_)
-                | ConsumerId(_)
-                | ProducerId(_)
-                | BrokerId(_)
-        )
-    }
 }
 
 impl WireFormatInfo {

@@ -1,15 +1,14 @@
 //! What brokers tell each other, and clients.
 
 #[cfg(test)]
-use crate::protocol::openwire::codec::chance::Chance;
+use crate::protocol::openwire::codec::chance::{Any, Chance};
+use crate::protocol::openwire::codec::coded::Coded;
 use crate::protocol::openwire::codec::error::CodecError;
-use crate::protocol::openwire::codec::reader::Reader;
 use crate::protocol::openwire::codec::text::Text;
 use crate::protocol::openwire::codec::wire::{Cached, Typed, Wire};
-use crate::protocol::openwire::codec::writer::Writer;
 
 use super::rows::Held;
-use super::{BrokerId, Structure};
+use super::{BrokerId, Reader, Structure, Writer};
 
 rows! {
     /// A broker says who it is.

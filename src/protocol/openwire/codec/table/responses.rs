@@ -1,15 +1,14 @@
 //! Answers to commands: `correlation_id` is the number of the command.
 
 #[cfg(test)]
-use crate::protocol::openwire::codec::chance::Chance;
+use crate::protocol::openwire::codec::chance::{Any, Chance};
+use crate::protocol::openwire::codec::coded::Coded;
 use crate::protocol::openwire::codec::error::CodecError;
-use crate::protocol::openwire::codec::reader::Reader;
 use crate::protocol::openwire::codec::throwable::Throwable;
 use crate::protocol::openwire::codec::wire::{Typed, Wire};
-use crate::protocol::openwire::codec::writer::Writer;
 
-use super::Structure;
 use super::rows::Held;
+use super::{Reader, Structure, Writer};
 
 rows! {
     /// Done.

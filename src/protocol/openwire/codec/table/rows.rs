@@ -32,6 +32,7 @@ macro_rules! rows {
             }
 
             impl Typed for $name {
+                type Set = Structure;
                 const CODE: u8 = $code;
 
                 fn read_fields(input: &mut Reader<'_>) -> Result<$name, CodecError> {
@@ -41,11 +42,6 @@ macro_rules! rows {
 
                 fn write_fields(&self, out: &mut Writer<'_>) {
                     $(write_field!(out &self.$field, $($cached)? ; $($versions)?);)*
-                }
-
-                #[cfg(test)]
-                fn any(chance: &mut Chance) -> $name {
-                    $name { $($field: any_field!(chance $type, $($versions)?),)* }
                 }
 
                 fn into_structure(self) -> Structure {
@@ -59,16 +55,23 @@ macro_rules! rows {
                     }
                 }
             }
+
+            #[cfg(test)]
+            impl Any for $name {
+                fn any(chance: &mut Chance) -> $name {
+                    $name { $($field: any_field!(chance $type, $($versions)?),)* }
+                }
+            }
         )+
     };
 }
 
 macro_rules! read_field {
     ($input:ident $type:ty, ;) => {
-        <$type as Wire>::read($input)?
+        <$type as Wire<Structure>>::read($input)?
     };
     ($input:ident $type:ty, cached ;) => {
-        <$type as Cached>::read_cached($input)?
+        <$type as Cached<Structure>>::read_cached($input)?
     };
     ($input:ident $type:ty, $($cached:ident)? ; $versions:expr) => {
         match ($versions).contains(&$input.settings.version) {
@@ -82,11 +85,11 @@ macro_rules! read_field {
 #[cfg(test)]
 macro_rules! any_field {
     ($chance:ident $type:ty,) => {
-        <$type as Wire>::any($chance)
+        <$type as Any>::any($chance)
     };
     ($chance:ident $type:ty, $versions:expr) => {
         match ($versions).contains(&$chance.version) {
-            true => <$type as Wire>::any($chance),
+            true => <$type as Any>::any($chance),
             false => <$type>::default(),
         }
     };

@@ -130,7 +130,7 @@ public final class Vectors {
         format.setPreferedWireFormatInfo(ours);
         format.renegotiateWireFormat(ours);
         ByteArrayOutputStream out = new ByteArrayOutputStream();
-        for (int i = 0; i < 80; i++) {
+        for (int i = 0; i < 50; i++) {
             for (int which : new int[] {i, i / 2, i % 7}) {
                 ProducerInfo info = new ProducerInfo(new ProducerId(new SessionId(new ConnectionId("c"), which), which));
                 info.setDestination(new ActiveMQQueue("q" + which % 5));
