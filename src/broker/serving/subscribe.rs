@@ -50,7 +50,7 @@ impl Serving {
     }
 
     /// Whether a session may have one more subscription, of this name.
-    pub(super) fn admit_subscription(&self, session: SessionId, key: SubscriptionKey) -> Result<(), Refusal> {
+    fn admit_subscription(&self, session: SessionId, key: SubscriptionKey) -> Result<(), Refusal> {
         let Some(client) = self.clients.get(session) else { return Ok(()) };
         if client.subscriptions.contains_key(&key) {
             return Err(Refusal::Invalid("the subscription exists already".into()));
@@ -107,7 +107,7 @@ impl Serving {
     }
 
     /// Takes a subscription that was admitted; it is joined to nothing yet. `topics` are those that a durable one keeps.
-    pub(super) fn add_subscription(
+    fn add_subscription(
         &mut self,
         (session, key): (SessionId, SubscriptionKey),
         options: &SubscribeOptions,
@@ -298,7 +298,7 @@ impl Serving {
 
     /// Begins to consume from the durable subscription of this name, which is made if there is none, and made anew if it was
     /// another one; returns whether nothing of that has to be committed first.
-    pub(super) fn join_durable(
+    fn join_durable(
         &mut self,
         waiter: Waiter,
         key: SubscriptionKey,
