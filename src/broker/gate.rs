@@ -183,7 +183,8 @@ impl Gate {
         Ok(Principal::Known(logins.identify(login).await?))
     }
 
-    /// Opens a session for a client at the address `remote`, in the place of one of the same client's connection. The core may hear of it later; nothing waits for that.
+    /// Opens a session for a client at the address `remote`, in the place of one of the same user's connection of that name. The
+    /// core may hear of it later; nothing waits for that.
     ///
     /// # Errors
     /// [`NotOpened`]: nothing has happened.
@@ -195,7 +196,12 @@ impl Gate {
     ) -> Result<Session, NotOpened> {
         let Credentials { client_id, connection, .. } = credentials;
         let named = Some(client_id).filter(|id| !id.is_empty());
-        let taken = named.map(|id| self.client_ids.take(id, remote, connection)).transpose();
+        // Another user who knows the connection's name takes nothing with it.
+        let connection = match &**connection {
+            "" => String::new(),
+            name => format!("{}\n{name}", principal.user()),
+        };
+        let taken = named.map(|id| self.client_ids.take(id, remote, &connection)).transpose();
         let client_id = client_id.clone();
         let taken =
             taken.map_err(|remote| NotOpened::ClientIdInUse { client_id: client_id.clone(), remote })?;

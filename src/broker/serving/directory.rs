@@ -24,7 +24,7 @@ pub(super) fn is_temporary(id: DestinationId) -> bool {
     id.0 >= TEMPORARY_FIRST
 }
 
-/// Messages that wait for a subscriber which does not take them; then it is told no more.
+/// Messages that wait for a subscriber which does not take them; then, or when memory is short, it is told no more.
 const WAITING_MAX: usize = 65_536;
 /// Topics of queues and of topics that last as long as a connection.
 const TEMPORARY_QUEUES: &str = "ActiveMQ.Advisory.TempQueue";
@@ -349,7 +349,7 @@ impl Serving {
     fn tell_of(&mut self, subscriber: SubscriberId, topic: DestinationId, message: Message) {
         let Some(subscription) = self.subscriptions.get_mut(&subscriber) else { return };
         let Source::Topics(_, backlog) = &mut subscription.source else { return };
-        if backlog.messages.len() >= WAITING_MAX {
+        if backlog.messages.len() >= WAITING_MAX || self.memory >= self.options.memory_limit {
             return;
         }
         let bytes = message.encoded().len();

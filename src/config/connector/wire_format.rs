@@ -6,6 +6,9 @@ use super::value::{flag, milliseconds, number};
 
 /// Newest version of OpenWire.
 const VERSION_MAX: u8 = 12;
+/// Java's clients keep 100 places of their cache free, and never end with a smaller one.
+const CACHE_SIZE_MIN: usize = 128;
+const CACHE_SIZE_MAX: usize = i16::MAX as usize / 2;
 
 /// What a broker offers to clients; of each the lower one counts, and what both want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +43,7 @@ impl Default for WireFormatOptions {
 /// The options that are served; each with a value of another effect than the default's.
 pub(super) const SERVED: [(&str, &str); 6] = [
     ("wireFormat.cacheEnabled", "false"),
-    ("wireFormat.cacheSize", "7"),
+    ("wireFormat.cacheSize", "128"),
     ("wireFormat.maxInactivityDuration", "7"),
     ("wireFormat.tcpNoDelayEnabled", "false"),
     ("wireFormat.tightEncodingEnabled", "false"),
@@ -53,7 +56,7 @@ impl WireFormatOptions {
         match option {
             "wireFormat.cacheEnabled" => self.cache = flag(option, value)?,
             "wireFormat.cacheSize" => {
-                self.cache_size = number(option, value, 1, i16::MAX as usize / 2)? as u16;
+                self.cache_size = number(option, value, CACHE_SIZE_MIN, CACHE_SIZE_MAX)? as u16;
             }
             "wireFormat.maxInactivityDuration" => self.inactivity_max = milliseconds(option, value, 0)?,
             "wireFormat.tcpNoDelayEnabled" => self.no_delay = flag(option, value)?,
