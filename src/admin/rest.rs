@@ -138,10 +138,9 @@ async fn remove_subscription(State(shared): State<Shared>, request: HttpRequest)
         name,
         correlation: Some(correlation),
     };
-    match timeout(OPERATION_TIME_MAX, operate(&shared.shown.gate, remove)).await {
-        Ok(Ok(_)) => Json(json!({ "accepted": true })).into_response(),
-        Ok(Err(refusal)) => refused(StatusCode::CONFLICT, &refusal),
-        Err(_) => refused(StatusCode::GATEWAY_TIMEOUT, "there was no answer; it may be done all the same"),
+    match carry_out(&shared, remove).await {
+        Ok(_) => Json(json!({ "accepted": true })).into_response(),
+        Err(refusal) => refusal,
     }
 }
 
@@ -161,10 +160,19 @@ async fn purge(State(shared): State<Shared>, Path(name): Path<String>, headers: 
         Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
     };
     let purge = |correlation| Command::Purge { destination, correlation: Some(correlation) };
-    match timeout(OPERATION_TIME_MAX, operate(&shared.shown.gate, purge)).await {
-        Ok(Ok(messages)) => Json(json!({ "messages": messages })).into_response(),
-        Ok(Err(refusal)) => refused(StatusCode::CONFLICT, &refusal),
-        Err(_) => refused(StatusCode::GATEWAY_TIMEOUT, "there was no answer; it may be done all the same"),
+    match carry_out(&shared, purge).await {
+        Ok(messages) => Json(json!({ "messages": messages })).into_response(),
+        Err(refusal) => refusal,
+    }
+}
+
+/// Has a command carried out within the time that an operator waits; returns how many messages it was about.
+async fn carry_out(shared: &Shared, command: impl FnOnce(Correlation) -> Command) -> Result<u64, Response> {
+    match timeout(OPERATION_TIME_MAX, operate(&shared.shown.gate, command)).await {
+        Ok(done) => done.map_err(|refusal| refused(StatusCode::CONFLICT, &refusal)),
+        Err(_) => {
+            Err(refused(StatusCode::GATEWAY_TIMEOUT, "there was no answer; it may be done all the same"))
+        }
     }
 }
 

@@ -91,20 +91,15 @@ impl Census {
         selection: Option<&Selection>,
         options: &CensusOptions,
     ) -> Result<(), Refusal> {
-        let bytes = self.selector_bytes + selection.map_or(0, |it| it.bytes);
-        if bytes > options.selector_bytes_max {
-            let bytes = self.selector_bytes;
-            return Err(Refusal::Limit(format!(
-                "the selectors of all subscriptions have {bytes} bytes already"
-            )));
-        }
-        self.selector_bytes = bytes;
+        let bytes = selection.map_or(0, |it| it.bytes);
+        self.admit_selector(bytes, options)?;
+        self.keep_selector(bytes);
         Ok(())
     }
 
-    /// A durable subscription has a selector of so many bytes, if there is memory for it.
-    pub(in crate::broker) fn admit_kept_selector(
-        &mut self,
+    /// Whether there is memory for one more selector, of so many bytes.
+    pub(in crate::broker) fn admit_selector(
+        &self,
         bytes: usize,
         options: &CensusOptions,
     ) -> Result<(), Refusal> {
@@ -117,19 +112,19 @@ impl Census {
         Ok(())
     }
 
-    /// A durable subscription exists whose selector has so many bytes.
+    /// A subscription exists whose selector has so many bytes.
     pub(in crate::broker) fn keep_selector(&mut self, bytes: usize) {
         self.selector_bytes += bytes;
     }
 
-    /// A durable subscription is gone whose selector had so many bytes.
-    pub(in crate::broker) fn forget_kept_selector(&mut self, bytes: usize) {
+    /// A subscription is gone whose selector had so many bytes.
+    pub(in crate::broker) fn forget_selector(&mut self, bytes: usize) {
         self.selector_bytes -= bytes;
     }
 
     /// It ends.
     pub(in crate::broker) fn forget_selection(&mut self, selection: Option<&Selection>) {
-        self.selector_bytes -= selection.map_or(0, |it| it.bytes);
+        self.forget_selector(selection.map_or(0, |it| it.bytes));
     }
 
     /// Panics when a count is wrong.

@@ -265,7 +265,7 @@ impl Serving {
         }
         let mut subscribers = Vec::new();
         if let Some(subscription) = self.router.durable(id) {
-            self.census.forget_kept_selector(subscription.selector.len());
+            self.census.forget_selector(subscription.selector.len());
         }
         if let Some(queue) = self.queues.remove(&id) {
             self.census.remove(&queue.figures.destination);

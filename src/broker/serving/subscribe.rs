@@ -356,7 +356,7 @@ impl Serving {
         if replaced.is_none() {
             self.admit(&destination)?;
         }
-        self.census.admit_kept_selector(made.selector.len(), &self.options.census)?;
+        self.census.admit_selector(made.selector.len(), &self.options.census)?;
         if Pattern::parse(&made.topics).is_none() {
             let topic = Destination { kind: DestinationKind::Topic, name: made.topics.clone() };
             if self.census.find_destination(&topic).is_none() {
