@@ -21,9 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::security::{Login, LoginError, Logins};
 
-use super::budget::Budget;
-use super::outbox::{Outbox, Outboxes, Pool, Share};
-use super::spread::Spread;
+use super::limits::{Budget, Outbox, Outboxes, Pool, Share, Spread};
 use super::{
     Command, Correlation, Credentials, DeliveryId, Principal, Refusal, SessionEvent, SessionId, SessionInfo,
     TransactionKey,

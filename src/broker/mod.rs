@@ -4,17 +4,15 @@
 //! an [`Output`]: groups of records for the log, reads, events. Nothing is delivered but from committed records, and
 //! from memory what never enters the log.
 
-mod budget;
 mod deliveries;
 mod destination;
 mod figures;
 mod gate;
+mod limits;
 mod options;
-mod outbox;
 mod output;
 mod serving;
 mod session;
-mod spread;
 mod subscription;
 mod table;
 #[cfg(test)]
@@ -26,7 +24,6 @@ use crate::model::{Offset, Record};
 use crate::state::State;
 use crate::storage::{Expired, Loaded};
 
-pub use budget::{Budget, Portion};
 pub use destination::{Spill, SpillId, Spilled};
 pub use figures::{
     ConnectionStatus, DestinationCounts, DestinationStatus, Figures, Gone, PAGE_ENTRIES_MAX, Page,
@@ -35,10 +32,10 @@ pub use figures::{
 pub use gate::{
     Closed, GATE_COMMANDS, Gate, Inbound, NotOpened, SESSION_SUBMISSIONS, Session, Slot, Submission, Turn,
 };
+pub use limits::{Budget, Outbox, Portion};
 pub use options::{
     BrokerOptions, CensusOptions, PREFETCH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX,
 };
-pub use outbox::Outbox;
 pub use output::{Inboxes, Output, ReadId, ReadRequest};
 pub use session::{
     Command, Correlation, Credentials, DeliveryId, Principal, Refusal, SessionEvent, SessionId, SessionInfo,

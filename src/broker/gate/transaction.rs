@@ -1,8 +1,8 @@
 //! A transaction that is open: it is kept here, and becomes commands at its commit.
 
-use crate::broker::budget::{Budget, Portion};
+use crate::broker::limits::Spread;
+use crate::broker::limits::{Budget, Portion};
 use crate::broker::options::{TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
-use crate::broker::spread::Spread;
 use crate::broker::{Command, DeliveryId, Refusal, TransactionKey};
 
 /// An open transaction.

@@ -11,7 +11,7 @@ use crate::state::State;
 use crate::storage::Loaded;
 
 use super::Serving;
-use super::reading::Purpose;
+use super::disk::Purpose;
 use super::sessions::Marks;
 
 /// Messages in one read.

@@ -9,13 +9,11 @@ mod browse;
 mod check;
 mod dead_letter;
 mod directory;
+mod disk;
 mod dispatch;
-mod expiry;
-mod reading;
 mod send;
 mod sessions;
 mod settle;
-mod spill;
 mod subscribe;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -34,11 +32,9 @@ use super::{BrokerOptions, Command, Outbox, Refusal, SessionEvent, SessionId, Se
 
 use acknowledge::Acknowledgements;
 use applied::Pending;
-use expiry::Expirer;
-use reading::Reads;
+use disk::{Expirer, Reads, Spills};
 pub(super) use sessions::Waiter;
 use sessions::{Client, Clients, Waiting};
-use spill::Spills;
 
 /// How often the longest queues are looked for, of which a part may leave memory.
 const SPILL_EVERY: Duration = Duration::from_millis(100);

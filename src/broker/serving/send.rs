@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::broker::deliveries::Held;
-use crate::broker::spread::Spread;
+use crate::broker::limits::Spread;
 use crate::broker::subscription::{Source, Subscription};
 use crate::broker::{Command, Correlation, DeliveryId, Refusal, SessionId, TransactionKey, Verdict};
 use crate::bugs;

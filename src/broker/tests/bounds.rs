@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::broker::outbox::Outboxes;
+use crate::broker::limits::Outboxes;
 use crate::broker::tests::world::{World, message, prefetch, queue, topic};
 use crate::broker::{
     BrokerOptions, CensusOptions, Command, Outbox, Refusal, SessionId, SessionInfo, SubscriptionKey,

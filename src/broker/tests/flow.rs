@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::broker::outbox::{OUTBOX_BYTES_MAX, Outbox, Outboxes};
+use crate::broker::limits::{OUTBOX_BYTES_MAX, Outbox, Outboxes};
 use crate::broker::tests::world::{World, prefetch, queue};
 use crate::broker::{
     Broker, BrokerOptions, Command, SessionEvent, SessionId, SessionInfo, SubscriptionKey, Verdict,

@@ -9,8 +9,8 @@ use crate::model::{DestinationId, Outcome};
 use crate::state::{DestinationState, State};
 use crate::storage::{Expired, Loaded};
 
-use super::Serving;
-use super::applied::Pending;
+use crate::broker::serving::Serving;
+use crate::broker::serving::applied::Pending;
 
 /// How often queues are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -23,7 +23,7 @@ const EXPIRED_BYTES_MAX: usize = 1 << 20;
 
 /// What the search for expired messages is at.
 #[derive(Debug, Default)]
-pub(super) struct Expirer {
+pub(in crate::broker::serving) struct Expirer {
     looked_at: Duration,
     /// The queue that is being searched; after it comes the next one by number.
     queue: Option<DestinationId>,
@@ -33,14 +33,14 @@ pub(super) struct Expirer {
 }
 
 impl Expirer {
-    pub(super) fn take_asked(&mut self) -> Option<(ReadId, ReadRequest, i64)> {
+    pub(in crate::broker::serving) fn take_asked(&mut self) -> Option<(ReadId, ReadRequest, i64)> {
         self.asked.take()
     }
 }
 
 impl Serving {
     /// Time has passed: non-persistent messages go, and a search begins.
-    pub(super) fn look_for_expired(&mut self) {
+    pub(in crate::broker::serving) fn look_for_expired(&mut self) {
         if self.now.saturating_sub(self.expiry.looked_at) < LOOK_EVERY {
             return;
         }
@@ -65,7 +65,7 @@ impl Serving {
     }
 
     /// Goes on with the search.
-    pub(super) fn read_expired(&mut self, state: &State) {
+    pub(in crate::broker::serving) fn read_expired(&mut self, state: &State) {
         while let Some(id) = self.expiry.queue
             && self.expiry.reading.is_none()
         {

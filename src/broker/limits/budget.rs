@@ -40,7 +40,7 @@ impl Portion {
 }
 
 impl Budget {
-    pub(super) fn new(bytes: usize) -> Budget {
+    pub(in crate::broker) fn new(bytes: usize) -> Budget {
         let units = (bytes / UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize)) as u32;
         let free = Arc::new(Semaphore::new(units as usize));
         Budget { units, free, waiting: Arc::default() }

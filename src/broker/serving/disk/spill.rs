@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::broker::{Spill, SpillId, Spilled};
 use crate::model::DestinationId;
 
-use super::Serving;
+use crate::broker::serving::Serving;
 
 /// Bytes of a file, at most and (near the limit) at least.
 const FILE_BYTES_MAX: usize = 1 << 20;
@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// What is known of temporary files.
 #[derive(Debug, Default)]
-pub(super) struct Spills {
+pub(in crate::broker::serving) struct Spills {
     /// Bytes of messages in all files, those included that are being written.
     bytes: u64,
     /// Of those, what is being written and still in memory, and what is being read and will be.
@@ -42,15 +42,15 @@ struct Open {
 }
 
 impl Spills {
-    pub(super) fn new(made: u64) -> Spills {
+    pub(in crate::broker::serving) fn new(made: u64) -> Spills {
         Spills { made, ..Spills::default() }
     }
 
-    pub(super) fn made(&self) -> u64 {
+    pub(in crate::broker::serving) fn made(&self) -> u64 {
         self.made
     }
 
-    pub(super) fn take_asked(&mut self) -> Vec<Spill> {
+    pub(in crate::broker::serving) fn take_asked(&mut self) -> Vec<Spill> {
         std::mem::take(&mut self.asked)
     }
 
@@ -62,7 +62,7 @@ impl Spills {
 
 impl Serving {
     /// A queue has grown: spills its end if memory is short.
-    pub(super) fn spill(&mut self, id: DestinationId) {
+    pub(in crate::broker::serving) fn spill(&mut self, id: DestinationId) {
         let (limit, temp_limit) = (self.options.memory_limit, self.options.temp_limit);
         // What is being written leaves by itself.
         let resting = self.memory.saturating_sub(self.spills.writing);
@@ -90,7 +90,7 @@ impl Serving {
     }
 
     /// Spills the end of the longest queue if memory is short: its own senders may all be held, or gone.
-    pub(super) fn spill_longest(&mut self) {
+    pub(in crate::broker::serving) fn spill_longest(&mut self) {
         if self.memory < self.options.memory_limit / 100 * 70 {
             return;
         }
@@ -117,7 +117,7 @@ impl Serving {
     }
 
     /// Sees that a queue's next messages are read back before its consumers wait for them.
-    pub(super) fn unspill(&mut self, id: DestinationId) {
+    pub(in crate::broker::serving) fn unspill(&mut self, id: DestinationId) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         if !self.allowed || queue.consumers.is_empty() {
             return;
@@ -154,7 +154,7 @@ impl Serving {
     }
 
     /// A queue is gone: so are its files.
-    pub(super) fn forget_files(&mut self, files: Vec<(SpillId, usize)>) {
+    pub(in crate::broker::serving) fn forget_files(&mut self, files: Vec<(SpillId, usize)>) {
         for (spill, bytes) in files {
             self.spills.remove(spill, bytes);
         }

@@ -24,7 +24,7 @@ const SHARE_BYTES_MIN: usize = 4 * 1024;
 
 /// What the deliveries of all sessions take: bytes that have not reached their sockets, and entries that are not settled.
 #[derive(Debug)]
-pub(super) struct Outboxes {
+pub(in crate::broker) struct Outboxes {
     limit: usize,
     /// Below zero for a moment when what is taken is counted after what is given back.
     used: AtomicIsize,
@@ -124,7 +124,7 @@ impl Outbox {
     }
 
     /// A delivery of so many bytes was made.
-    pub(super) fn put(&self, bytes: usize) {
+    pub(in crate::broker) fn put(&self, bytes: usize) {
         if let Some(counts) = &self.0 {
             counts.unread.fetch_add(bytes, Ordering::Relaxed);
             counts.unsettled.store(counts.unsettled.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -133,7 +133,7 @@ impl Outbox {
     }
 
     /// So many deliveries are settled, or over.
-    pub(super) fn settled(&self, count: usize) {
+    pub(in crate::broker) fn settled(&self, count: usize) {
         if let Some(counts) = &self.0 {
             counts.unsettled.store(counts.unsettled.load(Ordering::Relaxed) - count, Ordering::Relaxed);
             counts.sum_up();
@@ -151,7 +151,7 @@ impl Outbox {
     }
 
     /// Whether somebody was refused since the last call, for want of what others take. One answer for all sessions.
-    pub(super) fn was_contended(&self) -> bool {
+    pub(in crate::broker) fn was_contended(&self) -> bool {
         self.0.as_ref().is_some_and(|counts| counts.all.contended.swap(false, Ordering::Relaxed))
     }
 
@@ -167,19 +167,19 @@ impl Outbox {
 
 /// Bytes of messages that all sessions have submitted and the broker has not carried out.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(in crate::broker) struct Pool {
     limit: usize,
     used: AtomicUsize,
     room: Notify,
 }
 
 impl Pool {
-    pub(super) fn new(limit: usize) -> Arc<Pool> {
+    pub(in crate::broker) fn new(limit: usize) -> Arc<Pool> {
         Arc::new(Pool { limit, used: AtomicUsize::new(0), room: Notify::new() })
     }
 
     /// Takes so many bytes, whether there is room or not: whoever reads on without room is bounded elsewhere.
-    pub(super) fn take(self: &Arc<Pool>, bytes: usize) -> Share {
+    pub(in crate::broker) fn take(self: &Arc<Pool>, bytes: usize) -> Share {
         self.used.fetch_add(bytes, Ordering::Relaxed);
         Share { pool: Arc::clone(self), bytes }
     }
@@ -189,7 +189,7 @@ impl Pool {
     }
 
     /// Completes when there is room. Cancel-safe.
-    pub(super) async fn room(&self) {
+    pub(in crate::broker) async fn room(&self) {
         loop {
             let room = self.room.notified();
             tokio::pin!(room);
@@ -204,7 +204,7 @@ impl Pool {
 
 /// Bytes taken from a pool; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(in crate::broker) struct Share {
     pool: Arc<Pool>,
     bytes: usize,
 }

@@ -3,25 +3,25 @@
 use crate::bugs;
 use crate::model::{HEAD_BYTES_MAX, Message};
 
-use super::{BrokerOptions, Refusal};
+use crate::broker::{BrokerOptions, Refusal};
 
 /// Copies of one message, and the bytes of all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Spread {
-    pub(super) copies: usize,
-    pub(super) bytes: usize,
+pub(in crate::broker) struct Spread {
+    pub(in crate::broker) copies: usize,
+    pub(in crate::broker) bytes: usize,
 }
 
 impl Spread {
     /// Of a message in each destination that it names.
-    pub(super) fn of(message: &Message) -> Spread {
+    pub(in crate::broker) fn of(message: &Message) -> Spread {
         let copies = if bugs::on("composite_unbounded") { 1 } else { message.destination_count().max(1) };
         Spread { copies, bytes: message.encoded().len().saturating_mul(copies) }
     }
 
     /// Whether a message may be sent at all: its head fits a record, and its copies fit one group of the log. A single
     /// copy always does, as the connector bounds the body.
-    pub(super) fn admit(message: &Message, options: &BrokerOptions) -> Result<Spread, Refusal> {
+    pub(in crate::broker) fn admit(message: &Message, options: &BrokerOptions) -> Result<Spread, Refusal> {
         let spread = Spread::of(message);
         if message.head_bytes() > HEAD_BYTES_MAX {
             let bytes = message.head_bytes();

@@ -8,7 +8,7 @@ use crate::model::{DestinationId, touching};
 use crate::state::{DestinationState, State};
 use crate::storage::Loaded;
 
-use super::Serving;
+use crate::broker::serving::Serving;
 
 /// Ranges in one read; more come with the next one.
 const RANGES_MAX: usize = 256;
@@ -19,7 +19,7 @@ const DEAD_BYTES_MAX: usize = 1 << 20;
 
 /// What a read is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(in crate::broker::serving) enum Purpose {
     Window(DestinationId),
     Dead(DestinationId),
     Browse(SubscriberId),
@@ -27,7 +27,7 @@ pub(super) enum Purpose {
 
 /// What was asked of the log.
 #[derive(Debug)]
-pub(super) struct Reads {
+pub(in crate::broker::serving) struct Reads {
     purposes: Table<ReadId, Purpose>,
     made: u64,
     requests: Vec<(ReadId, ReadRequest)>,
@@ -35,21 +35,21 @@ pub(super) struct Reads {
 
 impl Reads {
     /// None yet; so many were made under earlier masterships, whose answers must fit no question of this one.
-    pub(super) fn new(made: u64) -> Reads {
+    pub(in crate::broker::serving) fn new(made: u64) -> Reads {
         Reads { purposes: Table::default(), made, requests: Vec::new() }
     }
 
-    pub(super) fn made(&self) -> u64 {
+    pub(in crate::broker::serving) fn made(&self) -> u64 {
         self.made
     }
 
     /// A name for a read.
-    pub(super) fn name(&mut self) -> ReadId {
+    pub(in crate::broker::serving) fn name(&mut self) -> ReadId {
         self.made += 1;
         ReadId(self.made)
     }
 
-    pub(super) fn ask(&mut self, purpose: Purpose, request: ReadRequest) -> ReadId {
+    pub(in crate::broker::serving) fn ask(&mut self, purpose: Purpose, request: ReadRequest) -> ReadId {
         let read = self.name();
         self.purposes.insert(read, purpose);
         self.requests.push((read, request));
@@ -57,19 +57,19 @@ impl Reads {
     }
 
     /// What has been asked since the last call.
-    pub(super) fn take_requests(&mut self) -> Vec<(ReadId, ReadRequest)> {
+    pub(in crate::broker::serving) fn take_requests(&mut self) -> Vec<(ReadId, ReadRequest)> {
         std::mem::take(&mut self.requests)
     }
 }
 
 impl Serving {
     /// Bytes that windows may still grow by, all together.
-    pub(super) fn room(&self) -> usize {
+    pub(in crate::broker::serving) fn room(&self) -> usize {
         self.options.windows_bytes_max.saturating_sub(self.window_bytes)
     }
 
     /// Asks for the next messages of a queue when its window runs low and somebody may want them.
-    pub(super) fn read_ahead(&mut self, state: &DestinationState, id: DestinationId) {
+    pub(in crate::broker::serving) fn read_ahead(&mut self, state: &DestinationState, id: DestinationId) {
         let entries_max = self.options.window_entries_max;
         let subscriptions = &self.subscriptions;
         let has_credit = |it| subscriptions.get(&it).is_some_and(|it: &Subscription| it.credit() > 0);
@@ -184,7 +184,7 @@ impl Serving {
     }
 
     /// A queue stands still rather than to skip a message.
-    pub(super) fn damage(&mut self, id: DestinationId, reason: &str) {
+    pub(in crate::broker::serving) fn damage(&mut self, id: DestinationId, reason: &str) {
         if let Some(queue) = self.queues.get_mut(&id) {
             queue.damaged = true;
             self.damages.push(format!("{}: {reason}", queue.figures.destination));
@@ -192,7 +192,7 @@ impl Serving {
     }
 
     /// Asks for the bodies of messages that are to be buried.
-    pub(super) fn read_dead(&mut self, id: DestinationId) {
+    pub(in crate::broker::serving) fn read_dead(&mut self, id: DestinationId) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         if queue.dead.is_empty() || queue.dead_reading || queue.damaged {
             return;
