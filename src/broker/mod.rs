@@ -12,6 +12,7 @@ mod limits;
 mod names;
 mod options;
 mod output;
+mod schedule;
 mod serving;
 mod session;
 mod subscription;

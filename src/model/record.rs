@@ -34,6 +34,8 @@ pub enum RecordKind {
     EpochStart = 10,
     /// Part of the body of the message that ends this group.
     Chunk = 11,
+    /// A scheduled message was sent, and will be sent again.
+    Rescheduled = 12,
 }
 
 impl RecordKind {
@@ -52,6 +54,7 @@ impl RecordKind {
             Base,
             EpochStart,
             Chunk,
+            Rescheduled,
         ];
         all.into_iter().find(|kind| *kind as u8 == code)
     }
@@ -163,6 +166,17 @@ pub enum Record {
     },
     /// Part of a body.
     Chunk(Bytes),
+    /// A scheduled message was sent so many times, and is sent again.
+    Rescheduled {
+        /// The schedule.
+        destination: DestinationId,
+        /// Which message.
+        sequence: Sequence,
+        /// When it is sent next, in ms since 1970.
+        due: i64,
+        /// How often it was sent.
+        sent: u32,
+    },
 }
 
 /// Why a payload is no record.
@@ -194,6 +208,7 @@ impl Record {
             Record::Base(_) => RecordKind::Base,
             Record::EpochStart { .. } => RecordKind::EpochStart,
             Record::Chunk(_) => RecordKind::Chunk,
+            Record::Rescheduled { .. } => RecordKind::Rescheduled,
         }
     }
 
@@ -223,6 +238,12 @@ impl Record {
             Record::Dispatched { destination, sequence } => {
                 out.put_u32_le(destination.0);
                 out.put_u64_le(sequence.0);
+            }
+            Record::Rescheduled { destination, sequence, due, sent } => {
+                out.put_u32_le(destination.0);
+                out.put_u64_le(sequence.0);
+                out.put_i64_le(*due);
+                out.put_u32_le(*sent);
             }
             Record::Catalogue(change) => change.encode(out),
             Record::Transaction(bytes) | Record::Checkpoint(bytes) | Record::Chunk(bytes) => {
@@ -271,7 +292,15 @@ impl Record {
                 let master = String::from_utf8(at.to_vec()).map_err(|_| wrong)?;
                 Record::EpochStart { epoch, master, time }
             }
-            RecordKind::Dispatched | RecordKind::Base | RecordKind::EpochStart => return Err(wrong),
+            RecordKind::Rescheduled if at.len() == 24 => Record::Rescheduled {
+                destination: DestinationId(at.get_u32_le()),
+                sequence: Sequence(at.get_u64_le()),
+                due: at.get_i64_le(),
+                sent: at.get_u32_le(),
+            },
+            RecordKind::Dispatched | RecordKind::Base | RecordKind::EpochStart | RecordKind::Rescheduled => {
+                return Err(wrong);
+            }
         })
     }
 

@@ -142,6 +142,7 @@ pub(super) fn destination_type(kind: DestinationKind) -> &'static str {
         DestinationKind::TemporaryQueue => "TempQueue",
         DestinationKind::TemporaryTopic => "TempTopic",
         DestinationKind::Subscription => "Subscription",
+        DestinationKind::Schedule => "Schedule",
     }
 }
 

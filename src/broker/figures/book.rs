@@ -126,7 +126,7 @@ impl Book {
         }
         let count = state.destinations().count();
         assert_eq!(
-            (self.destinations.len(), self.figures.destination_count() + self.figures.durable_count()),
+            (self.destinations.len(), self.figures.destination_count() + self.figures.inner_count()),
             (count, count),
             "destinations"
         );

@@ -37,8 +37,8 @@ pub(super) enum Late {
 
 /// Kinds of records that only the broker proposes; a group of others is the core's own.
 fn is_ours(kind: RecordKind) -> bool {
-    use RecordKind::{Catalogue, Dispatched, Message, Redelivered, Settle};
-    matches!(kind, Message | Settle | Redelivered | Dispatched | Catalogue)
+    use RecordKind::{Catalogue, Dispatched, Message, Redelivered, Rescheduled, Settle};
+    matches!(kind, Message | Settle | Redelivered | Dispatched | Catalogue | Rescheduled)
 }
 
 impl Serving {
@@ -57,7 +57,11 @@ impl Serving {
             let verdict = state.apply(*offset, record);
             match record {
                 Record::Chunk(part) => body.extend_from_slice(part),
+                Record::Rescheduled { destination, sequence, .. } => {
+                    self.scheduler.done(*destination, &[(sequence.0, sequence.0)]);
+                }
                 Record::Settle { destination, outcome, ranges, .. } => {
+                    self.scheduler.done(*destination, ranges);
                     if let Some(queue) = self.queues.get_mut(destination) {
                         queue.expiry.left(ranges);
                         queue.history.left(ranges);
@@ -108,7 +112,9 @@ impl Serving {
     /// A message is visible now.
     fn entered(&mut self, state: &State, id: DestinationId, sequence: u64, whole: Option<Message>) {
         self.touch(id);
-        let Some(queue) = self.queues.get(&id) else { return };
+        let Some(queue) = self.queues.get(&id) else {
+            return self.scheduler.figures(id).into_iter().for_each(|figures| figures.enqueued.add(1));
+        };
         queue.figures.enqueued.add(1);
         // A body that cannot be put together stays on disk, where the read says what is wrong with it.
         let Some(whole) = whole else { return };
@@ -151,7 +157,9 @@ impl Serving {
     /// Messages are gone for good.
     fn left(&mut self, state: &State, id: DestinationId, outcome: Outcome, verdict: Applied) {
         let Applied::Settled(count) = verdict else { return };
-        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let Some(queue) = self.queues.get_mut(&id) else {
+            return self.scheduler.figures(id).into_iter().for_each(|figures| figures.dequeued.add(count));
+        };
         queue.figures.dequeued.add(count);
         match outcome {
             Outcome::Consumed | Outcome::Expired | Outcome::Rejected | Outcome::Purged => {

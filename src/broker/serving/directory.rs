@@ -41,6 +41,10 @@ impl Serving {
         if let Some(subscription) = subscription.filter(|_| !bugs::on("subscription_forgotten")) {
             self.install_durable(id, Arc::clone(subscription));
         }
+        let next = state.map_or(1, DestinationState::next);
+        if self.scheduler.install(id, &figures, next) {
+            return;
+        }
         if destination.kind.holds() {
             self.router.add_queue(id, destination, |topic| self.census.find_destination(topic));
             self.queues.insert(id, Queue::new(figures, state));
@@ -223,7 +227,8 @@ impl Serving {
     /// What a destination counts, if it is here.
     pub(super) fn figures_of(&self, id: DestinationId) -> Option<Arc<DestinationFigures>> {
         let topic = || self.topics.get(&id).map(|topic| &topic.figures);
-        self.queues.get(&id).map(|queue| &queue.figures).or_else(topic).cloned()
+        let schedule = || self.scheduler.figures(id);
+        self.queues.get(&id).map(|queue| &queue.figures).or_else(topic).or_else(schedule).cloned()
     }
 
     /// Forgets a temporary destination of this session's.
@@ -240,6 +245,7 @@ impl Serving {
         if let Some(figures) = self.figures_of(id).filter(|_| is_temporary(id)) {
             self.figures.remove(&figures.destination);
         }
+        self.scheduler.remove(id);
         let mut subscribers = Vec::new();
         if let Some(subscription) = self.router.durable(id) {
             self.census.forget_selector(subscription.selector.len());

@@ -13,6 +13,7 @@ mod directory;
 mod disk;
 mod dispatch;
 mod producers;
+mod schedule;
 mod send;
 mod sessions;
 mod settle;
@@ -35,6 +36,7 @@ use super::{BrokerOptions, Command, Outbox, Refusal, SessionEvent, SessionId, Se
 use acknowledge::Acknowledgements;
 use applied::Pending;
 use disk::{Expirer, Reads, Spills};
+use schedule::Scheduler;
 pub(super) use sessions::Waiter;
 use sessions::{Client, Clients, Waiting};
 
@@ -87,6 +89,7 @@ pub(super) struct Serving {
     may_reclaim: bool,
     spilled_at: Duration,
     expiry: Expirer,
+    scheduler: Scheduler,
     damages: Vec<String>,
 }
 
@@ -128,6 +131,7 @@ impl Serving {
             may_reclaim: true,
             spilled_at: Duration::ZERO,
             expiry: Expirer::default(),
+            scheduler: Scheduler::default(),
             damages: Vec::new(),
         };
         for (id, destination) in state.destinations() {
@@ -143,6 +147,7 @@ impl Serving {
     pub(super) fn set_time(&mut self, now: Duration, wall: i64) {
         self.now = now;
         self.wall = wall;
+        self.scheduler.set_time(now, wall);
     }
 
     pub(super) fn reads_asked(&self) -> u64 {
@@ -326,7 +331,12 @@ impl Serving {
         self.dispatch(state);
         self.answer_drains();
         self.read_expired(state);
+        self.remove_between(state);
+        self.read_due(state);
+        self.read_looks(state);
         self.propose_acknowledgements();
+        let acknowledged = if self.sifting.is_empty() { self.acknowledgements.until() } else { Some(now) };
+        let again = acknowledged.into_iter().chain(self.next_due(state)).min();
         Output {
             proposals: std::mem::take(&mut self.proposals),
             reads: self.reads.take_requests(),
@@ -334,7 +344,7 @@ impl Serving {
             spills: self.spills.take_asked(),
             events: self.clients.take_events(),
             damages: std::mem::take(&mut self.damages),
-            again: if self.sifting.is_empty() { self.acknowledgements.until() } else { Some(now) },
+            again,
         }
     }
 }

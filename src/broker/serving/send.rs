@@ -31,10 +31,10 @@ pub(super) struct Transaction {
 
 /// The records of one command or transaction, while they are collected.
 #[derive(Default)]
-struct Collected {
-    group: Vec<Record>,
-    late: Vec<Late>,
-    bytes: usize,
+pub(super) struct Collected {
+    pub(super) group: Vec<Record>,
+    pub(super) late: Vec<Late>,
+    pub(super) bytes: usize,
 }
 
 /// One message on its way to its places.
@@ -49,7 +49,7 @@ struct Copies<'a> {
 
 impl Collected {
     /// A message is written once for all these places.
-    fn put(&mut self, places: Places, message: &Message) {
+    pub(super) fn put(&mut self, places: Places, message: &Message) {
         self.bytes += message.encoded().len();
         self.group.push(Record::Message { places, message: message.clone() });
     }
@@ -150,11 +150,11 @@ impl Serving {
     }
 
     /// The numbers of a message's destinations; makes those that are new, once it is clear that none is refused.
-    fn targets(&mut self, message: &Message, session: SessionId) -> Result<Targets, Refusal> {
-        let mut targets = Targets::default();
+    pub(super) fn targets(&mut self, message: &Message, session: SessionId) -> Result<Targets, Refusal> {
+        let mut targets = Targets { due: self.due_time(message)?, ..Targets::default() };
         for field in destination_fields(message) {
-            if field_kind(field) == Some(DestinationKind::Subscription) {
-                return Err(Refusal::Invalid("nothing is sent to a durable subscription".into()));
+            if field_kind(field).is_some_and(|kind| !kind.has_names()) {
+                return Err(Refusal::Invalid("nothing is sent there by that name".into()));
             }
             if let Some(id) = self.census.find(field) {
                 targets.push(id);
@@ -177,7 +177,7 @@ impl Serving {
 
     /// Gives a message to its destinations. What goes through the log is collected as records; the rest happens now, or
     /// with the group's commit if it is `transacted`.
-    fn collect(
+    pub(super) fn collect(
         &mut self,
         message: &Message,
         targets: &Targets,
@@ -185,6 +185,9 @@ impl Serving {
         transacted: bool,
         to: &mut Collected,
     ) {
+        if let Some(due) = targets.due {
+            return self.put_off(message, due, to);
+        }
         let mut copies =
             Copies { message, from, transacted, places: Places::default(), kept: SmallVec::new() };
         for id in targets.iter() {
@@ -193,6 +196,10 @@ impl Serving {
                 continue;
             }
             if self.is_expired(message) {
+                continue;
+            }
+            if self.scheduler.is_management(id) {
+                self.manage_schedule(message, from, to);
                 continue;
             }
             if let Some(routes) = self.router.routes(id).cloned() {
@@ -411,7 +418,9 @@ enum Kept {
 
 /// Where a message goes; almost always to one destination, which takes no allocation.
 #[derive(Default)]
-struct Targets {
+pub(super) struct Targets {
+    /// When the message is to be sent, in ms since 1970, if not now.
+    due: Option<i64>,
     first: Option<DestinationId>,
     more: Vec<DestinationId>,
     missing: Vec<Destination>,

@@ -78,7 +78,7 @@ impl Serving {
         if options.browse && (pattern.is_some() || !destination.kind.is_queue()) {
             return Err(Refusal::Invalid(format!("{destination} is no single queue to browse")));
         }
-        if destination.kind == DestinationKind::Subscription {
+        if !destination.kind.has_names() {
             return Err(Refusal::Invalid(format!("{destination} is nothing to subscribe to")));
         }
         let places = match &pattern {

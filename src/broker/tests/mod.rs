@@ -9,6 +9,7 @@ mod gate;
 mod lanes;
 mod purge;
 mod queues;
+mod schedule;
 mod spill;
 mod topics;
 mod transactions;

@@ -23,6 +23,10 @@ pub(in crate::broker::serving) enum Purpose {
     Window(DestinationId),
     Dead(DestinationId),
     Browse(SubscriberId),
+    /// What is scheduled, to be sent.
+    Due,
+    /// What is scheduled, to be shown.
+    Schedule,
 }
 
 /// What was asked of the log.
@@ -160,6 +164,8 @@ impl Serving {
             Some(Purpose::Window(id)) => self.loaded_window(state, id, read, result),
             Some(Purpose::Dead(id)) => self.loaded_dead(state, id, result),
             Some(Purpose::Browse(subscriber)) => self.loaded_browse(state, subscriber, result),
+            Some(Purpose::Due) => self.loaded_due(state, result),
+            Some(Purpose::Schedule) => self.loaded_schedule(state, result),
             None => {}
         }
     }

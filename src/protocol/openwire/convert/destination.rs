@@ -27,7 +27,7 @@ pub(in crate::protocol) fn read_destination(
 fn write(kind: DestinationKind, name: &str) -> Structure {
     let physical_name = Some(name.into());
     match kind {
-        DestinationKind::Queue | DestinationKind::Subscription => {
+        DestinationKind::Queue | DestinationKind::Subscription | DestinationKind::Schedule => {
             Structure::ActiveMQQueue(ActiveMQQueue { physical_name }.into())
         }
         DestinationKind::Topic => Structure::ActiveMQTopic(ActiveMQTopic { physical_name }.into()),
