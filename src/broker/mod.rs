@@ -39,7 +39,7 @@ pub use options::{
 pub use output::{Inboxes, Output, ReadId, ReadRequest};
 pub use session::{
     Command, Correlation, Credentials, DeliveryId, Principal, Refusal, SessionEvent, SessionId, SessionInfo,
-    SubscribeOptions, SubscriptionKey, TransactionKey, Verdict,
+    SubscribeOptions, SubscriptionKey, TransactionKey, Transfer, Verdict, Way,
 };
 
 use figures::Book;

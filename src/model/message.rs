@@ -383,6 +383,12 @@ impl MessageBuilder {
         self
     }
 
+    /// Removes all properties.
+    pub fn clear_properties(&mut self) -> &mut Self {
+        self.properties.clear();
+        self
+    }
+
     /// Encodes the message.
     ///
     /// # Errors

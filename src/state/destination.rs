@@ -19,6 +19,8 @@ pub struct DestinationState {
     pub(super) failures: Counters,
     /// Of what holds messages, the unsettled messages of more than the usual priority: a new master gives them out first.
     pub(super) urgent: SequenceSet,
+    /// Whether what waits here is not dispatched; of what holds messages only.
+    pub(super) paused: bool,
     pub(super) dispatched: u64,
     pub(super) enqueued: u64,
     pub(super) dequeued: u64,
@@ -37,6 +39,7 @@ impl DestinationState {
             settled: SequenceSet::new(),
             failures: Counters::default(),
             urgent: SequenceSet::new(),
+            paused: false,
             dispatched: 0,
             enqueued: 0,
             dequeued: 0,
@@ -114,6 +117,19 @@ impl DestinationState {
     /// Where messages wait, those unsettled that have more than the usual priority.
     pub fn urgent(&self) -> &SequenceSet {
         &self.urgent
+    }
+
+    /// Whether what waits here is not dispatched, until an operator says so.
+    pub fn paused(&self) -> bool {
+        self.paused
+    }
+
+    pub(super) fn pause(&mut self, paused: bool) -> Applied {
+        if !self.destination.kind.holds() {
+            return Applied::Dropped;
+        }
+        self.paused = paused;
+        Applied::Done
     }
 
     pub(super) fn enter(&mut self, sequence: Sequence, priority: u8) {

@@ -10,6 +10,7 @@
 //! 1 id 3 page     failure counters
 //! 1 id 4 page     runs of blocks that are urgent
 //! 1 id 5 block    a block that is urgent in part
+//! 1 id 6 0        it is paused
 //! 3 page          names of the audit, by number
 //! ```
 //! Numbers in keys are big endian, ids of 4 bytes, others of 8, so that the order of keys is the order of entries. All
@@ -39,6 +40,7 @@ const BLOCK: u8 = 2;
 const COUNTERS: u8 = 3;
 const URGENT_RUNS: u8 = 4;
 const URGENT_BLOCK: u8 = 5;
+const PAUSED: u8 = 6;
 
 /// Items in one page: 64 KiB of the audit's names.
 const PAGE_ITEMS: u64 = 4096;
@@ -236,6 +238,9 @@ impl DestinationState {
         set(&key, (RUNS, BLOCK), &self.settled, out);
         counters(&key, &self.failures, out);
         set(&key, (URGENT_RUNS, URGENT_BLOCK), &self.urgent, out);
+        if self.paused {
+            out.push((numbered(&[&key[..], &[PAUSED]].concat(), 0), Writer::new().finish()));
+        }
     }
 
     /// Reads an entry of a part of it; `key` is what follows the id.
@@ -260,6 +265,10 @@ impl DestinationState {
                 while !value.is_empty() {
                     self.failures.set(value.u64()?, value.u64()?, value.u32()?);
                 }
+            }
+            PAUSED => {
+                sound = number == 0 && self.destination.kind.holds();
+                self.paused = true;
             }
             _ => sound = false,
         }

@@ -67,6 +67,11 @@ const DESTINATION: [Attribute; 7] = [
     ("DispatchCount", "long"),
     ("InFlightCount", "long"),
 ];
+/// Those of a queue.
+const QUEUE: [Attribute; 8] = {
+    let [a, b, c, d, e, f, g] = DESTINATION;
+    [a, b, c, d, e, f, g, ("Paused", "boolean")]
+};
 
 impl Bean {
     pub(super) fn name(&self, broker: &str) -> ObjectName {
@@ -92,6 +97,7 @@ impl Bean {
         match self {
             Bean::Broker => &BROKER,
             Bean::Health => &HEALTH,
+            Bean::Destination(it, _) if it.kind.is_queue() => &QUEUE,
             Bean::Destination(..) => &DESTINATION,
         }
     }
@@ -109,6 +115,7 @@ impl Bean {
                 "DequeueCount" => json!(counts.dequeued),
                 "DispatchCount" => json!(counts.dispatched),
                 "InFlightCount" => json!(counts.in_flight),
+                "Paused" if destination.kind.is_queue() => json!(counts.paused),
                 _ => return None,
             }),
         }

@@ -116,6 +116,8 @@ pub(in crate::broker) struct Queue {
     tastes: Tastes,
     /// A committed message could not be read: nothing is delivered any more, so that nothing is skipped.
     pub(in crate::broker) damaged: bool,
+    /// An operator has it deliver nothing.
+    paused: bool,
     pub(in crate::broker) dirty: bool,
 }
 
@@ -141,8 +143,19 @@ impl Queue {
             consumers: Consumers::default(),
             tastes: Tastes::default(),
             damaged: false,
+            paused: state.is_some_and(DestinationState::paused),
             dirty: false,
         }
+    }
+
+    /// Whether its messages may go to consumers.
+    pub(in crate::broker) fn may_deliver(&self) -> bool {
+        !self.damaged && !self.paused
+    }
+
+    /// Nothing is delivered any more, or again.
+    pub(in crate::broker) fn pause(&mut self, paused: bool) {
+        self.paused = paused;
     }
 
     /// Gives the next message its sequence.
@@ -322,6 +335,14 @@ impl Queue {
         self.backlog.shrink(entries, bytes);
     }
 
+    /// Whether an unsettled message waits, so that [`Queue::pull`] would take it.
+    pub(in crate::broker) fn waits(&self, sequence: u64) -> bool {
+        let sorted = || self.lanes.as_ref().is_some_and(|it| it.has(sequence));
+        !self.dead.contains_key(&sequence)
+            && !self.expiry.is_leaving(sequence)
+            && (sorted() || self.backlog.has(sequence))
+    }
+
     /// Takes an unsettled message out of its place, on its way out of the queue. Not if it is with a consumer, or on its way
     /// already.
     pub(in crate::broker) fn pull(&mut self, sequence: u64) -> bool {
@@ -344,12 +365,6 @@ impl Queue {
         }
         self.outstanding += waiting.len();
         waiting
-    }
-
-    /// Drops what is settled from what is in memory, and from what came back.
-    pub(in crate::broker) fn forget_settled(&mut self, state: &DestinationState) {
-        self.unsort();
-        self.backlog.forget_settled(state);
     }
 
     /// Panics when the queue counts wrongly; `elsewhere` is how many of its messages are in the log, or with consumers and in

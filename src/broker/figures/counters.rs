@@ -1,7 +1,7 @@
 //! The counters of one destination and of one session.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use crate::broker::{SessionId, SessionInfo};
 use crate::model::{Destination, DurableSubscription};
@@ -41,6 +41,7 @@ pub(in crate::broker) struct DestinationFigures {
     pub(in crate::broker) consumers: Counter,
     pub(in crate::broker) dispatched: Counter,
     pub(in crate::broker) in_flight: Counter,
+    paused: AtomicBool,
 }
 
 impl DestinationFigures {
@@ -61,7 +62,13 @@ impl DestinationFigures {
             consumers: Counter::default(),
             dispatched: Counter::default(),
             in_flight: Counter::default(),
+            paused: AtomicBool::new(false),
         }
+    }
+
+    /// Dispatch ends, or begins again.
+    pub(super) fn pause(&self, paused: bool) {
+        self.paused.store(paused, Relaxed);
     }
 
     /// Messages in the destination. The two counters are not read at one moment: what left in between never counts twice.
@@ -85,6 +92,7 @@ impl DestinationFigures {
             dequeued: self.dequeued.get(),
             dispatched: self.dispatched.get(),
             in_flight: self.in_flight.get(),
+            paused: self.paused.load(Relaxed),
         }
     }
 

@@ -34,6 +34,8 @@ pub struct DestinationStatus {
     pub dispatched: u64,
     /// Messages sent and not yet settled.
     pub in_flight: u64,
+    /// Whether nothing is dispatched until an operator says so.
+    pub paused: bool,
 }
 
 impl DestinationStatus {
@@ -48,6 +50,7 @@ impl DestinationStatus {
             dequeued: counts.dequeued,
             dispatched: counts.dispatched,
             in_flight: counts.in_flight,
+            paused: counts.paused,
         }
     }
 }
@@ -79,13 +82,15 @@ pub struct SubscriptionStatus {
     pub dispatched: u64,
     /// See [`DestinationStatus::in_flight`].
     pub in_flight: u64,
+    /// See [`DestinationStatus::paused`].
+    pub paused: bool,
 }
 
 impl SubscriptionStatus {
     /// What is shown of a durable subscription with these counts.
     pub(super) fn of(subscription: DurableSubscription, counts: DestinationCounts) -> SubscriptionStatus {
         let DurableSubscription { client_id, name, topics, selector, no_local, shared } = subscription;
-        let DestinationCounts { size, consumers, enqueued, dequeued, dispatched, in_flight } = counts;
+        let DestinationCounts { size, consumers, enqueued, dequeued, dispatched, in_flight, paused } = counts;
         SubscriptionStatus {
             client_id,
             name,
@@ -99,6 +104,7 @@ impl SubscriptionStatus {
             dequeued,
             dispatched,
             in_flight,
+            paused,
         }
     }
 }
@@ -118,6 +124,8 @@ pub struct DestinationCounts {
     pub dispatched: u64,
     /// See [`DestinationStatus::in_flight`].
     pub in_flight: u64,
+    /// See [`DestinationStatus::paused`].
+    pub paused: bool,
 }
 
 /// A client connection.

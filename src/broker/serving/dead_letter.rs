@@ -11,6 +11,10 @@ use super::Serving;
 use super::acknowledge::settle_records;
 use super::applied::Pending;
 
+/// Properties of dead letters, as ActiveMQ names them: why they are dead, and when they would have expired.
+pub(super) const CAUSE: &str = "dlqDeliveryFailureCause";
+pub(super) const ORIGINAL_EXPIRATION: &str = "originalExpiration";
+
 impl Serving {
     /// The record that puts a copy of a message into the dead-letter queue; `None` if there can be no such queue.
     pub(super) fn dead_copy(
@@ -103,9 +107,9 @@ fn dead_message(
         builder.destination(Field::OriginalDestination, topic.as_ref().unwrap_or(origin));
     }
     if message.expiry() != 0 {
-        builder.property("originalExpiration", PropertyValue::Long(message.expiry()));
+        builder.property(ORIGINAL_EXPIRATION, PropertyValue::Long(message.expiry()));
     }
     builder.expiry = 0;
-    builder.property("dlqDeliveryFailureCause", PropertyValue::String(cause));
+    builder.property(CAUSE, PropertyValue::String(cause));
     builder.build().ok()
 }

@@ -126,8 +126,8 @@ impl Serving {
 
     /// Makes a destination of the log. It is usable at once: what enters it stands behind its creation in the log.
     pub(super) fn create(&mut self, destination: Destination, pending: Pending) -> DestinationId {
-        let id = DestinationId(self.next_destination);
-        self.next_destination += 1;
+        let id = DestinationId(self.numbers.destination);
+        self.numbers.destination += 1;
         let change = CatalogueChange::CreateDestination { id, destination: destination.clone() };
         self.propose(vec![Record::Catalogue(change)], pending);
         self.install(id, Arc::new(DestinationFigures::new(destination)), None);
@@ -157,8 +157,8 @@ impl Serving {
                 Err(Refusal::Invalid(format!("{destination} has wildcards")))
             }
             (None, true) => self.admit(&destination).map(|()| {
-                let id = DestinationId(self.next_temporary);
-                self.next_temporary += 1;
+                let id = DestinationId(self.numbers.temporary);
+                self.numbers.temporary += 1;
                 if let Some(client) = self.clients.get_mut(waiter.session) {
                     client.temporary.push(id);
                 }
@@ -183,7 +183,7 @@ impl Serving {
     }
 
     /// A session wants a destination gone.
-    pub(super) fn delete_by(&mut self, waiter: Waiter, destination: &Destination) {
+    pub(super) fn delete_by(&mut self, waiter: Waiter, destination: &Destination, if_empty: bool) {
         let Some(id) = self.census.find_destination(destination) else {
             return self
                 .clients
@@ -193,6 +193,11 @@ impl Serving {
         let consumers = self.topics.get(&id).map_or(queue, |it| it.subscribers.len());
         if consumers > 0 {
             let refusal = Refusal::Invalid(format!("{destination} has {consumers} consumers"));
+            return self.clients.answer(waiter, Err(refusal));
+        }
+        let size = self.queues.get(&id).map_or(0, |queue| queue.figures.size());
+        if if_empty && size > 0 {
+            let refusal = Refusal::Invalid(format!("{destination} has {size} messages"));
             return self.clients.answer(waiter, Err(refusal));
         }
         if is_temporary(id) {

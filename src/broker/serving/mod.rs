@@ -11,6 +11,7 @@ mod dead_letter;
 mod directory;
 mod disk;
 mod dispatch;
+mod operate;
 mod send;
 mod sessions;
 mod settle;
@@ -20,6 +21,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::bugs;
 use crate::model::{DestinationId, Record};
 use crate::state::State;
 
@@ -33,6 +35,7 @@ use super::{BrokerOptions, Command, Outbox, Refusal, SessionEvent, SessionId, Se
 use acknowledge::Acknowledgements;
 use applied::Pending;
 use disk::{Expirer, Reads, Spills};
+use operate::Transfers;
 pub(super) use sessions::Waiter;
 use sessions::{Client, Clients, Waiting};
 
@@ -40,6 +43,13 @@ use sessions::{Client, Clients, Waiting};
 const SPILL_EVERY: Duration = Duration::from_millis(100);
 /// Ids from here on are temporary destinations, which the log never sees.
 const TEMPORARY_FIRST: u32 = 1 << 31;
+
+/// The number of the next destination, and of the next temporary one.
+#[derive(Debug)]
+struct Numbers {
+    destination: u32,
+    temporary: u32,
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -58,9 +68,7 @@ pub(super) struct Serving {
     queues: Table<DestinationId, Queue>,
     topics: Table<DestinationId, Topic>,
     router: Router,
-    /// The number of the next destination, and of the next temporary one.
-    next_destination: u32,
-    next_temporary: u32,
+    numbers: Numbers,
     /// What the groups in the log's pipeline are for, in order.
     pending: VecDeque<Pending>,
     proposals: Vec<Vec<Record>>,
@@ -85,6 +93,7 @@ pub(super) struct Serving {
     may_reclaim: bool,
     spilled_at: Duration,
     expiry: Expirer,
+    transfers: Transfers,
     damages: Vec<String>,
 }
 
@@ -109,8 +118,7 @@ impl Serving {
             queues: Table::default(),
             topics: Table::default(),
             router: Router::default(),
-            next_destination: state.next_destination().0,
-            next_temporary: TEMPORARY_FIRST,
+            numbers: Numbers { destination: state.next_destination().0, temporary: TEMPORARY_FIRST },
             pending: VecDeque::new(),
             proposals: Vec::new(),
             acknowledgements: Acknowledgements::default(),
@@ -126,6 +134,7 @@ impl Serving {
             may_reclaim: true,
             spilled_at: Duration::ZERO,
             expiry: Expirer::default(),
+            transfers: Transfers::default(),
             damages: Vec::new(),
         };
         for (id, destination) in state.destinations() {
@@ -188,6 +197,7 @@ impl Serving {
         subscribers.into_iter().for_each(|subscriber| self.end_subscription(subscriber, &[]));
         self.release_orphans(session, |_| true);
         temporary.into_iter().for_each(|id| self.remove_temporary(id, session));
+        self.transfers.forget(session);
         self.clients.remove(session);
         self.figures.close(session);
         self.held.retain(|it| *it != session);
@@ -261,11 +271,17 @@ impl Serving {
             Command::Create { destination, correlation } => {
                 self.create_by(waiter(correlation), destination);
             }
-            Command::Delete { destination, correlation } => {
-                self.delete_by(waiter(correlation), &destination);
+            Command::Delete { destination, if_empty, correlation } => {
+                self.delete_by(waiter(correlation), &destination, if_empty);
             }
             Command::Purge { destination, correlation } => {
                 self.purge(state, waiter(correlation), &destination);
+            }
+            Command::Transfer { from, transfer, correlation } => {
+                self.transfer(state, waiter(correlation), &from, transfer);
+            }
+            Command::Pause { destination, paused, correlation } => {
+                self.pause(waiter(correlation), &destination, paused);
             }
             Command::Leave { correlation } => {
                 self.acknowledgements.hurry();
@@ -286,6 +302,20 @@ impl Serving {
         debug_assert!(!group.is_empty());
         self.proposals.push(group);
         self.pending.push_back(pending);
+    }
+
+    /// Ends the round. Its acknowledgements stand behind its sends in the log: who sends on what it consumed and then
+    /// settles it must not find the second without the first after a failover.
+    fn propose_acknowledgements(&mut self) {
+        let Some((group, waiters)) = self.acknowledgements.end_round(self.now, !self.proposals.is_empty())
+        else {
+            return;
+        };
+        if bugs::on("settle_in_memory_only") {
+            waiters.into_iter().for_each(|waiter| self.clients.answer(waiter, Ok(())));
+        } else if !group.is_empty() {
+            self.propose(group, Pending::Many(waiters));
+        }
     }
 
     /// A queue may have something to deliver.
@@ -314,10 +344,12 @@ impl Serving {
     pub(super) fn take_output(&mut self, state: &State, now: Duration) -> Output {
         self.now = now;
         self.refilled.extend(std::mem::take(&mut self.sifting));
+        self.go_on_with_transfers(state);
         self.dispatch(state);
         self.answer_drains();
         self.read_expired(state);
         self.propose_acknowledgements();
+        let goes_on = !self.sifting.is_empty() || self.transfers.any_ready();
         Output {
             proposals: std::mem::take(&mut self.proposals),
             reads: self.reads.take_requests(),
@@ -325,7 +357,7 @@ impl Serving {
             spills: self.spills.take_asked(),
             events: self.clients.take_events(),
             damages: std::mem::take(&mut self.damages),
-            again: if self.sifting.is_empty() { self.acknowledgements.until() } else { Some(now) },
+            again: if goes_on { Some(now) } else { self.acknowledgements.until() },
         }
     }
 }

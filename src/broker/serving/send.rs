@@ -31,7 +31,7 @@ pub(super) struct Transaction {
 
 /// The records of one command or transaction, while they are collected.
 #[derive(Default)]
-struct Collected {
+pub(super) struct Collected {
     group: Vec<Record>,
     late: Vec<Late>,
     bytes: usize,
@@ -48,6 +48,11 @@ struct Copies<'a> {
 }
 
 impl Collected {
+    /// The records, what is shown with them, and the bytes of their messages.
+    pub(super) fn into_parts(self) -> (Vec<Record>, Vec<Late>, usize) {
+        (self.group, self.late, self.bytes)
+    }
+
     /// A message is written once for all these places.
     fn put(&mut self, places: Places, message: &Message) {
         self.bytes += message.encoded().len();
@@ -107,13 +112,13 @@ impl Serving {
     }
 
     /// Whether a message is held in memory without being in the log: for topics, or in queues.
-    fn enters_memory(&self, message: &Message) -> bool {
+    pub(super) fn enters_memory(&self, message: &Message) -> bool {
         let is_topic = |field: &[u8]| field_kind(field).is_some_and(DestinationKind::is_topic);
         !self.is_stored(message) || destination_fields(message).any(is_topic)
     }
 
     /// Whether every subscription of the message's topics that selects it can take one more.
-    fn topics_have_room(&self, message: &Message) -> bool {
+    pub(super) fn topics_have_room(&self, message: &Message) -> bool {
         let has_room = |subscription: &Subscription| match &subscription.source {
             Source::Topics(_, backlog) => {
                 backlog.messages.len() < self.options.backlog_entries_max
@@ -150,7 +155,7 @@ impl Serving {
     }
 
     /// The numbers of a message's destinations; makes those that are new, once it is clear that none is refused.
-    fn targets(&mut self, message: &Message, session: SessionId) -> Result<Targets, Refusal> {
+    pub(super) fn targets(&mut self, message: &Message, session: SessionId) -> Result<Targets, Refusal> {
         let mut targets = Targets::default();
         for field in destination_fields(message) {
             if field_kind(field) == Some(DestinationKind::Subscription) {
@@ -177,7 +182,7 @@ impl Serving {
 
     /// Gives a message to its destinations. What goes through the log is collected as records; the rest happens now, or
     /// with the group's commit if it is `transacted`.
-    fn collect(
+    pub(super) fn collect(
         &mut self,
         message: &Message,
         targets: &Targets,
@@ -393,10 +398,7 @@ impl Serving {
             late.into_iter().for_each(|late| self.show(late));
             self.clients.answer(waiter, Ok(()));
         } else {
-            self.clients.begin_pending(waiter, bytes);
-            if let Some(client) = self.clients.get_mut(waiter.session) {
-                client.showing += usize::from(!late.is_empty());
-            }
+            self.clients.begin_showing(waiter, bytes, !late.is_empty());
             self.propose(group, Pending::Transaction { waiter, bytes, late });
         }
         others.into_iter().for_each(|(ids, verdict)| self.settle(&ids, verdict, quiet));
@@ -411,7 +413,7 @@ enum Kept {
 
 /// Where a message goes; almost always to one destination, which takes no allocation.
 #[derive(Default)]
-struct Targets {
+pub(super) struct Targets {
     first: Option<DestinationId>,
     more: Vec<DestinationId>,
     missing: Vec<Destination>,

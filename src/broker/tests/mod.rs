@@ -8,7 +8,7 @@ mod figures;
 mod flow;
 mod gate;
 mod lanes;
-mod purge;
+mod operate;
 mod queues;
 mod spill;
 mod topics;

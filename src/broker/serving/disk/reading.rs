@@ -9,6 +9,7 @@ use crate::state::{DestinationState, State};
 use crate::storage::Loaded;
 
 use crate::broker::serving::Serving;
+use crate::broker::serving::operate::TransferId;
 
 /// Ranges in one read; more come with the next one.
 const RANGES_MAX: usize = 256;
@@ -23,6 +24,7 @@ pub(in crate::broker::serving) enum Purpose {
     Window(DestinationId),
     Dead(DestinationId),
     Browse(SubscriberId),
+    Transfer(TransferId),
 }
 
 /// What was asked of the log.
@@ -74,7 +76,7 @@ impl Serving {
         let subscriptions = &self.subscriptions;
         let has_credit = |it| subscriptions.get(&it).is_some_and(|it: &Subscription| it.credit() > 0);
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        let may_read = self.allowed && !queue.damaged && !queue.consumers.is_empty();
+        let may_read = self.allowed && queue.may_deliver() && !queue.consumers.is_empty();
         if !may_read || queue.backlog.reading.is_some() || !queue.runs_low(entries_max, has_credit) {
             return;
         }
@@ -160,6 +162,7 @@ impl Serving {
             Some(Purpose::Window(id)) => self.loaded_window(state, id, read, result),
             Some(Purpose::Dead(id)) => self.loaded_dead(state, id, result),
             Some(Purpose::Browse(subscriber)) => self.loaded_browse(state, subscriber, result),
+            Some(Purpose::Transfer(transfer)) => self.loaded_transfer(state, transfer, result),
             None => {}
         }
     }

@@ -118,10 +118,14 @@ impl Serving {
 
     /// Sees that a queue's next messages are read back before its consumers wait for them.
     pub(in crate::broker::serving) fn unspill(&mut self, id: DestinationId) {
-        let Some(queue) = self.queues.get_mut(&id) else { return };
-        if !self.allowed || queue.consumers.is_empty() {
-            return;
+        if self.allowed && self.queues.get(&id).is_some_and(|queue| !queue.consumers.is_empty()) {
+            self.read_back(id);
         }
+    }
+
+    /// Asks for a queue's next messages, if they are in a file.
+    pub(in crate::broker::serving) fn read_back(&mut self, id: DestinationId) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
         let Some((spill, bytes)) = queue.transient.wanted() else { return };
         // Above the limit one at a time, so that a queue with consumers is never stuck behind others without.
         let full = self.memory + self.spills.reading + bytes > self.options.memory_limit;

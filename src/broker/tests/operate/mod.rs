@@ -1,0 +1,6 @@
+//! What operators do to queues.
+
+mod delete;
+mod pause;
+mod purge;
+mod transfers;
