@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Admin, AdminOptions, Shown};
-use crate::broker::{BrokerOptions, Gate};
+use crate::broker::{BrokerOptions, CensusOptions, Gate};
 use crate::config::{Config, Replicated, Security, StoreConfig, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, Process, ZooKeeperCoordinator, ZooKeeperOptions,
@@ -312,11 +312,15 @@ fn parts(
     let volatile = matches!(config.store, StoreConfig::Memory);
     let (temporary, temp_limit) = temporary(config, resources)?;
     let memory = resources.memory;
+    let usual = BrokerOptions::within(bytes(memory.limit));
+    let at_start = config.broker.destinations.clone();
     let broker = BrokerOptions {
+        policies: config.policies.clone(),
+        census: CensusOptions { at_start, ..usual.census },
         windows_bytes_max: bytes(memory.windows),
         temp_limit,
         volatile,
-        ..BrokerOptions::within(bytes(memory.limit))
+        ..usual
     };
     let peers = PeerOptions {
         access: access(kind.replicated)?.with_half_open_max(resources.files.half_open),

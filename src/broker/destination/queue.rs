@@ -25,8 +25,8 @@ use crate::selector::Selector;
 use crate::state::DestinationState;
 
 use super::{
-    Backlog, Consumer, Consumers, Entry, Expiry, Group, Key, LaneId, Lanes, Offer, Rank, Stalled, Tastes,
-    Transient, Transients,
+    Backlog, Consumer, Consumers, Entry, Expiry, Group, Key, LaneId, Lanes, Offer, Rank, Stalled, Standing,
+    Tastes, Transient, Transients,
 };
 
 /// A message that leaves for the dead-letter queue.
@@ -114,10 +114,7 @@ pub(in crate::broker) struct Queue {
     pub(in crate::broker) transient: Transients,
     pub(in crate::broker) consumers: Consumers,
     tastes: Tastes,
-    /// A committed message could not be read: nothing is delivered any more, so that nothing is skipped.
-    pub(in crate::broker) damaged: bool,
-    /// An operator has it deliver nothing.
-    paused: bool,
+    pub(in crate::broker) standing: Standing,
     pub(in crate::broker) dirty: bool,
 }
 
@@ -126,6 +123,7 @@ impl Queue {
     pub(in crate::broker) fn new(
         figures: Arc<DestinationFigures>,
         state: Option<&DestinationState>,
+        standing: Standing,
     ) -> Queue {
         let urgent = state.map(|it| it.urgent().clone()).unwrap_or_default();
         let lanes = (!urgent.is_empty()).then(Box::default);
@@ -142,20 +140,15 @@ impl Queue {
             transient: Transients::default(),
             consumers: Consumers::default(),
             tastes: Tastes::default(),
-            damaged: false,
-            paused: state.is_some_and(DestinationState::paused),
+            standing,
             dirty: false,
         }
     }
 
-    /// Whether its messages may go to consumers.
-    pub(in crate::broker) fn may_deliver(&self) -> bool {
-        !self.damaged && !self.paused
-    }
-
-    /// Nothing is delivered any more, or again.
-    pub(in crate::broker) fn pause(&mut self, paused: bool) {
-        self.paused = paused;
+    /// Whether non-persistent messages take so many percent of the memory that the queue may use, if that is bounded.
+    pub(in crate::broker) fn fills(&self, percent: usize) -> bool {
+        let limit = self.standing.policy().memory_limit;
+        limit.is_some_and(|limit| self.transient.memory() as u128 * 100 >= limit as u128 * percent as u128)
     }
 
     /// Gives the next message its sequence.
@@ -404,6 +397,9 @@ impl Queue {
             lanes.disown(subscriber);
         }
         self.figures.consumers.set(self.consumers.len() as u64);
+        if self.consumers.is_empty() {
+            self.standing.end_gathering();
+        }
     }
 
     /// A consumer is given a message; its group is its own from now on, unless the message is the group's last. Returns whether

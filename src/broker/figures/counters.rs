@@ -41,6 +41,7 @@ pub(in crate::broker) struct DestinationFigures {
     pub(in crate::broker) consumers: Counter,
     pub(in crate::broker) dispatched: Counter,
     pub(in crate::broker) in_flight: Counter,
+    pub(in crate::broker) discarded: Counter,
     paused: AtomicBool,
 }
 
@@ -62,6 +63,7 @@ impl DestinationFigures {
             consumers: Counter::default(),
             dispatched: Counter::default(),
             in_flight: Counter::default(),
+            discarded: Counter::default(),
             paused: AtomicBool::new(false),
         }
     }
@@ -81,7 +83,9 @@ impl DestinationFigures {
     pub(super) fn fall_back_to(&self, enqueued: u64, dequeued: u64) {
         self.enqueued.set(enqueued);
         self.dequeued.set(dequeued);
-        [&self.consumers, &self.dispatched, &self.in_flight].into_iter().for_each(|counter| counter.set(0));
+        [&self.consumers, &self.dispatched, &self.in_flight, &self.discarded]
+            .into_iter()
+            .for_each(|counter| counter.set(0));
     }
 
     pub(super) fn counts(&self) -> DestinationCounts {
@@ -92,6 +96,7 @@ impl DestinationFigures {
             dequeued: self.dequeued.get(),
             dispatched: self.dispatched.get(),
             in_flight: self.in_flight.get(),
+            discarded: self.discarded.get(),
             paused: self.paused.load(Relaxed),
         }
     }

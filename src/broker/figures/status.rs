@@ -34,6 +34,8 @@ pub struct DestinationStatus {
     pub dispatched: u64,
     /// Messages sent and not yet settled.
     pub in_flight: u64,
+    /// Messages of a topic that were dropped because a subscription was too slow for them.
+    pub discarded: u64,
     /// Whether nothing is dispatched until an operator says so.
     pub paused: bool,
 }
@@ -50,6 +52,7 @@ impl DestinationStatus {
             dequeued: counts.dequeued,
             dispatched: counts.dispatched,
             in_flight: counts.in_flight,
+            discarded: counts.discarded,
             paused: counts.paused,
         }
     }
@@ -90,7 +93,8 @@ impl SubscriptionStatus {
     /// What is shown of a durable subscription with these counts.
     pub(super) fn of(subscription: DurableSubscription, counts: DestinationCounts) -> SubscriptionStatus {
         let DurableSubscription { client_id, name, topics, selector, no_local, shared } = subscription;
-        let DestinationCounts { size, consumers, enqueued, dequeued, dispatched, in_flight, paused } = counts;
+        let DestinationCounts { size, consumers, enqueued, dequeued, dispatched, in_flight, paused, .. } =
+            counts;
         SubscriptionStatus {
             client_id,
             name,
@@ -124,6 +128,8 @@ pub struct DestinationCounts {
     pub dispatched: u64,
     /// See [`DestinationStatus::in_flight`].
     pub in_flight: u64,
+    /// See [`DestinationStatus::discarded`].
+    pub discarded: u64,
     /// See [`DestinationStatus::paused`].
     pub paused: bool,
 }

@@ -19,17 +19,26 @@ impl Serving {
     /// The record that puts a copy of a message into the dead-letter queue; `None` if there can be no such queue.
     pub(super) fn dead_copy(
         &mut self,
-        origin: &Destination,
+        id: DestinationId,
         message: &Message,
         outcome: Outcome,
     ) -> Option<Record> {
-        let name = self.options.dead_letter_queue.clone();
+        let queue = self.queues.get(&id)?;
+        let origin = came_from(&queue.figures.destination, message);
+        let policy = queue.standing.policy();
+        if outcome == Outcome::Expired && !policy.dead_letters.expired {
+            return None;
+        }
+        let name = match queue.standing.takes_dead_letters() {
+            true => queue.figures.destination.name.clone(),
+            false => policy.dead_letter_queue(&origin)?,
+        };
         let target = Destination::new(DestinationKind::Queue, name).ok()?;
         let destination = match self.known(&target) {
             Some(id) => id,
             None => self.create(target.clone(), Pending::Nobody),
         };
-        let message = dead_message(message, origin, &target, outcome)?;
+        let message = dead_message(message, &origin, &target, outcome)?;
         let sequence = Sequence(self.queues.get_mut(&destination)?.assign());
         Some(Record::Message { places: Place { destination, sequence }.into(), message })
     }
@@ -43,13 +52,24 @@ impl Serving {
         outcome: Outcome,
         pending: Pending,
     ) {
-        let Some(origin) = self.queues.get(&id).map(|queue| queue.figures.destination.clone()) else {
-            return;
-        };
         let mut group = Vec::with_capacity(2);
         settle_records(id, outcome, vec![sequence], &mut group);
-        group.extend(self.dead_copy(&origin, message, outcome));
+        group.extend(self.dead_copy(id, message, outcome));
         self.propose(group, pending);
+    }
+
+    /// A non-persistent message that nobody could consume is gone. It becomes a dead letter if its queue's policy says so.
+    pub(super) fn lose(&mut self, id: DestinationId, message: &Message, outcome: Outcome) {
+        self.forget_transient(id, message.encoded().len());
+        let standing = self.queues.get(&id).map(|queue| &queue.standing);
+        let is_kept =
+            standing.is_some_and(|it| it.policy().dead_letters.non_persistent && !it.takes_dead_letters());
+        if is_kept
+            && !self.options.volatile
+            && let Some(record) = self.dead_copy(id, message, outcome)
+        {
+            self.propose(vec![record], Pending::Nobody);
+        }
     }
 
     /// Bodies of messages that are to be buried have come.
@@ -85,6 +105,13 @@ impl Serving {
     }
 }
 
+/// Where a message was sent to that waits here: what a durable subscription kept comes from a topic.
+pub(super) fn came_from(place: &Destination, message: &Message) -> Destination {
+    let topic = || message.destinations(Field::Destination).find(|it| it.kind.is_topic());
+    let topic = if place.kind == DestinationKind::Subscription { topic() } else { None };
+    topic.unwrap_or_else(|| place.clone())
+}
+
 /// The copy: as it was, but that it never expires, is nobody's repetition, and says where it comes from.
 fn dead_message(
     message: &Message,
@@ -101,10 +128,11 @@ fn dead_message(
     builder.remove(Field::DuplicateId).remove(Field::ProducerId);
     builder.producer_sequence = 0;
     if message.field(Field::OriginalDestination).is_none() {
-        // What a durable subscription kept comes from a topic.
-        let topic = || message.destinations(Field::Destination).find(|it| it.kind.is_topic());
-        let topic = if origin.kind == DestinationKind::Subscription { topic() } else { None };
-        builder.destination(Field::OriginalDestination, topic.as_ref().unwrap_or(origin));
+        builder.destination(Field::OriginalDestination, origin);
+    }
+    if !message.persistent() {
+        builder.persistent = true;
+        builder.property("originalDeliveryMode", PropertyValue::String("NON_PERSISTENT"));
     }
     if message.expiry() != 0 {
         builder.property(ORIGINAL_EXPIRATION, PropertyValue::Long(message.expiry()));

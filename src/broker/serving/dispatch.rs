@@ -20,7 +20,7 @@ const SORTED_MAX: usize = 256;
 /// What an expired message is told by: its number, and its body for the dead-letter queue.
 enum Overdue {
     Stored(u64, Message),
-    Transient(usize),
+    Transient(Message),
 }
 
 impl Serving {
@@ -98,7 +98,7 @@ impl Serving {
         let found = state.destination(id);
         let before = queue.loaded_bytes();
         let mut overdue = Vec::new();
-        if self.allowed && queue.may_deliver() {
+        if self.allowed && queue.standing.delivers() {
             let mut outlet = Outlet {
                 subscriptions: &mut self.subscriptions,
                 clients: &mut self.clients,
@@ -113,7 +113,7 @@ impl Serving {
         for it in overdue {
             match it {
                 Overdue::Stored(sequence, message) => self.bury_expired(id, sequence, &message),
-                Overdue::Transient(bytes) => self.forget_transient(id, bytes),
+                Overdue::Transient(message) => self.lose(id, &message, Outcome::Expired),
             }
         }
         if let Some(found) = found {
@@ -318,7 +318,7 @@ impl Outlet<'_> {
                 Some(Overdue::Stored(entry.sequence, entry.message.clone()))
             }
             Next::Transient(entry) if is_over(entry.message.expiry(), self.wall) => {
-                Some(Overdue::Transient(entry.message.encoded().len()))
+                Some(Overdue::Transient(entry.message.clone()))
             }
             _ => None,
         }

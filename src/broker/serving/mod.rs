@@ -35,12 +35,10 @@ use super::{BrokerOptions, Command, Outbox, Refusal, SessionEvent, SessionId, Se
 use acknowledge::Acknowledgements;
 use applied::Pending;
 use disk::{Expirer, Reads, Spills};
-use operate::Transfers;
+use operate::{Tended, Transfers};
 pub(super) use sessions::Waiter;
 use sessions::{Client, Clients, Waiting};
 
-/// How often the longest queues are looked for, of which a part may leave memory.
-const SPILL_EVERY: Duration = Duration::from_millis(100);
 /// Ids from here on are temporary destinations, which the log never sees.
 const TEMPORARY_FIRST: u32 = 1 << 31;
 
@@ -91,7 +89,7 @@ pub(super) struct Serving {
     window_bytes: usize,
     /// Whether idle windows may be searched for room; once per tick, as it costs a pass over all queues.
     may_reclaim: bool,
-    spilled_at: Duration,
+    tended: Tended,
     expiry: Expirer,
     transfers: Transfers,
     damages: Vec<String>,
@@ -132,7 +130,7 @@ impl Serving {
             spills: Spills::new(spills_made),
             window_bytes: 0,
             may_reclaim: true,
-            spilled_at: Duration::ZERO,
+            tended: Tended::default(),
             expiry: Expirer::default(),
             transfers: Transfers::default(),
             damages: Vec::new(),
@@ -143,6 +141,11 @@ impl Serving {
                 Arc::new(DestinationFigures::of(destination.destination().clone(), subscription))
             };
             serving.install(id, book.get(id).cloned().unwrap_or_else(blank), Some(destination));
+        }
+        for destination in serving.options.census.at_start.clone() {
+            if serving.known(&destination).is_none() {
+                serving.create(destination, Pending::Nobody);
+            }
         }
         serving
     }
@@ -334,17 +337,18 @@ impl Serving {
         if self.clients.iter().next().is_some_and(|(_, client)| client.outbox.was_contended()) {
             self.refilled.extend(self.subscriptions.keys());
         }
-        if self.now.saturating_sub(self.spilled_at) >= SPILL_EVERY {
-            self.spilled_at = self.now;
+        if self.spills.are_due(self.now) {
             self.spill_longest();
         }
         self.look_for_expired();
+        self.end_gathering();
     }
 
     pub(super) fn take_output(&mut self, state: &State, now: Duration) -> Output {
         self.now = now;
         self.refilled.extend(std::mem::take(&mut self.sifting));
         self.go_on_with_transfers(state);
+        self.delete_idle(state);
         self.dispatch(state);
         self.answer_drains();
         self.read_expired(state);

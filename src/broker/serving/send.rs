@@ -85,7 +85,8 @@ impl Serving {
         // What is shown with a commit that is under way stands before what is shown now.
         let memory_full = self.memory >= options.memory_limit || client.showing > 0;
         let waits = disks_full && sends.iter().any(|message| self.enters_log(message))
-            || memory_full && sends.iter().any(|message| self.enters_memory(message));
+            || memory_full && sends.iter().any(|message| self.enters_memory(message))
+            || self.options.policies.bound_memory() && !sends.iter().all(|it| self.queues_have_room(it));
         !waits
     }
 
@@ -117,6 +118,16 @@ impl Serving {
         !self.is_stored(message) || destination_fields(message).any(is_topic)
     }
 
+    /// Whether those of the message's queues have memory for it whose policies bound that.
+    fn queues_have_room(&self, message: &Message) -> bool {
+        let has_room = |id| {
+            let queue = self.queues.get(&id);
+            queue.is_none_or(|it| !it.standing.policy().producer_flow_control || !it.fills(100))
+        };
+        self.is_stored(message)
+            || destination_fields(message).filter_map(|field| self.census.find(field)).all(has_room)
+    }
+
     /// Whether every subscription of the message's topics that selects it can take one more.
     pub(super) fn topics_have_room(&self, message: &Message) -> bool {
         let has_room = |subscription: &Subscription| match &subscription.source {
@@ -132,7 +143,10 @@ impl Serving {
             .all(|field| {
                 let topic = self.census.find(field).and_then(|id| self.topics.get(&id));
                 topic.is_none_or(|topic| {
-                    topic.subscribers.iter().filter_map(|it| self.subscriptions.get(it)).all(has_room)
+                    // What waits for those who are slow makes way.
+                    let evicts = topic.policy().pending_messages_max.is_some() && !message.persistent();
+                    evicts
+                        || topic.subscribers.iter().filter_map(|it| self.subscriptions.get(it)).all(has_room)
                 })
             })
     }
@@ -249,9 +263,8 @@ impl Serving {
                 }
             }
             (true, true) => {
-                let origin = queue.figures.destination.clone();
                 to.bytes += message.encoded().len();
-                to.group.extend(self.dead_copy(&origin, message, Outcome::Expired));
+                to.group.extend(self.dead_copy(id, message, Outcome::Expired));
             }
             (false, true) => {}
             (false, false) => {
@@ -301,6 +314,11 @@ impl Serving {
                 backlog.bytes += bytes;
                 self.memory += bytes;
                 backlog.messages.push_back((id, message.clone()));
+                if let Some(messages_max) = topic.policy().pending_messages_max {
+                    let gone = backlog.evict(messages_max, self.options.backlog_bytes_max);
+                    topic.figures.discarded.add(gone.len() as u64);
+                    self.memory -= gone.iter().map(|(_, it)| it.encoded().len()).sum::<usize>();
+                }
             }
         }
     }

@@ -48,10 +48,10 @@ impl Serving {
         let wall = self.wall;
         let mut gone = Vec::new();
         for (id, queue) in &mut self.queues {
-            let bytes = queue.transient.drop_expired(wall);
-            gone.extend(bytes.into_iter().map(|bytes| (*id, bytes)));
+            let messages = queue.transient.drop_expired(wall);
+            gone.extend(messages.into_iter().map(|message| (*id, message)));
         }
-        gone.into_iter().for_each(|(id, bytes)| self.forget_transient(id, bytes));
+        gone.into_iter().for_each(|(id, message)| self.lose(id, &message, Outcome::Expired));
         if self.expiry.queue.is_none() {
             self.expiry.queue = self.next_to_search(None);
         }
@@ -69,7 +69,7 @@ impl Serving {
         while let Some(id) = self.expiry.queue
             && self.expiry.reading.is_none()
         {
-            let Some(queue) = self.queues.get_mut(&id).filter(|queue| !queue.damaged) else {
+            let Some(queue) = self.queues.get_mut(&id).filter(|queue| !queue.standing.is_damaged()) else {
                 self.expiry.queue = self.next_to_search(Some(id));
                 continue;
             };

@@ -2,7 +2,9 @@
 
 mod name;
 mod orders;
+mod tended;
 mod transfers;
 
 pub(super) use name::TransferId;
+pub(super) use tended::Tended;
 pub(super) use transfers::Transfers;

@@ -7,7 +7,7 @@ use crate::broker::output::ReadRequest;
 use crate::broker::serving::Serving;
 use crate::broker::serving::acknowledge::settle_records;
 use crate::broker::serving::applied::Pending;
-use crate::broker::serving::dead_letter::{CAUSE, ORIGINAL_EXPIRATION};
+use crate::broker::serving::dead_letter::{CAUSE, ORIGINAL_EXPIRATION, came_from};
 use crate::broker::serving::directory::is_temporary;
 use crate::broker::serving::disk::Purpose;
 use crate::broker::serving::send::Collected;
@@ -311,7 +311,7 @@ impl Serving {
     /// A pause is committed, or its end.
     pub(in crate::broker::serving) fn paused(&mut self, id: DestinationId, paused: bool) {
         if let Some(queue) = self.queues.get_mut(&id) {
-            queue.pause(paused);
+            queue.standing.pause(paused);
             self.touch(id);
         }
     }
@@ -328,10 +328,7 @@ fn sent_again(message: &Message, origin: &Destination, way: &Way) -> Option<Mess
         Way::Move(to) | Way::Copy(to) => {
             builder.destination(Field::Destination, to);
             if before.is_none() {
-                // What a durable subscription kept comes from a topic.
-                let topic = message.destinations(Field::Destination).find(|it| it.kind.is_topic());
-                let topic = topic.filter(|_| origin.kind == DestinationKind::Subscription);
-                builder.destination(Field::OriginalDestination, topic.as_ref().unwrap_or(origin));
+                builder.destination(Field::OriginalDestination, &came_from(origin, message));
             }
         }
         Way::Retry => {

@@ -2,5 +2,6 @@
 
 mod delete;
 mod pause;
+mod policies;
 mod purge;
 mod transfers;
