@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Admin, AdminOptions, Shown};
-use crate::broker::{BrokerNames, BrokerOptions, Gate};
+use crate::broker::{BrokerNames, BrokerOptions, CensusOptions, Gate};
 use crate::config::{Config, Replicated, Security, StoreConfig, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, Process, ZooKeeperCoordinator, ZooKeeperOptions,
@@ -316,12 +316,16 @@ fn parts(
     let volatile = matches!(config.store, StoreConfig::Memory);
     let (temporary, temp_limit) = temporary(config, resources)?;
     let memory = resources.memory;
+    let usual = BrokerOptions::within(bytes(memory.limit));
+    let at_start = config.broker.destinations.clone();
     let broker = BrokerOptions {
         names,
+        policies: config.policies.clone(),
+        census: CensusOptions { at_start, ..usual.census },
         windows_bytes_max: bytes(memory.windows),
         temp_limit,
         volatile,
-        ..BrokerOptions::within(bytes(memory.limit))
+        ..usual
     };
     let peers = PeerOptions {
         access: access(kind.replicated)?.with_half_open_max(resources.files.half_open),

@@ -195,6 +195,7 @@ pub(crate) fn samples() -> Vec<Record> {
         Record::Move { places: [place(1, 1), place(2, 9)].into_iter().collect(), message },
         Record::Base(Offset(64)),
         Record::Chunk(Bytes::from_static(b"chunk")),
+        Record::Catalogue(CatalogueChange::PauseDestination { id: destination, paused: true }),
         Record::Catalogue(CatalogueChange::RemoveDestination { id: DestinationId(9) }),
     ]
 }

@@ -416,6 +416,13 @@ impl MessageBuilder {
         self
     }
 
+    /// Removes all properties.
+    pub fn clear_properties(&mut self) -> &mut Self {
+        self.properties.clear();
+        self.scheduled = false;
+        self
+    }
+
     /// Encodes the message.
     ///
     /// # Errors

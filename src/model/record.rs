@@ -105,6 +105,13 @@ pub enum CatalogueChange {
         /// What it is.
         subscription: DurableSubscription,
     },
+    /// What waits in a destination is dispatched no more, or again.
+    PauseDestination {
+        /// Its number.
+        id: DestinationId,
+        /// Whether nothing is dispatched.
+        paused: bool,
+    },
 }
 
 /// One decoded record.
@@ -344,6 +351,11 @@ impl CatalogueChange {
                 out.put_u32_le(id.0);
                 subscription.encode(out);
             }
+            CatalogueChange::PauseDestination { id, paused } => {
+                out.put_u8(4);
+                out.put_u32_le(id.0);
+                out.put_u8(u8::from(*paused));
+            }
         }
     }
 
@@ -371,6 +383,12 @@ impl CatalogueChange {
                 let subscription = DurableSubscription::decode(&mut at)?;
                 CatalogueChange::CreateSubscription { id: DestinationId(id), subscription }
             }
+            4 => match at.try_get_u8().ok()? {
+                flag @ (0 | 1) => {
+                    CatalogueChange::PauseDestination { id: DestinationId(id), paused: flag == 1 }
+                }
+                _ => return None,
+            },
             _ => return None,
         };
         at.is_empty().then_some(change)
@@ -395,6 +413,7 @@ mod tests {
             Record::Dispatched { destination, sequence },
             Record::Catalogue(CatalogueChange::CreateDestination { id: destination, destination: queue }),
             Record::Catalogue(CatalogueChange::RemoveDestination { id: destination }),
+            Record::Catalogue(CatalogueChange::PauseDestination { id: destination, paused: true }),
             Record::Catalogue(CatalogueChange::CreateSubscription {
                 id: DestinationId(2),
                 subscription: DurableSubscription {

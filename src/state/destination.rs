@@ -24,6 +24,8 @@ pub struct DestinationState {
     pub(super) urgent: SequenceSet,
     /// Of the schedule, when its unsettled messages are sent.
     pub(super) due: DueTimes,
+    /// Whether what waits here is not dispatched; of what holds messages only.
+    pub(super) paused: bool,
     pub(super) dispatched: u64,
     pub(super) enqueued: u64,
     pub(super) dequeued: u64,
@@ -43,6 +45,7 @@ impl DestinationState {
             failures: Counters::default(),
             urgent: SequenceSet::new(),
             due: DueTimes::default(),
+            paused: false,
             dispatched: 0,
             enqueued: 0,
             dequeued: 0,
@@ -125,6 +128,19 @@ impl DestinationState {
     /// Of the schedule, when its messages are sent.
     pub fn due(&self) -> &DueTimes {
         &self.due
+    }
+
+    /// Whether what waits here is not dispatched, until an operator says so.
+    pub fn paused(&self) -> bool {
+        self.paused
+    }
+
+    pub(super) fn pause(&mut self, paused: bool) -> Applied {
+        if !self.destination.kind.holds() {
+            return Applied::Dropped;
+        }
+        self.paused = paused;
+        Applied::Done
     }
 
     pub(super) fn enter(&mut self, sequence: Sequence, message: &Message) {

@@ -148,6 +148,10 @@ impl State {
                 true => Applied::Done,
                 false => Applied::Dropped,
             },
+            CatalogueChange::PauseDestination { id, paused } => match self.destinations.touch(*id) {
+                Some(found) => found.pause(*paused),
+                None => Applied::Dropped,
+            },
         }
     }
 

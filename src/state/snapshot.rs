@@ -11,6 +11,7 @@
 //! 1 id 4 page     runs of blocks that are urgent
 //! 1 id 5 block    a block that is urgent in part
 //! 1 id 6 page     when scheduled messages are sent
+//! 1 id 7 0        it is paused
 //! 3 page          names of the audit, by number
 //! ```
 //! Numbers in keys are big endian, ids of 4 bytes, others of 8, so that the order of keys is the order of entries. All
@@ -42,6 +43,7 @@ const COUNTERS: u8 = 3;
 const URGENT_RUNS: u8 = 4;
 const URGENT_BLOCK: u8 = 5;
 const DUE: u8 = 6;
+const PAUSED: u8 = 7;
 
 /// Items in one page: 64 KiB of the audit's names.
 const PAGE_ITEMS: u64 = 4096;
@@ -247,6 +249,9 @@ impl DestinationState {
         if !bugs::on("due_not_in_checkpoint") {
             pages(out, &[&key[..], &[DUE]].concat(), self.due.iter(), put);
         }
+        if self.paused {
+            out.push((numbered(&[&key[..], &[PAUSED]].concat(), 0), Writer::new().finish()));
+        }
     }
 
     /// Reads an entry of a part of it; `key` is what follows the id.
@@ -277,6 +282,10 @@ impl DestinationState {
                     let sequence = value.u64()?;
                     self.due.insert(sequence, Due { at: value.u64()? as i64, sent: value.u32()? });
                 }
+            }
+            PAUSED => {
+                sound = number == 0 && self.destination.kind.holds();
+                self.paused = true;
             }
             _ => sound = false,
         }

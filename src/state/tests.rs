@@ -203,6 +203,8 @@ fn record() -> impl Strategy<Value = Record> {
             destination: DestinationId(id), sequence: Sequence(at) }),
         1 => id.clone().prop_map(|id| Record::Catalogue(
             CatalogueChange::RemoveDestination { id: DestinationId(id) })),
+        1 => (id.clone(), any::<bool>()).prop_map(|(id, paused)| Record::Catalogue(
+            CatalogueChange::PauseDestination { id: DestinationId(id), paused })),
         1 => (1u32..4, id).prop_map(|(name, id)| Record::Catalogue(CatalogueChange::CreateSubscription {
             id: DestinationId(id), subscription: DurableSubscription {
                 client_id: "c".into(), name: name.to_string(), topics: "T.>".into(),

@@ -234,7 +234,7 @@ impl Serving {
                 // A temporary destination is gone, or there may be no more destinations.
                 Err(_) => {
                     let origin = copy.destinations(Field::Destination).next();
-                    let dead = origin.and_then(|origin| self.dead_copy(&origin, &copy, Outcome::Rejected));
+                    let dead = origin.and_then(|origin| self.unsent_copy(&origin, &copy));
                     collected.group.extend(dead);
                 }
             }
@@ -250,7 +250,7 @@ impl Serving {
             None if bugs::on("sent_and_scheduled") && !collected.group.is_empty() => {}
             None => settle_records(id, Outcome::Moved, vec![sequence], &mut collected.group),
         }
-        let Collected { group, late, bytes } = collected;
+        let (group, late, bytes) = collected.into_parts();
         self.clients.begin_pending(NOBODY, bytes);
         self.propose(group, Pending::Transaction { waiter: NOBODY, bytes, late });
     }

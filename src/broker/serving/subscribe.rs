@@ -396,8 +396,8 @@ impl Serving {
             }
             self.find_or_create(&topic)?;
         }
-        let id = DestinationId(self.next_destination);
-        self.next_destination += 1;
+        let id = DestinationId(self.numbers.destination);
+        self.numbers.destination += 1;
         let removal = replaced.map(|id| Record::Catalogue(CatalogueChange::RemoveDestination { id }));
         let creation = CatalogueChange::CreateSubscription { id, subscription: made.clone() };
         let group = removal.into_iter().chain([Record::Catalogue(creation)]).collect();

@@ -7,7 +7,7 @@ mod figures;
 mod flow;
 mod gate;
 mod lanes;
-mod purge;
+mod operate;
 mod queues;
 mod schedule;
 mod spill;

@@ -147,14 +147,27 @@ impl ConsoleArgs {
 impl ChangeArgs {
     /// Asks for a change, with `body` as JSON.
     pub(super) async fn post(&self, path: &str, body: &impl Serialize) -> Result<Bytes, Failure> {
+        let request = Request::post(path).header(CONTENT_TYPE, "application/json");
+        self.change(request, serde_json::to_vec(body)?.into()).await
+    }
+
+    /// Asks for something to be deleted.
+    pub(super) async fn delete(&self, path: &str) -> Result<Bytes, Failure> {
+        self.change(Request::delete(path), Bytes::new()).await
+    }
+
+    async fn change(
+        &self,
+        mut request: hyper::http::request::Builder,
+        body: Bytes,
+    ) -> Result<Bytes, Failure> {
         let token = self.token().await;
-        let mut request = Request::post(path).header(CONTENT_TYPE, "application/json");
         if let Ok(token) = &token {
             let value = HeaderValue::from_bytes(format!("Bearer {}", token.expose()).as_bytes());
             request =
                 request.header(AUTHORIZATION, value.context("the token holds what no header may hold")?);
         }
-        let (code, body) = self.console.ask(request, serde_json::to_vec(body)?.into()).await?;
+        let (code, body) = self.console.ask(request, body).await?;
         match token {
             _ if code.is_success() => Ok(body),
             // The node refuses first what cannot be done whoever asks.
