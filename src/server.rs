@@ -109,7 +109,8 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     }
     let resources = Resources::of(&config)?;
     let (gate, inbound) = Gate::bounded(bytes(resources.memory.limit) / WAITING_SHARE);
-    let gate = if config.security.asks() { gate.asking(logins(&config)) } else { gate };
+    let logins = logins(&config);
+    let gate = if config.security.asks() { gate.asking(Arc::clone(&logins)) } else { gate };
     let patient = resources.disk.clone();
     let limit = ConnectionLimit::new(resources.files.clients);
     let (body_bytes_max, side_max) = (resources.body_bytes_max(), resources.files.half_open);
@@ -125,7 +126,7 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
         _ = interrupt.recv() => return Ok(()),
     };
     let mut node = Node::start(parts);
-    let console = AdminOptions::of(&config, side_max);
+    let console = AdminOptions::of(&config, side_max, logins);
     let admin = match Admin::start(console, Shown::of(&node, gate.clone())).await {
         Ok(admin) => admin,
         Err(error) => {
