@@ -1,8 +1,9 @@
 //! Recognises who asks: by the console's token, by a user's name and password (HTTP Basic), or by the cookie of somebody who
 //! has logged in.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use axum::http::header::{AUTHORIZATION, COOKIE};
@@ -17,8 +18,10 @@ use super::sessions::Sessions;
 use super::token::Token;
 use super::visitor::Visitor;
 use crate::broker::Principal;
-use crate::security::{Login, LoginError, Logins, Password};
+use crate::security::{Login, Logins, Password};
 
+/// Logins from one address that may be under way: failures make them wait, and each waits on a connection of which there are few.
+const UNDER_WAY_MAX: usize = 16;
 /// The user whom the token stands for.
 const TOKEN_USER: &str = "console";
 
@@ -31,6 +34,22 @@ pub(in crate::admin) struct Access {
     roles: Roles,
     token: Option<Token>,
     sessions: Sessions,
+    under_way: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// A login that is under way, until this is dropped.
+struct UnderWay<'a>(&'a Access, IpAddr);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut under_way = self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = under_way.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                under_way.remove(&self.1);
+            }
+        }
+    }
 }
 
 impl Access {
@@ -40,7 +59,7 @@ impl Access {
         roles: Roles,
         token: Option<Token>,
     ) -> Access {
-        Access { logins, asks, roles, token, sessions: Sessions::new() }
+        Access { logins, asks, roles, token, sessions: Sessions::new(), under_way: Mutex::default() }
     }
 
     /// Whether who asks has to have logged in.
@@ -52,18 +71,31 @@ impl Access {
     /// failures, as with clients.
     ///
     /// # Errors
-    /// [`LoginError`] is what the visitor is told.
-    async fn log_in(&self, from: IpAddr, user: &str, password: &str) -> Result<Visitor, LoginError> {
+    /// What the visitor is told: 401, or 429 while too many from his address wait for an answer.
+    async fn log_in(&self, from: IpAddr, user: &str, password: &str) -> Result<Visitor, Refusal> {
         if user.is_empty() && self.is_token(password.as_bytes()) {
             return Ok(administrator());
         }
+        let _under_way = self.enter(from)?;
         let password = Password::new(password.to_owned());
         let address = from.to_string();
         let login =
             Login { address: &address, user, password: &password, certificate: None, allow_anonymous: false };
-        let account = self.logins.identify(login).await?;
+        let account = self.logins.identify(login).await.map_err(|error| unauthorized(&error.to_string()))?;
         let role = self.roles.highest(account.groups());
         Ok(Visitor::known(Principal::Known(account), role))
+    }
+
+    /// Counts a login as under way.
+    fn enter(&self, from: IpAddr) -> Result<UnderWay<'_>, Refusal> {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = under_way.entry(from).or_default();
+        if *count >= UNDER_WAY_MAX {
+            let error = "too many logins from this address are under way";
+            return Err((StatusCode::TOO_MANY_REQUESTS, error.to_owned()));
+        }
+        *count += 1;
+        Ok(UnderWay(self, from))
     }
 
     /// Logs a browser in; returns the cookie's text.
@@ -80,8 +112,7 @@ impl Access {
             return Err((StatusCode::FORBIDDEN, "the form comes from another page".to_owned()));
         }
         let Some(ends) = head.extensions.get::<Ends>() else { return Err(unauthorized("no address")) };
-        let visitor = self.log_in(ends.from, user, password).await;
-        let visitor = visitor.map_err(|error| unauthorized(&error.to_string()))?;
+        let visitor = self.log_in(ends.from, user, password).await?;
         visitor.check(ConsoleRole::View)?;
         if let Some(old) = cookie(&head.headers, *ends) {
             self.sessions.end(old);
@@ -142,8 +173,7 @@ impl Access {
             return Err((StatusCode::FORBIDDEN, error.to_owned()));
         }
         let Some(ends) = head.extensions.get::<Ends>() else { return Err(unauthorized("no address")) };
-        let visitor = self.log_in(ends.from, user, password).await;
-        let visitor = visitor.map_err(|error| unauthorized(&error.to_string()))?;
+        let visitor = self.log_in(ends.from, user, password).await?;
         let form = self.sessions.form(&format!("user {user}"));
         Ok(visitor.with_form(form))
     }

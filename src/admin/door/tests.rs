@@ -204,6 +204,17 @@ async fn logins_by_the_form_fail_alike_wait_after_failures_and_come_from_our_pag
 }
 
 #[tokio::test]
+async fn logins_that_wait_leave_connections_for_others() {
+    let console = console().await;
+    let wrong = basic("vera", "wrong");
+    let asks = (0..40).map(|_| get(&console, "/api/v1/queues", &wrong));
+    let codes: Vec<_> = futures::future::join_all(asks).await.into_iter().map(|(code, ..)| code).collect();
+    assert!(codes.contains(&401) && codes.contains(&429), "{codes:?}");
+    assert_eq!(get(&console, "/api/v1/queues", &basic("", "sesame, open")).await.0, 200);
+    console.admin.stop().await;
+}
+
+#[tokio::test]
 async fn a_logout_ends_the_session_and_needs_the_forms_token() {
     let console = console().await;
     let cookie = log_in(&console, "vera", "arev").await.unwrap();
