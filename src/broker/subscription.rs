@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::{DestinationId, Message, Pattern};
+use crate::model::{DestinationId, Message, Pattern, ToldConsumer};
 use crate::selector::Selector;
 
 use super::{Outbox, Refusal, SessionId, SubscriptionKey};
@@ -26,7 +26,8 @@ pub(super) enum Source {
 /// Messages of topics that wait for credit.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    pub(super) messages: VecDeque<(DestinationId, Message)>,
+    /// Each with the topic that it comes from, if there is such a one.
+    pub(super) messages: VecDeque<(Option<DestinationId>, Message)>,
     pub(super) bytes: usize,
 }
 
@@ -64,6 +65,8 @@ pub(super) struct Subscription {
     /// Of a durable subscription's consumer, the topics that are kept.
     pub(super) topics: Option<Pattern>,
     pub(super) source: Source,
+    /// What others are told of it.
+    pub(super) told: Box<ToldConsumer>,
 }
 
 /// Which messages a subscription wants, and the bytes of the text that says so, which are counted over all of them.

@@ -182,12 +182,8 @@ async fn look_through(
     let options = SubscribeOptions {
         prefetch: u32::try_from(wanted).unwrap_or(WINDOW).min(WINDOW),
         selector: browse.selector.clone(),
-        exclusive: false,
-        priority: 0,
-        no_local: false,
         browse: true,
-        durable_name: None,
-        shared: false,
+        ..SubscribeOptions::default()
     };
     let correlation = Some(Correlation(1));
     operator
