@@ -109,10 +109,9 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     }
     let resources = Resources::of(&config)?;
     let (gate, inbound) = Gate::bounded(bytes(resources.memory.limit) / WAITING_SHARE);
-    let address = config.transport_connectors.iter().find(|it| it.is_served()).map_or("", |it| it.address());
-    let names = BrokerNames::new(&config.broker.name, address);
+    let (names, logins) = (names(&config), logins(&config));
     let gate = gate.of(names.clone());
-    let gate = if config.security.asks() { gate.asking(logins(&config)) } else { gate };
+    let gate = if config.security.asks() { gate.asking(Arc::clone(&logins)) } else { gate };
     let patient = resources.disk.clone();
     let limit = ConnectionLimit::new(resources.files.clients);
     let (body_bytes_max, side_max) = (resources.body_bytes_max(), resources.files.half_open);
@@ -128,7 +127,7 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
         _ = interrupt.recv() => return Ok(()),
     };
     let mut node = Node::start(parts);
-    let console = AdminOptions::of(&config, side_max);
+    let console = AdminOptions::of(&config, side_max, logins);
     let admin = match Admin::start(console, Shown::of(&node, gate.clone())).await {
         Ok(admin) => admin,
         Err(error) => {
@@ -172,6 +171,12 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     }
     admin.stop().await;
     result
+}
+
+/// What the broker is called.
+fn names(config: &Config) -> BrokerNames {
+    let address = config.transport_connectors.iter().find(|it| it.is_served()).map_or("", |it| it.address());
+    BrokerNames::new(&config.broker.name, address)
 }
 
 /// Who may come in. Read at the start only.

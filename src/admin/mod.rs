@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /` | a few lines for people |
+//! | `GET /`, `/admin/..` | pages for people (`console`) |
 //! | `GET /health/..` | whether the node lives, is ready, serves (`health`) |
 //! | `GET`, `POST /api/jolokia` | ActiveMQ's beans for tools that were made for it (`jolokia`) |
 //! | `GET /metrics` | what Prometheus collects (`metrics`) |
@@ -24,25 +24,27 @@
 //! Lists come in pages: `paging` says which part is asked for with `after` and `limit`, and a page's `next` is the request for
 //! the one behind it. Destinations are also filtered by a part of the `name` and sorted by a number (`sort`), see `listing`. They are read from the node's shared [`Figures`](crate::broker::Figures) without asking it; the rest is asked for.
 //!
-//! Figures show all that the node had answered before it was asked. The port answers to names of its own only, and changes
-//! need the console's token (`Authorization: Bearer`); `guard` says which, and why.
+//! Figures show all that the node had answered before it was asked. The port answers to names of its own only; `door` says who
+//! is let in how far: where there are users, nobody without a login; changes always need one, or the console's token.
 
-mod guard;
+mod console;
+mod door;
 mod health;
 mod jolokia;
 mod listener;
 mod listing;
 mod metrics;
+mod operator;
 mod paging;
 mod rest;
 mod routes;
 mod shared;
 mod shown;
 mod sums;
-mod token;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -50,11 +52,14 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, StoreConfig};
+use crate::security::Logins;
 
+pub use door::{TOKEN_FILE, Token};
 pub use shown::Shown;
-pub use token::{TOKEN_FILE, Token};
 
-/// What the console is and who may use it.
+use door::{Access, Guard, Roles};
+
+/// What the console's port is and who may use it.
 #[derive(Debug)]
 pub struct AdminOptions {
     /// Where it listens.
@@ -65,12 +70,17 @@ pub struct AdminOptions {
     pub token: Option<Token>,
     /// Connections at once; the oldest idle one goes when there is another.
     pub connections_max: usize,
+    /// The broker's users, who may log in.
+    logins: Arc<Logins>,
+    /// Whether there are any: then nothing but health is shown without a login.
+    asks: bool,
+    roles: Roles,
 }
 
 impl AdminOptions {
     /// The options of a node. Without a token of the operator's a new one is drawn and kept in the store's directory, which
     /// is open and locked by now; a store in memory has none, and nothing that could be changed.
-    pub fn of(config: &Config, connections_max: usize) -> AdminOptions {
+    pub fn of(config: &Config, connections_max: usize, logins: Arc<Logins>) -> AdminOptions {
         let console = &config.console;
         let hostname = match &config.store {
             StoreConfig::Replicated(replicated) => Some(&replicated.hostname),
@@ -95,6 +105,9 @@ impl AdminOptions {
                 None => config.store.directory().and_then(drawn),
             },
             connections_max,
+            logins,
+            asks: config.security.asks(),
+            roles: Roles::of(console),
         }
     }
 }
@@ -115,8 +128,9 @@ impl Admin {
         let listener = TcpListener::bind(options.bind).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let guard = guard::Guard::new(&options.hosts, options.token);
-        let router = routes::router(guard, shown);
+        let guard = Guard::new(&options.hosts);
+        let access = Access::new(options.logins, options.asks, options.roles, options.token);
+        let router = routes::router(guard, access, shown);
         let task = tokio::spawn(listener::accept(listener, options.connections_max, router, stopped));
         Ok(Admin { address, stop, task })
     }

@@ -94,6 +94,12 @@ pub struct Console {
     pub hosts: Vec<String>,
     /// What a request must show to change something; `None`: the node draws one and keeps it in its store's directory.
     pub token: Option<Secret>,
+    /// Groups whose users may see everything, messages too.
+    pub view: Vec<String>,
+    /// Groups whose users may do that, and send, purge and remove.
+    pub operate: Vec<String>,
+    /// Groups whose users may do all that, and change the group of nodes.
+    pub administer: Vec<String>,
 }
 
 /// `[log]`.
@@ -215,10 +221,16 @@ impl Config {
         }
         let bind = self.console.bind;
         if !bind.ip().to_canonical().is_loopback() {
-            risks.push(format!(
-                "console.bind: {bind} is reached from other machines: whoever reaches the port can see what the \
-                 broker holds and who is connected; changes need the console's token, which is sent in plain text"
-            ));
+            let risk = match self.security.asks() {
+                true => {
+                    "passwords and what is shown can be overheard unless a proxy in front of it speaks TLS"
+                }
+                false => {
+                    "whoever reaches the port can see what the broker holds and who is connected; changes need the \
+                     console's token, which is sent in plain text"
+                }
+            };
+            risks.push(format!("console.bind: {bind} is reached from other machines: {risk}"));
         }
         risks
     }
@@ -257,7 +269,7 @@ fn read(source: &Source, file: Option<&str>, warnings: &mut Vec<String>) -> Conf
         temp: usage.measure("temp", Limit::Bytes(50 << 30), None, &LIMIT),
     };
     let console_section = root.section("console");
-    let console = read_console(&console_section);
+    let console = read_console(&console_section, &security);
     let log = read_log(&root.section("log"));
     let config = Config {
         broker,
@@ -350,14 +362,16 @@ fn broker_name(text: &str) -> Result<String, String> {
 
 const CONSOLE_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8161);
 
-fn read_console(section: &Section<'_>) -> Console {
+fn read_console(section: &Section<'_>, security: &Security) -> Console {
     let bind = section.parsed("bind", &CONSOLE_DEFAULT.to_string(), console_bind).unwrap_or(CONSOLE_DEFAULT);
     let hosts = section.texts("hosts");
     for wrong in hosts.iter().filter_map(|text| store::host(text).err()) {
         section.fault("hosts", wrong);
     }
     let token = store::read_secret(section, ["token", "token_file"], "");
-    Console { bind, hosts, token }
+    let [view, operate, administer] =
+        ["view", "operate", "administer"].map(|key| security::read_groups(section, key, security));
+    Console { bind, hosts, token, view, operate, administer }
 }
 
 fn console_bind(text: &str) -> Result<SocketAddr, String> {

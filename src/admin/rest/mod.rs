@@ -1,24 +1,20 @@
 //! `/api/v1`: the node in JSON documents. `openapi.json` describes them; tests hold it against what is served.
 
+mod content;
+mod destinations;
+mod messages;
+mod node;
 mod operations;
-#[cfg(test)]
-mod tests;
+mod sending;
 
-use axum::Json;
-use axum::extract::{FromRequest, Path, Request as HttpRequest, State};
+use axum::extract::DefaultBodyLimit;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use serde::Serialize;
-use serde_json::json;
 
-use super::listing::{self, Wanted};
-use super::paging::Paging;
-use super::shared::{Shared, refused};
-use crate::broker::{DestinationStatus, Page, SessionId};
-use crate::model::{Destination, DestinationKind};
-use crate::node::{RecoveryPlan, Request};
+use super::shared::Shared;
+
+pub(super) use messages::{BEHIND_MAX, Browse, MessageStatus, browse};
+pub(super) use sending::{Sending, send};
 
 /// The description of all this.
 const OPENAPI: &str = include_str!("openapi.json");
@@ -27,136 +23,89 @@ const OPENAPI: &str = include_str!("openapi.json");
 pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
     vec![
         ("/api/v1/openapi.json", get(async || ([(CONTENT_TYPE, "application/json")], OPENAPI))),
-        ("/api/v1/broker", get(broker)),
-        ("/api/v1/group", get(group)),
-        ("/api/v1/group/step-down", post(step_down)),
-        ("/api/v1/group/recover", get(recovery_plan).post(recover)),
-        ("/api/v1/queues", get(queues)),
-        ("/api/v1/queues/{name}", get(queue).delete(operations::delete)),
+        ("/api/v1/broker", get(node::broker)),
+        ("/api/v1/group", get(node::group)),
+        ("/api/v1/group/step-down", post(node::step_down)),
+        ("/api/v1/group/recover", get(node::recovery_plan).post(node::recover)),
+        ("/api/v1/queues", get(destinations::queues)),
+        ("/api/v1/queues/{name}", get(destinations::queue).delete(operations::delete)),
         ("/api/v1/queues/{name}/purge", post(operations::purge)),
         ("/api/v1/queues/{name}/move", post(operations::move_messages)),
         ("/api/v1/queues/{name}/copy", post(operations::copy_messages)),
         ("/api/v1/queues/{name}/retry", post(operations::retry)),
         ("/api/v1/queues/{name}/pause", post(operations::pause)),
         ("/api/v1/queues/{name}/resume", post(operations::resume)),
-        ("/api/v1/topics", get(topics)),
-        ("/api/v1/topics/{name}", get(topic)),
-        ("/api/v1/subscriptions", get(subscriptions)),
+        (
+            "/api/v1/queues/{name}/messages",
+            get(content::messages_of).post(content::send_to_queue).layer(large()),
+        ),
+        ("/api/v1/queues/{name}/messages/{id}", get(content::message_of)),
+        ("/api/v1/topics", get(destinations::topics)),
+        ("/api/v1/topics/{name}", get(destinations::topic)),
+        ("/api/v1/topics/{name}/messages", post(content::send_to_topic).layer(large())),
+        ("/api/v1/subscriptions", get(destinations::subscriptions)),
         ("/api/v1/subscriptions/remove", post(operations::remove_subscription)),
-        ("/api/v1/connections", get(connections)),
+        ("/api/v1/connections", get(destinations::connections)),
     ]
 }
 
-async fn broker(State(shared): State<Shared>) -> Response {
-    Json(&shared.snapshot().await.status).into_response()
+fn large() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(sending::SEND_BYTES_MAX)
 }
 
-async fn group(State(shared): State<Shared>) -> Response {
-    match &shared.snapshot().await.group {
-        Some(group) => Json(group).into_response(),
-        None => refused(StatusCode::NOT_FOUND, "this broker is in no group"),
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::broker::{ConnectionStatus, DestinationStatus, Page, SubscriptionStatus};
+    use crate::model::{Position, Promise, StoreId, Voter};
+    use crate::node::{Alarm, ElectionStatus, Fsyncs, GroupStatus, MemberStatus, RecoveryPlan, Status};
+
+    fn keys(value: &Value) -> BTreeSet<&str> {
+        value.as_object().map(|it| it.keys().map(String::as_str).collect()).unwrap_or_default()
     }
-}
 
-async fn queues(State(shared): State<Shared>, uri: Uri) -> Response {
-    destinations(&shared, true, &uri).await
-}
-
-async fn topics(State(shared): State<Shared>, uri: Uri) -> Response {
-    destinations(&shared, false, &uri).await
-}
-
-async fn destinations(shared: &Shared, queues: bool, uri: &Uri) -> Response {
-    let wanted = Wanted::of(uri.query().unwrap_or_default());
-    match wanted {
-        Ok(wanted) => match listing::page(&shared.shown.figures, queues, &wanted).await {
-            Ok(page) => answer(uri, page, |after| wanted.next(after)),
-            Err(error) => refused(StatusCode::BAD_REQUEST, &error),
-        },
-        Err(error) => refused(StatusCode::BAD_REQUEST, &error),
+    #[test]
+    fn the_description_has_the_paths_that_are_served_and_no_others() {
+        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        let served: BTreeSet<_> = routes().iter().map(|(path, _)| *path).collect();
+        assert_eq!(keys(&document["paths"]), served);
     }
-}
 
-async fn queue(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
-    destination(&shared, [DestinationKind::Queue, DestinationKind::TemporaryQueue], name)
-}
-
-async fn topic(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
-    destination(&shared, [DestinationKind::Topic, DestinationKind::TemporaryTopic], name)
-}
-
-/// The lasting destination of this name, else the temporary one.
-fn destination(shared: &Shared, kinds: [DestinationKind; 2], name: String) -> Response {
-    let mut destination = Destination { kind: kinds[0], name };
-    for kind in kinds {
-        destination.kind = kind;
-        if let Some(counts) = shared.shown.figures.counts(&destination) {
-            return Json(DestinationStatus::of(&destination, counts)).into_response();
+    #[test]
+    fn the_description_has_the_fields_that_are_served_and_no_others() {
+        let voter = Voter { node: "a".to_owned(), store: StoreId(1) };
+        let served = [
+            ("Broker", json!(Status::default())),
+            ("Group", json!(GroupStatus::default())),
+            ("Member", json!(MemberStatus::default())),
+            ("Voter", json!(voter)),
+            ("Position", json!(Position::default())),
+            ("Promise", json!(Promise::default())),
+            ("Alarm", json!(Alarm::default())),
+            ("Fsyncs", json!(Fsyncs::default())),
+            ("Election", json!(ElectionStatus::default())),
+            ("RecoveryPlan", json!(RecoveryPlan::default())),
+            ("Destination", json!(DestinationStatus::default())),
+            ("Connection", json!(ConnectionStatus::default())),
+            ("Subscription", json!(SubscriptionStatus::default())),
+            ("SubscriptionPage", json!(Page::<SubscriptionStatus>::default())),
+            ("DestinationPage", json!(Page::<DestinationStatus>::default())),
+            ("ConnectionPage", json!(Page::<ConnectionStatus>::default())),
+            ("Message", json!(MessageStatus::default())),
+            ("Property", json!(messages::PropertyStatus::default())),
+            ("Sending", json!(Sending::default())),
+        ];
+        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        let schemas = &document["components"]["schemas"];
+        for (name, value) in &served {
+            assert_eq!(keys(&schemas[name]["properties"]), keys(value), "{name}");
         }
-    }
-    refused(StatusCode::NOT_FOUND, "there is no such destination")
-}
-
-async fn connections(State(shared): State<Shared>, uri: Uri) -> Response {
-    let page = Paging::of(uri.query().unwrap_or_default()).and_then(|paging| {
-        let number = |after: &str| after.parse().map_err(|_| "after is the number of a session".to_owned());
-        let after = paging.after.as_deref().map(number).transpose()?;
-        Ok((shared.shown.figures.connections(after.map(SessionId), paging.limit), paging))
-    });
-    match page {
-        Ok((page, paging)) => answer(&uri, page, |after| paging.next(after)),
-        Err(error) => refused(StatusCode::BAD_REQUEST, &error),
-    }
-}
-
-async fn subscriptions(State(shared): State<Shared>, uri: Uri) -> Response {
-    let page = Paging::of(uri.query().unwrap_or_default())
-        .map(|paging| (shared.shown.figures.subscriptions(paging.after.as_deref(), paging.limit), paging));
-    match page {
-        Ok((page, paging)) => answer(&uri, page, |after| paging.next(after)),
-        Err(error) => refused(StatusCode::BAD_REQUEST, &error),
-    }
-}
-
-/// A page of a list, with the request for the next one in it.
-fn answer<T: Serialize>(uri: &Uri, page: Page<T>, next: impl FnOnce(&str) -> String) -> Response {
-    let next = page.next.as_deref().map(|after| format!("{}?{}", uri.path(), next(after)));
-    Json(Page { next, ..page }).into_response()
-}
-
-/// An order that cannot help is refused with the reason, whoever gives it; only then does it need the token.
-async fn step_down(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    let authorized = shared.guard.authorize(&headers);
-    let dry = authorized.is_err();
-    match (shared.ask(|reply| Request::StepDown { dry, reply }).await, authorized) {
-        (Err(refusal), _) => refusal,
-        (Ok(()), Err((code, error))) => refused(code, &error),
-        (Ok(()), Ok(())) => (StatusCode::ACCEPTED, Json(json!({ "accepted": true }))).into_response(),
-    }
-}
-
-async fn recovery_plan(State(shared): State<Shared>) -> Response {
-    match shared.ask(|reply| Request::Recover { seen: None, reply }).await {
-        Ok(plan) => Json(plan).into_response(),
-        Err(refusal) => refusal,
-    }
-}
-
-async fn recover(State(shared): State<Shared>, request: HttpRequest) -> Response {
-    if let Err((code, error)) = shared.guard.authorize(request.headers()) {
-        return refused(code, &error);
-    }
-    let seen = match Json::<RecoveryPlan>::from_request(request, &()).await {
-        Ok(Json(plan)) => Some(Box::new(plan)),
-        Err(error) => {
-            return refused(
-                error.status(),
-                &format!("expected the plan that GET has shown: {}", error.body_text()),
-            );
-        }
-    };
-    match shared.ask(|reply| Request::Recover { seen, reply }).await {
-        Ok(plan) => (StatusCode::ACCEPTED, Json(plan)).into_response(),
-        Err(refusal) => refusal,
+        let described: BTreeSet<_> =
+            served.iter().map(|(name, _)| *name).chain(["Accepted", "Error", "MessagePage"]).collect();
+        assert_eq!(keys(schemas), described);
     }
 }

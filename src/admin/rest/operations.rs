@@ -1,25 +1,19 @@
-//! What an operator asks to be done to queues and durable subscriptions. Each is a command of a session of its own.
+//! What an operator asks to be done to queues and durable subscriptions.
 
-use std::time::Duration;
-
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Path, Request as HttpRequest, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use tokio::time::timeout;
+use serde_json::json;
 
+use crate::admin::door::{ConsoleRole, Visitor};
+use crate::admin::operator::carry_out;
 use crate::admin::shared::{Shared, refused};
-use crate::broker::{
-    Command, Correlation, Credentials, Gate, Principal, Refusal, SessionEvent, Transfer, Way,
-};
+use crate::broker::{Command, Correlation, Transfer, Way};
 use crate::model::{Destination, DestinationKind};
-
-/// How long an operator waits for what has to be committed.
-const OPERATION_TIME_MAX: Duration = Duration::from_secs(8);
 
 /// Names a durable subscription.
 #[derive(Debug, Deserialize)]
@@ -55,8 +49,12 @@ fn all() -> u64 {
 }
 
 /// Ends a durable subscription that nobody consumes from.
-pub(super) async fn remove_subscription(State(shared): State<Shared>, request: HttpRequest) -> Response {
-    if let Err((code, error)) = shared.guard.authorize(request.headers()) {
+pub(super) async fn remove_subscription(
+    State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    request: HttpRequest,
+) -> Response {
+    if let Err((code, error)) = visitor.check(ConsoleRole::Operate) {
         return refused(code, &error);
     }
     let Named { client_id, name } = match Json::<Named>::from_request(request, &()).await {
@@ -68,49 +66,49 @@ pub(super) async fn remove_subscription(State(shared): State<Shared>, request: H
         name,
         correlation: Some(correlation),
     };
-    match carry_out(&shared, remove).await {
+    match carry_out(&shared, &visitor, remove).await {
         Ok(_) => Json(json!({ "accepted": true })).into_response(),
-        Err(refusal) => refusal,
+        Err((code, error)) => refused(code, &error),
     }
 }
 
 /// Takes everything out of a queue that waits in it.
 pub(super) async fn purge(
     State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
-    headers: HeaderMap,
 ) -> Response {
-    affect(&shared, &headers, name, |destination, correlation| Command::Purge { destination, correlation })
+    affect(&shared, &visitor, name, |destination, correlation| Command::Purge { destination, correlation })
         .await
 }
 
 /// Moves what waits in a queue to another.
 pub(super) async fn move_messages(
     State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
-    headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    send_over(&shared, &headers, (name, &body), Way::Move).await
+    send_over(&shared, &visitor, (name, &body), Way::Move).await
 }
 
 /// Copies what waits in a queue to another.
 pub(super) async fn copy_messages(
     State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
-    headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    send_over(&shared, &headers, (name, &body), Way::Copy).await
+    send_over(&shared, &visitor, (name, &body), Way::Copy).await
 }
 
 async fn send_over(
     shared: &Shared,
-    headers: &HeaderMap,
+    visitor: &Visitor,
     (name, body): (String, &[u8]),
     way: impl FnOnce(Destination) -> Way,
 ) -> Response {
-    if let Err((code, error)) = shared.guard.authorize(headers) {
+    if let Err((code, error)) = visitor.check(ConsoleRole::Operate) {
         return refused(code, &error);
     }
     let Sent { to, selector, max } = match read(body) {
@@ -121,51 +119,51 @@ async fn send_over(
         Ok(to) => way(to),
         Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    transfer(shared, headers, name, Transfer { way, selector, messages_max: max }).await
+    transfer(shared, visitor, name, Transfer { way, selector, messages_max: max }).await
 }
 
 /// Sends the messages of a dead-letter queue back to where they came from.
 pub(super) async fn retry(
     State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
-    headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let chosen = if body.is_empty() { read(b"{}") } else { read(&body) };
-    match (shared.guard.authorize(&headers), chosen) {
+    match (visitor.check(ConsoleRole::Operate), chosen) {
         (Err((code, error)), _) => refused(code, &error),
         (Ok(()), Err(refusal)) => refusal,
         (Ok(()), Ok(Chosen { selector, max })) => {
-            transfer(&shared, &headers, name, Transfer { way: Way::Retry, selector, messages_max: max }).await
+            transfer(&shared, &visitor, name, Transfer { way: Way::Retry, selector, messages_max: max }).await
         }
     }
 }
 
-async fn transfer(shared: &Shared, headers: &HeaderMap, name: String, transfer: Transfer) -> Response {
-    affect(shared, headers, name, |from, correlation| Command::Transfer { from, transfer, correlation }).await
+async fn transfer(shared: &Shared, visitor: &Visitor, name: String, transfer: Transfer) -> Response {
+    affect(shared, visitor, name, |from, correlation| Command::Transfer { from, transfer, correlation }).await
 }
 
 /// Ends the dispatch of a queue.
 pub(super) async fn pause(
     State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
-    headers: HeaderMap,
 ) -> Response {
-    dispatch(&shared, &headers, name, true).await
+    dispatch(&shared, &visitor, name, true).await
 }
 
 /// Begins it again.
 pub(super) async fn resume(
     State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
-    headers: HeaderMap,
 ) -> Response {
-    dispatch(&shared, &headers, name, false).await
+    dispatch(&shared, &visitor, name, false).await
 }
 
-async fn dispatch(shared: &Shared, headers: &HeaderMap, name: String, paused: bool) -> Response {
+async fn dispatch(shared: &Shared, visitor: &Visitor, name: String, paused: bool) -> Response {
     let command = |destination, correlation| Command::Pause { destination, paused, correlation };
-    on_queue(shared, headers, name, command)
+    on_queue(shared, visitor, name, command)
         .await
         .map_or_else(|refusal| refusal, |_| Json(json!({ "paused": paused })).into_response())
 }
@@ -173,9 +171,9 @@ async fn dispatch(shared: &Shared, headers: &HeaderMap, name: String, paused: bo
 /// Deletes a queue that nobody consumes from. With messages in it, it has to be said that these go too.
 pub(super) async fn delete(
     State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
     uri: Uri,
-    headers: HeaderMap,
 ) -> Response {
     let if_empty = match uri.query() {
         None | Some("" | "with_messages=false") => true,
@@ -185,7 +183,7 @@ pub(super) async fn delete(
         }
     };
     let command = |destination, correlation| Command::Delete { destination, if_empty, correlation };
-    on_queue(&shared, &headers, name, command)
+    on_queue(&shared, &visitor, name, command)
         .await
         .map_or_else(|refusal| refusal, |_| Json(json!({ "deleted": true })).into_response())
 }
@@ -197,11 +195,11 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
 /// Has a command about messages of a queue carried out, and says how many there were.
 async fn affect(
     shared: &Shared,
-    headers: &HeaderMap,
+    visitor: &Visitor,
     name: String,
     command: impl FnOnce(Destination, Option<Correlation>) -> Command,
 ) -> Response {
-    match on_queue(shared, headers, name, command).await {
+    match on_queue(shared, visitor, name, command).await {
         Ok(messages) => Json(json!({ "messages": messages })).into_response(),
         Err(refusal) => refusal,
     }
@@ -210,55 +208,13 @@ async fn affect(
 /// Has a command about a queue carried out by whoever may; returns how many messages it was about.
 async fn on_queue(
     shared: &Shared,
-    headers: &HeaderMap,
+    visitor: &Visitor,
     name: String,
     command: impl FnOnce(Destination, Option<Correlation>) -> Command,
 ) -> Result<u64, Response> {
-    shared.guard.authorize(headers).map_err(|(code, error)| refused(code, &error))?;
+    visitor.check(ConsoleRole::Operate).map_err(|(code, error)| refused(code, &error))?;
     let queue = Destination::new(DestinationKind::Queue, name)
         .map_err(|error| refused(StatusCode::BAD_REQUEST, &error.to_string()))?;
-    carry_out(shared, |correlation| command(queue, Some(correlation))).await
-}
-
-/// Has a command carried out within the time that an operator waits; returns how many messages it was about.
-async fn carry_out(shared: &Shared, command: impl FnOnce(Correlation) -> Command) -> Result<u64, Response> {
-    match timeout(OPERATION_TIME_MAX, operate(&shared.shown.gate, command)).await {
-        Ok(Ok((messages, Ok(())))) => Ok(messages),
-        Ok(Ok((0, Err(refusal)))) => Err(refused(StatusCode::CONFLICT, &refusal.to_string())),
-        Ok(Ok((messages, Err(refusal)))) => {
-            let told: Value = json!({ "error": refusal.to_string(), "messages": messages });
-            Err((StatusCode::CONFLICT, Json(told)).into_response())
-        }
-        Ok(Err(elsewhere)) => Err(refused(StatusCode::CONFLICT, elsewhere)),
-        Err(_) => {
-            Err(refused(StatusCode::GATEWAY_TIMEOUT, "there was no answer; it may be done all the same"))
-        }
-    }
-}
-
-/// Has a command carried out in a session of its own; returns how many messages it was about, and the answer, or why there is
-/// none.
-async fn operate(
-    gate: &Gate,
-    command: impl FnOnce(Correlation) -> Command,
-) -> Result<(u64, Result<(), Refusal>), &'static str> {
-    const ELSEWHERE: &str = "this node does not serve; ask the master";
-    let principal = Principal::Claimed("console".to_owned());
-    let mut session = gate.open("console", &Credentials::default(), principal).map_err(|_| ELSEWHERE)?;
-    session.submit(vec![command(Correlation(1))]).await.map_err(|_| ELSEWHERE)?;
-    let mut count = 0;
-    loop {
-        while session.holds() {
-            let place = session.place().await.map_err(|_| ELSEWHERE)?;
-            session.advance(place).map_err(|_| ELSEWHERE)?;
-        }
-        for event in session.events().await.ok_or(ELSEWHERE)? {
-            match event {
-                SessionEvent::Affected { messages, .. } => count = messages,
-                SessionEvent::Done { result, .. } => return Ok((count, result)),
-                SessionEvent::Closed { .. } => return Err(ELSEWHERE),
-                SessionEvent::Delivery { .. } | SessionEvent::BrowseEnd { .. } => {}
-            }
-        }
-    }
+    let done = carry_out(shared, visitor, |correlation| command(queue, Some(correlation))).await;
+    done.map_err(|(code, error)| refused(code, &error))
 }

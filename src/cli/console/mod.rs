@@ -9,7 +9,7 @@ mod purge;
 mod status;
 mod subscriptions;
 
-pub(super) use client::{ChangeArgs, ConsoleArgs};
+pub(super) use client::ConsoleArgs;
 pub(super) use connections::run as connections;
 pub(super) use destinations::run as destinations;
 pub(super) use group::{GroupCommand, run as group};

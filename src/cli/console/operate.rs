@@ -5,7 +5,7 @@ use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use super::ChangeArgs;
+use super::ConsoleArgs;
 use crate::cli::exit::Failure;
 use crate::cli::runtime::block_on;
 use crate::cli::table;
@@ -38,7 +38,7 @@ pub(in crate::cli) struct SendOverArgs {
     #[command(flatten)]
     chosen: ChosenArgs,
     #[command(flatten)]
-    node: ChangeArgs,
+    node: ConsoleArgs,
 }
 
 #[derive(Debug, Args)]
@@ -49,7 +49,7 @@ pub(in crate::cli) struct RetryArgs {
     #[command(flatten)]
     chosen: ChosenArgs,
     #[command(flatten)]
-    node: ChangeArgs,
+    node: ConsoleArgs,
 }
 
 #[derive(Debug, Args)]
@@ -57,7 +57,7 @@ pub(in crate::cli) struct PauseArgs {
     /// Name of the queue
     queue: String,
     #[command(flatten)]
-    node: ChangeArgs,
+    node: ConsoleArgs,
 }
 
 #[derive(Debug, Args)]
@@ -68,7 +68,7 @@ pub(in crate::cli) struct DeleteArgs {
     #[arg(long)]
     with_messages: bool,
     #[command(flatten)]
-    node: ChangeArgs,
+    node: ConsoleArgs,
 }
 
 /// `verb` is `move` or `copy`, `done` what is said of the messages.
@@ -108,7 +108,7 @@ fn path_of(queue: &str) -> String {
     format!("/api/v1/queues/{}", utf8_percent_encode(queue, NON_ALPHANUMERIC))
 }
 
-fn ask(node: &ChangeArgs, queue: &str, verb: &str, document: &Map<String, Value>) -> Result<Value, Failure> {
+fn ask(node: &ConsoleArgs, queue: &str, verb: &str, document: &Map<String, Value>) -> Result<Value, Failure> {
     let answer = block_on(node.post(&format!("{}/{verb}", path_of(queue)), document))?;
     Ok(serde_json::from_slice(&answer).context("the node's answer is no JSON")?)
 }
