@@ -19,15 +19,15 @@ const CACHE_SIZE_MIN: i32 = 128;
 
 /// What both sides have agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::protocol) struct Agreement {
-    pub(in crate::protocol) settings: Settings,
+pub(crate) struct Agreement {
+    pub(crate) settings: Settings,
     /// A side that is silent for so long is gone; zero: it may be silent.
-    pub(in crate::protocol) inactivity_max: Duration,
-    pub(in crate::protocol) frame_bytes_max: usize,
+    pub(crate) inactivity_max: Duration,
+    pub(crate) frame_bytes_max: usize,
 }
 
 /// Our first words.
-pub(in crate::protocol) fn offer(options: &WireFormatOptions, frame_bytes_max: usize) -> WireFormatInfo {
+pub(crate) fn offer(options: &WireFormatOptions, frame_bytes_max: usize) -> WireFormatInfo {
     let mut map = MessageBuilder::new(Encoding::Native);
     let milliseconds = i64::try_from(options.inactivity_max.as_millis()).unwrap_or(i64::MAX);
     let entries = [
@@ -54,7 +54,7 @@ pub(in crate::protocol) fn offer(options: &WireFormatOptions, frame_bytes_max: u
 ///
 /// # Errors
 /// [`CodecError::Settings`]: they are none.
-pub(in crate::protocol) fn agree(
+pub(crate) fn agree(
     options: &WireFormatOptions,
     frame_bytes_max: usize,
     theirs: &WireFormatInfo,

@@ -11,11 +11,11 @@ const CAUSES_MAX: usize = 32;
 /// An exception: the name of its class, and what it says. Frames of the stack and causes are read and dropped; what is
 /// written has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in crate::protocol) struct Throwable {
+pub(crate) struct Throwable {
     /// As Java names it.
-    pub(in crate::protocol) class_name: Option<Text>,
+    pub(crate) class_name: Option<Text>,
     /// What it says.
-    pub(in crate::protocol) message: Option<Text>,
+    pub(crate) message: Option<Text>,
 }
 
 impl Throwable {

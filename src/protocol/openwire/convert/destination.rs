@@ -10,7 +10,7 @@ use super::super::places;
 ///
 /// # Errors
 /// It is none.
-pub(in crate::protocol) fn read_destination(
+pub(crate) fn read_destination(
     from: Option<&Structure>,
 ) -> Result<(DestinationKind, &str), Failure> {
     let (kind, name) = match from {
@@ -41,11 +41,11 @@ fn write(kind: DestinationKind, name: &str) -> Structure {
 }
 
 /// One destination.
-pub(in crate::protocol) fn write_destination(destination: &Destination) -> Structure {
+pub(crate) fn write_destination(destination: &Destination) -> Structure {
     write(destination.kind, &destination.name)
 }
 
 /// Several at once, or one; none if there is none.
-pub(in crate::protocol) fn write_destinations(all: &[Destination]) -> Option<Structure> {
+pub(crate) fn write_destinations(all: &[Destination]) -> Option<Structure> {
     places::write(all).map(|(kind, name)| write(kind, &name))
 }

@@ -16,7 +16,7 @@ const SCHEDULED: &str = "AMQ_SCHEDULED_";
 ///
 /// # Errors
 /// It has no destination, or properties that are none; or it asks for what this version does not do.
-pub(in crate::protocol) fn message(sent: Message, wall: i64) -> Result<Stored, Failure> {
+pub(crate) fn message(sent: Message, wall: i64) -> Result<Stored, Failure> {
     let mut builder = MessageBuilder::new(Encoding::OpenWire);
     for destination in destinations(&sent)? {
         builder.destination(Field::Destination, &destination);

@@ -6,13 +6,13 @@ mod inflate;
 pub(super) mod message_id;
 mod outgoing;
 mod plain;
-pub(in crate::protocol) mod properties;
+pub(crate) mod properties;
 #[cfg(test)]
 mod tests;
-pub(in crate::protocol) mod text;
+pub(crate) mod text;
 
-pub(in crate::protocol) use destination::write_destination;
+pub(crate) use destination::write_destination;
 pub(super) use destination::{read_destination, write_destinations};
 pub(super) use incoming::message;
 pub(super) use outgoing::{Heading, dispatch};
-pub(in crate::protocol) use plain::plain_body;
+pub(crate) use plain::plain_body;

@@ -12,20 +12,20 @@ use super::{message_id, properties, text, write_destination, write_destinations}
 
 /// What a dispatch says beside the message.
 #[derive(Debug)]
-pub(in crate::protocol) struct Heading<'a> {
-    pub(in crate::protocol) consumer: &'a ConsumerId,
-    pub(in crate::protocol) delivery: DeliveryId,
+pub(crate) struct Heading<'a> {
+    pub(crate) consumer: &'a ConsumerId,
+    pub(crate) delivery: DeliveryId,
     /// Where it comes from, if the message names several destinations.
-    pub(in crate::protocol) destination: Option<&'a Destination>,
+    pub(crate) destination: Option<&'a Destination>,
     /// Deliveries before this one that count.
-    pub(in crate::protocol) redeliveries: u32,
-    pub(in crate::protocol) first_of_group: bool,
+    pub(crate) redeliveries: u32,
+    pub(crate) first_of_group: bool,
     /// The time, in ms since 1970.
-    pub(in crate::protocol) wall: i64,
+    pub(crate) wall: i64,
 }
 
 /// A message on its way to a consumer, and its id.
-pub(in crate::protocol) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (MessageDispatch, MessageId) {
+pub(crate) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (MessageDispatch, MessageId) {
     let all: Vec<Destination> = stored.destinations(Field::Destination).collect();
     let destination = match heading.destination {
         Some(from) => Some(write_destination(from)),

@@ -25,11 +25,11 @@ use super::reader::{self, Readable};
 use super::wire::{Typed, Wire};
 use super::writer::{self, Writable};
 
-pub(in crate::protocol) use commands::*;
-pub(in crate::protocol) use identities::*;
-pub(in crate::protocol) use messages::*;
-pub(in crate::protocol) use network::*;
-pub(in crate::protocol) use responses::*;
+pub(crate) use commands::*;
+pub(crate) use identities::*;
+pub(crate) use messages::*;
+pub(crate) use network::*;
+pub(crate) use responses::*;
 
 /// A frame that is read, and one that is written.
 type Reader<'a> = reader::Reader<'a, Structure>;
@@ -40,11 +40,11 @@ const MAGIC: [u8; 8] = *b"ActiveMQ";
 
 /// The first frame of each side: what it speaks. It is written the same way in all versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in crate::protocol) struct WireFormatInfo {
+pub(crate) struct WireFormatInfo {
     /// The highest version.
-    pub(in crate::protocol) version: i32,
+    pub(crate) version: i32,
     /// A map of settings.
-    pub(in crate::protocol) properties: Option<Bytes>,
+    pub(crate) properties: Option<Bytes>,
 }
 
 /// The closed set of structures: what each type number stands for.
@@ -52,7 +52,7 @@ macro_rules! structures {
     ($($name:ident: $held:ident,)+) => {
         /// One structure of any type. A type that is not here is refused: nothing on the wire names a class.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub(in crate::protocol) enum Structure {
+        pub(crate) enum Structure {
             /// No command at all.
             Null,
             /// The first frame.

@@ -27,8 +27,8 @@ macro_rules! rows {
         $(
             $(#[$doc])*
             #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-            pub(in crate::protocol) struct $name {
-                $($(#[$about])* pub(in crate::protocol) $field: $type,)*
+            pub(crate) struct $name {
+                $($(#[$about])* pub(crate) $field: $type,)*
             }
 
             impl Typed for $name {
