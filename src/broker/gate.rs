@@ -9,6 +9,7 @@
 
 mod bounds;
 mod client_ids;
+mod title;
 mod transaction;
 
 use std::collections::VecDeque;
@@ -29,6 +30,7 @@ use super::{
 
 use bounds::{Bounds, Denial};
 use client_ids::{ClientId, ClientIds};
+pub use title::{BrokerTitle, TitlePlate};
 use transaction::Open;
 
 /// Places in the channel to the core task: some rounds of its loop, not more, because what waits here is not counted
@@ -135,6 +137,7 @@ pub struct Gate {
     client_ids: ClientIds,
     /// Who may come in; everybody without.
     logins: Option<Arc<Logins>>,
+    title: TitlePlate,
 }
 
 impl Gate {
@@ -147,13 +150,19 @@ impl Gate {
         let next = Arc::new(AtomicU64::new(1));
         let (pool, outboxes) = (Pool::new(bytes_max), Outboxes::new(bytes_max / 2));
         let client_ids = ClientIds::default();
-        (Gate { core, next, pool, outboxes, frames, transactions, client_ids, logins: None }, inbound)
+        let (logins, title) = (None, TitlePlate::default());
+        (Gate { core, next, pool, outboxes, frames, transactions, client_ids, logins, title }, inbound)
     }
 
     /// The gate with somebody at it who asks for a login.
     #[must_use]
     pub fn asking(self, logins: Arc<Logins>) -> Gate {
         Gate { logins: Some(logins), ..self }
+    }
+
+    /// Where it stands which broker this is.
+    pub fn title(&self) -> &TitlePlate {
+        &self.title
     }
 
     /// Memory for large frames on their way in.

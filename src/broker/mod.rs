@@ -30,7 +30,7 @@ pub use figures::{
     SubscriptionStatus,
 };
 pub use gate::{
-    Closed, GATE_COMMANDS, Gate, Inbound, NotOpened, SESSION_SUBMISSIONS, Session, Slot, Submission, Turn,
+    BrokerTitle, Closed, GATE_COMMANDS, Gate, Inbound, NotOpened, SESSION_SUBMISSIONS, Session, Slot, Submission, TitlePlate, Turn,
 };
 pub use limits::{Budget, Outbox, Portion};
 pub use options::{
@@ -38,7 +38,7 @@ pub use options::{
 };
 pub use output::{Inboxes, Output, ReadId, ReadRequest};
 pub use session::{
-    Command, Correlation, Credentials, DeliveryId, Principal, Refusal, SessionEvent, SessionId, SessionInfo,
+    BridgeDemand, Command, Correlation, Credentials, DeliveryId, Principal, Refusal, SessionEvent, SessionId, SessionInfo,
     SubscribeOptions, SubscriptionKey, TransactionKey, Verdict,
 };
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::model::{Destination, Message};
 use crate::security::{Account, Password};
+use crate::selector::Reach;
 
 /// A connection, for as long as it lasts; never given twice in a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,6 +99,15 @@ pub enum Verdict {
     Expired,
 }
 
+/// What a bridge says about a subscription by which it takes messages to another broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BridgeDemand {
+    /// Which messages may go there.
+    pub reach: Reach,
+    /// Ids of the brokers that the demand has passed, from where the consumer is.
+    pub path: Vec<String>,
+}
+
 /// How a subscription wants its messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscribeOptions {
@@ -107,7 +117,7 @@ pub struct SubscribeOptions {
     pub selector: String,
     /// Only one exclusive consumer of a queue is served at a time.
     pub exclusive: bool,
-    /// Consumer priority, 0 to 127; higher is served first.
+    /// Consumer priority, 0 to 127, or below 0 for a bridge; higher is served first.
     pub priority: i8,
     /// Do not deliver what the same session sent (topics).
     pub no_local: bool,
@@ -117,6 +127,8 @@ pub struct SubscribeOptions {
     pub durable_name: Option<String>,
     /// Whether the durable subscription may have other consumers too. Without a client id it belongs to nobody.
     pub shared: bool,
+    /// Whom it is for, if that is another broker.
+    pub bridge: Option<Box<BridgeDemand>>,
 }
 
 /// What an adapter asks. Commands of one session are carried out in order; answers to those with a correlation come

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::{DestinationId, Message, Pattern};
 use crate::selector::Selector;
 
-use super::{Outbox, Refusal, SessionId, SubscriptionKey};
+use super::{BridgeDemand, Outbox, Refusal, SessionId, SubscriptionKey};
 
 /// Names a subscription over all sessions; never given twice under one master.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,17 +74,26 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// What a text selects.
+    /// What a text selects, of what may go to another broker if it is for a bridge.
     ///
     /// # Errors
     /// [`Refusal::Invalid`]: it is no selector.
-    pub(super) fn read(text: &str) -> Result<Option<Box<Selection>>, Refusal> {
+    pub(super) fn read(
+        text: &str,
+        bridge: Option<&BridgeDemand>,
+    ) -> Result<Option<Box<Selection>>, Refusal> {
         // As in ActiveMQ, blanks select everything.
-        if text.trim().is_empty() {
-            return Ok(None);
-        }
+        let text = match (text.trim(), bridge) {
+            ("", None) => return Ok(None),
+            ("", Some(_)) => "TRUE",
+            _ => text,
+        };
         let selector = Selector::parse(text).map_err(|error| Refusal::Invalid(error.to_string()))?;
-        Ok(Some(Box::new(Selection { selector: Arc::new(selector), bytes: text.len() })))
+        let (selector, more) = match bridge {
+            Some(bridge) => (selector.within(bridge.reach.clone()), bridge.reach.broker.len()),
+            None => (selector, 0),
+        };
+        Ok(Some(Box::new(Selection { selector: Arc::new(selector), bytes: text.len() + more })))
     }
 }
 

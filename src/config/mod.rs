@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 pub use acl::{ZkAcl, ZkAclEntry};
 pub use connector::{
-    ConnectionOptions, Discovery, NetworkConnector, Scheme, TransportConnector, WireFormatOptions,
+    ConnectionOptions, Discovery, NetworkConnector, Retry, Scheme, TransportConnector, WireFormatOptions,
 };
 pub use fault::{ConfigError, Fault, Origin};
 pub use secret::Secret;
@@ -37,7 +37,7 @@ pub use uri::host_port as parse_host_port;
 use section::{Section, Source, Unit};
 
 /// A configuration that can be run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// `[broker]`.
     pub broker: BrokerConfig,
@@ -135,7 +135,7 @@ pub enum LogFormat {
 }
 
 /// A configuration, and what its owner should know about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LoadedConfig {
     /// The configuration.
     pub config: Config,

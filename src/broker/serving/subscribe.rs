@@ -72,7 +72,7 @@ impl Serving {
         options: SubscribeOptions,
     ) -> Result<(), Refusal> {
         self.admit_subscription(session, key)?;
-        let selection = Selection::read(&options.selector)?;
+        let selection = Selection::read(&options.selector, options.bridge.as_deref())?;
         let pattern = Pattern::parse(&destination.name);
         if options.browse && (pattern.is_some() || !destination.kind.is_queue()) {
             return Err(Refusal::Invalid(format!("{destination} is no single queue to browse")));
@@ -315,7 +315,7 @@ impl Serving {
             return Err(Refusal::Invalid(format!("{topics} cannot have a durable subscription")));
         }
         let selector =
-            Selection::read(&options.selector)?.map_or(String::new(), |_| options.selector.clone());
+            Selection::read(&options.selector, None)?.map_or(String::new(), |_| options.selector.clone());
         let (no_local, shared) = (options.no_local, options.shared);
         let wanted =
             DurableSubscription { client_id, name, topics: topics.name.clone(), selector, no_local, shared };

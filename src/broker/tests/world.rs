@@ -89,6 +89,7 @@ pub(super) fn prefetch(prefetch: u32) -> SubscribeOptions {
         browse: false,
         durable_name: None,
         shared: false,
+        bridge: None,
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use crate::env::random_u128;
 use crate::protocol::openwire::client::{
     BrokerInfo, ConnectionId, ConnectionInfo, ConsumerId, ConsumerInfo, KeepAliveInfo, Message, MessageAck,
-    MessageDispatch, ProducerId, ProducerInfo, RemoveInfo, SessionId, SessionInfo, Structure, Text,
+    MessageDispatch, MessageId, ProducerId, ProducerInfo, RemoveInfo, SessionId, SessionInfo, Structure, Text,
     Throwable,
 };
 
@@ -39,6 +39,27 @@ pub(crate) enum Acknowledgement {
     Standard = 2,
     /// It is done with.
     Individual = 4,
+}
+
+/// What an acknowledgement says of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    /// Whose it is.
+    pub(crate) consumer: Option<ConsumerId>,
+    destination: Option<Box<Structure>>,
+    message: Option<MessageId>,
+}
+
+impl Delivered {
+    /// Of this delivery; nothing if it has no message.
+    pub(crate) fn of(delivery: &MessageDispatch) -> Option<Delivered> {
+        let Some(Structure::Message(message)) = delivery.message.as_deref() else { return None };
+        Some(Delivered {
+            consumer: delivery.consumer_id.clone(),
+            destination: delivery.destination.clone(),
+            message: message.message_id.clone(),
+        })
+    }
 }
 
 /// What happens on a connection.
@@ -141,6 +162,11 @@ impl OpenWireConnection {
         self.wire.waiting_bytes()
     }
 
+    /// Takes nothing further from the broker until it is told otherwise; what is to be written is written.
+    pub(crate) fn hold(&mut self, is_held: bool) {
+        self.wire.hold(is_held);
+    }
+
     /// Sends a message as this connection's producer; its destination and id stay what they are. The broker answers once it
     /// is stored, or taken if it is not persistent.
     pub(crate) fn send(&mut self, message: Message) -> i32 {
@@ -184,14 +210,11 @@ impl OpenWireConnection {
     /// Acknowledges a delivery; `cause` says why it is poison. Nobody answers.
     pub(crate) fn acknowledge(
         &mut self,
-        delivery: &MessageDispatch,
+        delivered: Delivered,
         acknowledgement: Acknowledgement,
         cause: Option<String>,
     ) {
-        let id = match delivery.message.as_deref() {
-            Some(Structure::Message(message)) => message.message_id.clone(),
-            _ => return,
-        };
+        let id = delivered.message;
         let poison_cause = cause.map(|cause| Throwable {
             class_name: Some("javax.jms.JMSException".into()),
             message: Some(cause.into()),
@@ -199,8 +222,8 @@ impl OpenWireConnection {
         self.requests = self.requests.wrapping_add(1);
         self.wire.put(&Structure::MessageAck(Box::new(MessageAck {
             command_id: self.requests,
-            destination: delivery.destination.clone(),
-            consumer_id: delivery.consumer_id.clone(),
+            destination: delivered.destination,
+            consumer_id: delivered.consumer,
             ack_type: acknowledgement as i8,
             first_message_id: id.clone().filter(|_| acknowledgement != Acknowledgement::Standard),
             last_message_id: id,

@@ -8,6 +8,6 @@ mod options;
 mod tests;
 mod wire;
 
-pub(crate) use connection::{Acknowledgement, OpenWireConnection, OpenWireEvent, Peer};
+pub(crate) use connection::{Acknowledgement, Delivered, OpenWireConnection, OpenWireEvent, Peer};
 pub(crate) use exception::{Exception, OpenWireError};
 pub(crate) use options::OpenWireOptions;

@@ -16,7 +16,7 @@ use crate::protocol::openwire::client::{
 };
 use crate::protocol::tests::{Core, connector, start_core};
 
-use super::{Acknowledgement, OpenWireConnection, OpenWireError, OpenWireEvent, OpenWireOptions};
+use super::{Acknowledgement, Delivered, OpenWireConnection, OpenWireError, OpenWireEvent, OpenWireOptions};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -83,8 +83,8 @@ async fn many_messages_are_under_way_and_what_is_acknowledged_never_comes_again(
         let delivery = delivery(&mut one).await;
         assert_eq!(number(&delivery), expected);
         match expected % 10 {
-            0 => one.acknowledge(&delivery, Acknowledgement::Standard, None),
-            _ if expected > 450 => one.acknowledge(&delivery, Acknowledgement::Individual, None),
+            0 => one.acknowledge(Delivered::of(&delivery).unwrap(), Acknowledgement::Standard, None),
+            _ if expected > 450 => one.acknowledge(Delivered::of(&delivery).unwrap(), Acknowledgement::Individual, None),
             _ => {}
         }
     }
@@ -95,7 +95,7 @@ async fn many_messages_are_under_way_and_what_is_acknowledged_never_comes_again(
     other.consume(consumer("a", 1));
     let first = delivery(&mut other).await;
     assert_eq!(number(&first), MESSAGES / 2 + 1);
-    other.acknowledge(&first, Acknowledgement::Poison, Some("spoilt".to_owned()));
+    other.acknowledge(Delivered::of(&first).unwrap(), Acknowledgement::Poison, Some("spoilt".to_owned()));
     assert_eq!(number(&delivery(&mut other).await), MESSAGES / 2 + 2);
     other.consume(consumer("ActiveMQ.DLQ", 1));
     assert_eq!(number(&delivery(&mut other).await), MESSAGES / 2 + 1);

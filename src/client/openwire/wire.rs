@@ -39,6 +39,8 @@ pub(super) struct Wire {
     frame_bytes_max: usize,
     /// After so long a silence a side is gone; zero: never.
     silence_max: Duration,
+    /// Nothing is read: who reads on would have to hold more than there is room for.
+    is_held: bool,
     spoke: Instant,
     heard: Instant,
 }
@@ -56,6 +58,7 @@ impl Wire {
             output: Output::new(),
             frame_bytes_max,
             silence_max: Duration::ZERO,
+            is_held: false,
             spoke: now,
             heard: now,
         };
@@ -81,6 +84,15 @@ impl Wire {
         self.output.len()
     }
 
+    /// Stops to read, or goes on.
+    pub(super) fn hold(&mut self, is_held: bool) {
+        if self.is_held && !is_held {
+            // What was said meanwhile was not heard.
+            self.heard = Instant::now();
+        }
+        self.is_held = is_held;
+    }
+
     /// Adds a frame to what waits to be written.
     pub(super) fn put(&mut self, structure: &Structure) {
         self.codec.encode(structure, &mut self.output);
@@ -88,7 +100,7 @@ impl Wire {
 
     /// The next frame that has arrived whole.
     pub(super) fn decode(&mut self) -> Result<Option<Structure>, CodecError> {
-        self.codec.decode(&mut self.input)
+        if self.is_held { Ok(None) } else { self.codec.decode(&mut self.input) }
     }
 
     /// Reads or writes something, or says that we live. Cancel-safe.
@@ -98,7 +110,7 @@ impl Wire {
     pub(super) async fn step(&mut self) -> Result<(), OpenWireError> {
         let deadline = self.deadline();
         self.input.reserve(READ_BYTES);
-        let Wire { reader, writer, input, output, .. } = self;
+        let Wire { reader, writer, input, output, is_held, .. } = self;
         let waits = !output.is_empty();
         let writes = async {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
@@ -114,7 +126,7 @@ impl Wire {
                     self.spoke = Instant::now();
                 }
             },
-            read = reader.read_buf(input) => match read? {
+            read = reader.read_buf(input), if !*is_held => match read? {
                 0 => return Err(closed()),
                 _ => self.heard = Instant::now(),
             },
@@ -133,6 +145,9 @@ impl Wire {
 
     fn look_at_the_clock(&mut self) -> Result<(), OpenWireError> {
         let now = Instant::now();
+        if self.is_held {
+            self.heard = now;
+        }
         if now >= self.heard + self.silence_max {
             let seconds = self.silence_max.as_secs_f32();
             return Err(OpenWireError::Lost(format!("the broker was silent for {seconds} s")));

@@ -8,9 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHal
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::broker::{
-    Command, Correlation, Credentials, Gate, Inbound, NotOpened, SessionEvent, SubscriptionKey,
-};
+use crate::broker::{BrokerTitle, Command, Correlation, Credentials, Gate, Inbound, NotOpened, SessionEvent, SubscriptionKey,};
 use crate::config::ConnectionOptions;
 use crate::env::SystemClock;
 use crate::protocol::Output;
@@ -71,7 +69,7 @@ impl Handshake for Porter {
         Ok(None)
     }
 
-    fn welcome(self, _: &str, output: &mut Output) -> Lines {
+    fn welcome(self, _: &str, _: Option<&BrokerTitle>, output: &mut Output) -> Lines {
         output.put(b"welcome\n");
         Lines { leaving: false }
     }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-use crate::broker::{Credentials, NotOpened};
+use crate::broker::{BrokerTitle, Credentials, NotOpened};
 use crate::config::ConnectionOptions;
 use crate::protocol::Output;
 use crate::protocol::connection::{Fault, Handshake, Rhythm};
 use crate::security::Password;
 
-use super::adapter::OpenWireAdapter;
+use super::adapter::{DUPLEX_UNSERVED, OpenWireAdapter};
 use super::codec::{
     BrokerId, BrokerInfo, Codec, ConnectionControl, ConnectionError, ConnectionInfo, ExceptionResponse,
     Response, Structure, Text,
@@ -23,7 +23,7 @@ use super::negotiation::{Agreement, agree, offer};
 const FRAME_BYTES_BEFORE: usize = 16 * 1024;
 /// What stands around the largest body in a frame: properties and headers.
 const FRAME_BYTES_AROUND: usize = 1 << 20;
-/// What clients show as the broker's name.
+/// What clients show as the broker's name if it has none.
 const BROKER_NAME: &str = "quorate";
 /// The broker writes so many times as often as a silent client is waited for.
 const SIGNS_OF_LIFE: u32 = 3;
@@ -35,6 +35,8 @@ pub(in crate::protocol) struct OpenWireHandshake {
     body_bytes_max: usize,
     codec: Codec,
     agreed: Option<Agreement>,
+    /// A broker's bridge has introduced itself.
+    is_bridge: bool,
     /// What the client said about itself; nothing before it did.
     info: ConnectionInfo,
 }
@@ -50,6 +52,7 @@ impl Handshake for OpenWireHandshake {
             body_bytes_max,
             codec: Codec::new(FRAME_BYTES_BEFORE),
             agreed: None,
+            is_bridge: false,
             info: ConnectionInfo::default(),
         }
     }
@@ -71,6 +74,13 @@ impl Handshake for OpenWireHandshake {
                 // A client that comes again says first that it knows of failovers.
                 Some(Structure::KeepAliveInfo(_) | Structure::ConnectionControl(_))
                     if self.agreed.is_some() => {}
+                // A bridge says first which broker it comes from; what that asks for is acted on once it has logged in.
+                Some(Structure::BrokerInfo(info)) if self.agreed.is_some() && !self.is_bridge => {
+                    if info.duplex_connection {
+                        return Err(self.turn_away(DUPLEX_UNSERVED, output));
+                    }
+                    self.is_bridge = true;
+                }
                 Some(Structure::ConnectionInfo(info)) if self.agreed.is_some() => {
                     self.info = *info;
                     let text = |text: &Option<Text>| text.as_deref().unwrap_or_default().to_owned();
@@ -90,13 +100,17 @@ impl Handshake for OpenWireHandshake {
         }
     }
 
-    fn welcome(mut self, session: &str, output: &mut Output) -> OpenWireAdapter {
+    fn welcome(mut self, session: &str, title: Option<&BrokerTitle>, output: &mut Output) -> OpenWireAdapter {
         let inactivity_max = self.agreed.map_or(Duration::ZERO, |agreed| agreed.inactivity_max);
         self.codec.allow(self.frame_bytes_max());
+        let (id, name) = match title {
+            Some(title) => (title.id.as_str().into(), title.name.as_str().into()),
+            None => (format!("ID:{session}").into(), BROKER_NAME.into()),
+        };
         let broker = BrokerInfo {
-            broker_id: Some(BrokerId { value: Some(format!("ID:{session}").into()) }),
+            broker_id: Some(BrokerId { value: Some(id) }),
             broker_url: Some(Text::default()),
-            broker_name: Some(BROKER_NAME.into()),
+            broker_name: Some(name),
             ..BrokerInfo::default()
         };
         self.codec.encode(&Structure::BrokerInfo(broker.into()), output);
@@ -142,6 +156,14 @@ impl Handshake for OpenWireHandshake {
 }
 
 impl OpenWireHandshake {
+    /// Ends the connection before anybody has logged in.
+    fn turn_away(&mut self, why: &str, output: &mut Output) -> Fault {
+        let exception = Some(Failure::general(why).throwable());
+        let error = ConnectionError { exception, ..ConnectionError::default() };
+        self.codec.encode(&Structure::ConnectionError(error.into()), output);
+        Fault(why.to_owned())
+    }
+
     fn frame_bytes_max(&self) -> usize {
         self.body_bytes_max.saturating_add(FRAME_BYTES_AROUND)
     }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::broker::{Command, DeliveryId, Refusal, SubscribeOptions, Verdict};
+use crate::broker::{BridgeDemand, Command, DeliveryId, Refusal, SubscribeOptions, Verdict};
 use crate::protocol::Output;
-use crate::selector::Selector;
+use crate::selector::{Reach, Selector};
 
 use super::adapter::{OpenWireAdapter, What};
 use super::codec::{
-    ConsumerControl, ConsumerInfo, DestinationInfo, MessagePull, RemoveInfo, RemoveSubscriptionInfo,
+    BrokerId, ConsumerControl, ConsumerInfo, DestinationInfo, MessagePull, RemoveInfo, RemoveSubscriptionInfo,
     Structure,
 };
 use super::consumer::Consumer;
@@ -23,6 +23,8 @@ use super::places;
 const LAST_DELIVERED_NONE: i64 = -1;
 /// Longest time that a pull waits; the client asks again by then, or has gone.
 const PULL_TIME_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Brokers that a bridge's demand can have passed; further ones are not looked at.
+const BROKERS_MAX: usize = 256;
 /// Highest priority of a consumer. That of a bridge is below 0.
 const PRIORITY_MAX: i8 = 127;
 
@@ -243,12 +245,32 @@ fn unsubscribe(subscription: crate::broker::SubscriptionKey) -> Command {
     Command::Unsubscribe { subscription, transacted: Vec::new(), correlation: None }
 }
 
+/// What a bridge says about its consumer; nothing of any other.
+fn bridge(info: &ConsumerInfo) -> Option<Box<BridgeDemand>> {
+    if !info.network_subscription {
+        return None;
+    }
+    let id = |id: &BrokerId| id.value.as_deref().unwrap_or_default().to_owned();
+    let path = info.broker_path.iter().flatten().filter_map(|passed| match passed {
+        Structure::BrokerId(passed) => Some(id(passed)),
+        _ => None,
+    });
+    let path: Vec<String> = path.take(BROKERS_MAX).collect();
+    let reach = match info.additional_predicate.as_deref() {
+        Some(Structure::NetworkBridgeFilter(filter)) => Reach {
+            broker: filter.network_broker_id.as_ref().map_or(String::new(), id),
+            // Versions before the tenth know one bound for messages and demand.
+            brokers_max: u32::try_from(filter.message_ttl.max(filter.network_ttl)).ok(),
+        },
+        // The broker at the other end is the last that the demand has passed.
+        _ => Reach { broker: path.last().cloned().unwrap_or_default(), brokers_max: None },
+    };
+    Some(Box::new(BridgeDemand { reach, path }))
+}
+
 /// How a consumer wants its messages.
 fn options(info: &ConsumerInfo, name: &str) -> Result<SubscribeOptions, Failure> {
     let unsupported = |what: &str| Err(Failure::general(format!("{what} is not supported by this version")));
-    if info.network_subscription {
-        return unsupported("a bridge's consumer");
-    }
     if info.retroactive {
         return unsupported("consumer.retroactive=true");
     }
@@ -259,11 +281,12 @@ fn options(info: &ConsumerInfo, name: &str) -> Result<SubscribeOptions, Failure>
         prefetch: u32::try_from(info.prefetch_size).unwrap_or_default(),
         selector: info.selector.as_deref().unwrap_or_default().to_owned(),
         exclusive: info.exclusive,
-        priority: info.priority.clamp(0, PRIORITY_MAX),
+        priority: info.priority.clamp(if info.network_subscription { i8::MIN } else { 0 }, PRIORITY_MAX),
         no_local: info.no_local,
         browse: info.browser,
         durable_name: info.subscription_name.as_deref().map(str::to_owned),
         shared: false,
+        bridge: bridge(info),
     };
     places::configure(name, &mut options)?;
     if !options.selector.trim().is_empty() {

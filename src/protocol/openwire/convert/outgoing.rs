@@ -6,7 +6,7 @@ use crate::broker::DeliveryId;
 use crate::model::{BodyForm, BodyKind, Destination, Field, Happening, Message as Stored};
 
 use super::super::codec::{
-    ConsumerId, DestinationInfo, Message, MessageDispatch, MessageId, MessageKind, Structure, Text,
+    BrokerId, ConsumerId, DestinationInfo, Message, MessageDispatch, MessageId, MessageKind, Structure, Text,
 };
 use super::{message_id, properties, text, write_destination, write_destinations};
 
@@ -40,6 +40,8 @@ pub(crate) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (MessageDispat
     let id = message_id::of(stored, heading.delivery);
     let redelivery_counter = i32::try_from(heading.redeliveries).unwrap_or(i32::MAX);
     let (kind, content, compressed) = content(stored);
+    let path = stored.broker_path().map(|id| Structure::BrokerId(BrokerId { value: Some(id.into()) }.into()));
+    let path: Vec<Structure> = path.collect();
     let message = Message {
         kind,
         producer_id: id.producer_id.clone(),
@@ -60,6 +62,7 @@ pub(crate) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (MessageDispat
         data_structure: stored.happening().map(|(happening, it)| Box::new(told(happening, &it))),
         compressed,
         redelivery_counter,
+        broker_path: Some(path).filter(|path| !path.is_empty()),
         arrival: stored.arrival(),
         user_id: owned(Field::UserId),
         broker_in_time: stored.arrival(),
