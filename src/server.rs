@@ -1,5 +1,6 @@
 //! Builds everything once, starts it, stops it.
 
+mod networks;
 mod plan;
 mod resources;
 
@@ -24,6 +25,7 @@ use crate::protocol::{Listener, ListenerError};
 use crate::replication::{Access, PeerOptions, ReplicaSettings, TlsError, TlsFiles};
 use crate::security::{Logins, Users};
 use crate::storage::{IndexHandle, Log, LogEvent, LogOptions, SpaceOptions, StorageError, Store};
+use networks::Networks;
 use plan::{Memory, Volume};
 use resources::{Resources, bytes, shrunk, temporary};
 
@@ -109,11 +111,13 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     }
     let resources = Resources::of(&config)?;
     let (gate, inbound) = Gate::bounded(bytes(resources.memory.limit) / WAITING_SHARE);
+    let inside = gate.clone();
     let gate = if config.security.asks() { gate.asking(logins(&config)) } else { gate };
     let patient = resources.disk.clone();
     let limit = ConnectionLimit::new(resources.files.clients);
     let (body_bytes_max, side_max) = (resources.body_bytes_max(), resources.files.half_open);
     let config = Arc::new(config);
+    let networks = Networks::new(&config, inside, Arc::clone(&clock), body_bytes_max);
     let opening = {
         let (config, clock) = (Arc::clone(&config), Arc::clone(&clock));
         tokio::task::spawn_blocking(move || parts(&config, &resources, clock, inbound))
@@ -126,7 +130,7 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     };
     let mut node = Node::start(parts);
     let console = AdminOptions::of(&config, side_max);
-    let admin = match Admin::start(console, Shown::of(&node, gate.clone())).await {
+    let admin = match Admin::start(console, Shown::of(&node, gate.clone(), networks.shown())).await {
         Ok(admin) => admin,
         Err(error) => {
             node.stop();
@@ -140,7 +144,7 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     let waiting = zookeeper_answers(node.snapshot.clone(), &config, zookeeper_wait);
     tokio::pin!(waiting);
     let mut serving = node.serving.clone();
-    let mut doors = Doors { config: &config, gate, limit, body_bytes_max, clock, open: Vec::new() };
+    let mut doors = Doors { config: &config, gate, limit, body_bytes_max, clock, open: Vec::new(), networks };
     let mut answered = false;
     let result = loop {
         tokio::select! {
@@ -191,6 +195,7 @@ struct Doors<'a> {
     body_bytes_max: usize,
     clock: Arc<dyn Clock>,
     open: Vec<Listener>,
+    networks: Networks,
 }
 
 impl Doors<'_> {
@@ -202,6 +207,7 @@ impl Doors<'_> {
             node.listening.send_replace(Vec::new());
             return Ok(());
         }
+        self.networks.entitle(node);
         for connector in served(self.config) {
             let (gate, limit, clock) = (self.gate.clone(), self.limit.clone(), Arc::clone(&self.clock));
             match Listener::start(connector, gate, limit, self.body_bytes_max, clock).await {
@@ -224,10 +230,12 @@ impl Doors<'_> {
             format!("{scheme}{tls}://{}:{}", c.host, l.address().port())
         });
         node.listening.send_replace(shown.collect());
+        self.networks.start();
         Ok(())
     }
 
     async fn close(&mut self) {
+        self.networks.stop().await;
         for listener in self.open.drain(..) {
             listener.stop().await;
         }

@@ -42,6 +42,7 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/api/v1/subscriptions", get(subscriptions)),
         ("/api/v1/subscriptions/remove", post(remove_subscription)),
         ("/api/v1/connections", get(connections)),
+        ("/api/v1/bridges", get(bridges)),
     ]
 }
 
@@ -114,6 +115,12 @@ async fn subscriptions(State(shared): State<Shared>, uri: Uri) -> Response {
         Ok((page, paging)) => answer(&uri, page, |after| paging.next(after)),
         Err(error) => refused(StatusCode::BAD_REQUEST, &error),
     }
+}
+
+/// All of them on one page: there are as many as the configuration names.
+async fn bridges(State(shared): State<Shared>) -> Response {
+    let items = shared.shown.bridges.all();
+    Json(Page { total: items.len(), next: None, items }).into_response()
 }
 
 /// Names a durable subscription.
@@ -247,6 +254,7 @@ mod tests {
     use super::*;
     use crate::broker::{ConnectionStatus, SubscriptionStatus};
     use crate::model::{Position, Promise, StoreId, Voter};
+    use crate::network::BridgeStatus;
     use crate::node::{Alarm, ElectionStatus, Fsyncs, GroupStatus, MemberStatus, Status};
 
     fn keys(value: &Value) -> BTreeSet<&str> {
@@ -280,6 +288,8 @@ mod tests {
             ("SubscriptionPage", json!(Page::<SubscriptionStatus>::default())),
             ("DestinationPage", json!(Page::<DestinationStatus>::default())),
             ("ConnectionPage", json!(Page::<ConnectionStatus>::default())),
+            ("Bridge", json!(BridgeStatus::default())),
+            ("BridgePage", json!(Page::<BridgeStatus>::default())),
         ];
         let document: Value = serde_json::from_str(OPENAPI).unwrap();
         let schemas = &document["components"]["schemas"];

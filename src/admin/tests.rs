@@ -10,6 +10,7 @@ use super::listener::BODY_BYTES_MAX;
 use super::{Admin, AdminOptions, Shown, Token};
 use crate::broker::{Broker, BrokerOptions, DestinationStatus, Figures, Gate, Page};
 use crate::model::{CatalogueChange, Destination, DestinationId, DestinationKind, Epoch, Offset, Record};
+use crate::network::Bridges;
 use crate::node::{GroupStatus, RecoveryPlan, Request, RequestError, Role, Snapshot, Status};
 use crate::state::State;
 
@@ -49,7 +50,13 @@ pub(super) async fn console_of(figures: Figures) -> Console {
         token: Some(Token::given("sesame, open")),
         connections_max: CONNECTIONS_MAX,
     };
-    let shown = Shown { figures, snapshots: seen, requests: ask, gate: Gate::bounded(1 << 20).0 };
+    let shown = Shown {
+        figures,
+        snapshots: seen,
+        requests: ask,
+        gate: Gate::bounded(1 << 20).0,
+        bridges: Bridges::default(),
+    };
     let admin = Admin::start(options, shown).await.unwrap();
     Console { admin, now, published, requests }
 }
@@ -66,6 +73,7 @@ async fn silent() -> Console {
         snapshots: seen,
         requests: ask_node,
         gate: Gate::bounded(1 << 20).0,
+        bridges: Bridges::default(),
     };
     let admin = Admin::start(options, shown).await.unwrap();
     let (now, requests) = (watch::channel(Arc::default()).0, mpsc::channel(1).1);

@@ -30,7 +30,8 @@ pub use figures::{
     SubscriptionStatus,
 };
 pub use gate::{
-    BrokerTitle, Closed, GATE_COMMANDS, Gate, Inbound, NotOpened, SESSION_SUBMISSIONS, Session, Slot, Submission, TitlePlate, Turn,
+    BrokerTitle, Closed, GATE_COMMANDS, Gate, Inbound, NotOpened, SESSION_SUBMISSIONS, Session, Slot,
+    Submission, TitlePlate, Turn,
 };
 pub use limits::{Budget, Outbox, Portion};
 pub use options::{
@@ -38,8 +39,8 @@ pub use options::{
 };
 pub use output::{Inboxes, Output, ReadId, ReadRequest};
 pub use session::{
-    BridgeDemand, Command, Correlation, Credentials, DeliveryId, Principal, Refusal, SessionEvent, SessionId, SessionInfo,
-    SubscribeOptions, SubscriptionKey, TransactionKey, Verdict,
+    BridgeDemand, Command, Correlation, Credentials, DeliveryId, Principal, Refusal, SessionEvent, SessionId,
+    SessionInfo, SubscribeOptions, SubscriptionKey, TransactionKey, Verdict,
 };
 
 use figures::Book;

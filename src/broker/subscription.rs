@@ -78,10 +78,7 @@ impl Selection {
     ///
     /// # Errors
     /// [`Refusal::Invalid`]: it is no selector.
-    pub(super) fn read(
-        text: &str,
-        bridge: Option<&BridgeDemand>,
-    ) -> Result<Option<Box<Selection>>, Refusal> {
+    pub(super) fn read(text: &str, bridge: Option<&BridgeDemand>) -> Result<Option<Box<Selection>>, Refusal> {
         // As in ActiveMQ, blanks select everything.
         let text = match (text.trim(), bridge) {
             ("", None) => return Ok(None),

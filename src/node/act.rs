@@ -148,7 +148,8 @@ impl Core {
             self.serve_when_applied = false;
             let (now, wall) = self.time();
             self.broker.promote(now, wall);
-            let group = self.replica.view().and_then(|view| view.group.as_ref()).map(|(group, _)| group.group_id);
+            let group =
+                self.replica.view().and_then(|view| view.group.as_ref()).map(|(group, _)| group.group_id);
             self.outside.group.send_replace(group);
             self.outside.serving.send_replace(true);
         }

@@ -7,8 +7,8 @@ use tokio::time::timeout;
 use crate::env::random_u128;
 use crate::protocol::openwire::client::{
     BrokerInfo, ConnectionId, ConnectionInfo, ConsumerId, ConsumerInfo, KeepAliveInfo, Message, MessageAck,
-    MessageDispatch, MessageId, ProducerId, ProducerInfo, RemoveInfo, SessionId, SessionInfo, Structure, Text,
-    Throwable,
+    MessageDispatch, MessageId, ProducerId, ProducerInfo, RemoveInfo, SessionId, SessionInfo, Structure,
+    Text, Throwable,
 };
 
 use super::exception::{Exception, OpenWireError};
@@ -101,7 +101,8 @@ impl OpenWireConnection {
         };
         let greeted = timeout(options.answer_timeout, connection.greet(options)).await;
         let seconds = options.answer_timeout.as_secs();
-        greeted.map_err(|_| OpenWireError::Lost(format!("no answer to the first words in {seconds} s")))??;
+        greeted
+            .map_err(|_| OpenWireError::Lost(format!("no answer to the first words in {seconds} s")))??;
         Ok(connection)
     }
 
@@ -133,8 +134,7 @@ impl OpenWireConnection {
             let event = self.next().await?;
             self.earlier.push_back(event);
         }
-        let session_id =
-            Some(SessionId { connection_id: Some(Text::clone(&self.name)), value: SESSION });
+        let session_id = Some(SessionId { connection_id: Some(Text::clone(&self.name)), value: SESSION });
         let session = self.ask(|command_id| {
             Structure::SessionInfo(Box::new(SessionInfo { command_id, response_required: true, session_id }))
         });
@@ -181,8 +181,7 @@ impl OpenWireConnection {
     pub(crate) fn send_unconfirmed(&mut self, message: Message) {
         let producer_id = Some(self.producer_id());
         self.requests = self.requests.wrapping_add(1);
-        let message =
-            Message { command_id: self.requests, response_required: false, producer_id, ..message };
+        let message = Message { command_id: self.requests, response_required: false, producer_id, ..message };
         self.wire.put(&Structure::Message(Box::new(message)));
     }
 
@@ -238,7 +237,8 @@ impl OpenWireConnection {
     /// # Errors
     /// [`OpenWireError::Refused`]: nothing of it was done, and the connection goes on. Any other: it is over.
     pub(crate) async fn answer(&mut self, request: i32) -> Result<(), OpenWireError> {
-        let is_answer = |event: &OpenWireEvent| matches!(event, OpenWireEvent::Answered(it, _) if *it == request);
+        let is_answer =
+            |event: &OpenWireEvent| matches!(event, OpenWireEvent::Answered(it, _) if *it == request);
         let event = match self.earlier.iter().position(is_answer) {
             Some(at) => self.earlier.remove(at),
             None => loop {
@@ -300,7 +300,9 @@ impl OpenWireConnection {
                 return answered(it.correlation_id, Err(Exception::of(it.exception)));
             }
             Structure::MessageDispatch(dispatch) => return Ok(Some(OpenWireEvent::Delivery(dispatch))),
-            Structure::ConnectionError(it) => return Err(OpenWireError::Refused(Exception::of(it.exception))),
+            Structure::ConnectionError(it) => {
+                return Err(OpenWireError::Refused(Exception::of(it.exception)));
+            }
             Structure::ShutdownInfo(_) => {
                 return Err(OpenWireError::Lost("the broker says goodbye".to_owned()));
             }

@@ -38,8 +38,7 @@ fn queue(name: &str) -> Structure {
 }
 
 fn message(to: &str, number: i64) -> Message {
-    let producer_id =
-        Some(ProducerId { connection_id: Some("ID:test-1".into()), ..ProducerId::default() });
+    let producer_id = Some(ProducerId { connection_id: Some("ID:test-1".into()), ..ProducerId::default() });
     Message {
         kind: MessageKind::Text,
         destination: Some(Box::new(queue(to))),
@@ -84,7 +83,9 @@ async fn many_messages_are_under_way_and_what_is_acknowledged_never_comes_again(
         assert_eq!(number(&delivery), expected);
         match expected % 10 {
             0 => one.acknowledge(Delivered::of(&delivery).unwrap(), Acknowledgement::Standard, None),
-            _ if expected > 450 => one.acknowledge(Delivered::of(&delivery).unwrap(), Acknowledgement::Individual, None),
+            _ if expected > 450 => {
+                one.acknowledge(Delivered::of(&delivery).unwrap(), Acknowledgement::Individual, None)
+            }
             _ => {}
         }
     }

@@ -62,10 +62,22 @@ const NAME_DEFAULT: &str = "NC";
 const BROKER_SCHEMES: [&str; 4] = ["tcp", "nio", "openwire", "auto"];
 /// ActiveMQ's others, and what to do.
 const UNSERVED_SCHEMES: [(&str, &str); 5] = [
-    ("ssl", "TLS towards another broker is not served by this version; write \"tcp\", over a network that you trust"),
-    ("nio+ssl", "TLS towards another broker is not served by this version; write \"tcp\", over a network that you trust"),
-    ("auto+ssl", "TLS towards another broker is not served by this version; write \"tcp\", over a network that you trust"),
-    ("failover", "a bridge goes from broker to broker by itself; write \"masterslave:(tcp://a:61616,tcp://b:61616)\""),
+    (
+        "ssl",
+        "TLS towards another broker is not served by this version; write \"tcp\", over a network that you trust",
+    ),
+    (
+        "nio+ssl",
+        "TLS towards another broker is not served by this version; write \"tcp\", over a network that you trust",
+    ),
+    (
+        "auto+ssl",
+        "TLS towards another broker is not served by this version; write \"tcp\", over a network that you trust",
+    ),
+    (
+        "failover",
+        "a bridge goes from broker to broker by itself; write \"masterslave:(tcp://a:61616,tcp://b:61616)\"",
+    ),
     ("http", "no broker is reached by HTTP; write \"tcp\""),
 ];
 /// ActiveMQ's other discoveries, and what to do.

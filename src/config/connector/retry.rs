@@ -71,7 +71,9 @@ impl Retry {
                 return Err(format!("{option}={value}: a bridge never gives up; leave it out"));
             }
             _ if flag(option, value)? => {
-                return Err(format!("{option}={value}: brokers are tried in the order of the list; leave it out"));
+                return Err(format!(
+                    "{option}={value}: brokers are tried in the order of the list; leave it out"
+                ));
             }
             _ => {}
         }
@@ -96,7 +98,9 @@ mod tests {
         assert_eq!(pauses.map(|it| it.as_millis()), [100, 300, 350]);
         retry.set("useExponentialBackOff", "false").unwrap();
         assert_eq!(retry.longer(retry.pause_min), retry.pause_min);
-        for (option, value) in [("backOffMultiplier", "NaN"), ("maxReconnectAttempts", "3"), ("randomize", "true")] {
+        for (option, value) in
+            [("backOffMultiplier", "NaN"), ("maxReconnectAttempts", "3"), ("randomize", "true")]
+        {
             assert!(retry.set(option, value).is_err(), "{option}={value}");
         }
     }

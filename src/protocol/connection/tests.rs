@@ -8,7 +8,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHal
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::broker::{BrokerTitle, Command, Correlation, Credentials, Gate, Inbound, NotOpened, SessionEvent, SubscriptionKey,};
+use crate::broker::{
+    BrokerTitle, Command, Correlation, Credentials, Gate, Inbound, NotOpened, SessionEvent, SubscriptionKey,
+};
 use crate::config::ConnectionOptions;
 use crate::env::SystemClock;
 use crate::protocol::Output;

@@ -23,7 +23,7 @@ pub use rewriter::Rewriter;
 /// What a client of the protocol needs.
 pub(crate) mod client {
     pub(crate) use super::codec::*;
-    pub(crate) use super::convert::write_destination;
+    pub(crate) use super::convert::{destinations, write_destination};
     pub(crate) use super::negotiation::{agree, offer};
 
     #[cfg(test)]

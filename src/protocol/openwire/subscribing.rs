@@ -10,8 +10,8 @@ use crate::selector::{Reach, Selector};
 
 use super::adapter::{OpenWireAdapter, What};
 use super::codec::{
-    BrokerId, ConsumerControl, ConsumerInfo, DestinationInfo, MessagePull, RemoveInfo, RemoveSubscriptionInfo,
-    Structure,
+    BrokerId, ConsumerControl, ConsumerInfo, DestinationInfo, MessagePull, RemoveInfo,
+    RemoveSubscriptionInfo, Structure,
 };
 use super::consumer::Consumer;
 use super::consumers::{CONSUMERS_MAX, ConsumerNumber};

@@ -60,10 +60,7 @@ impl Codec {
     ///
     /// # Errors
     /// The connection cannot go on.
-    pub(crate) fn decode(
-        &mut self,
-        arrived: &mut BytesMut,
-    ) -> Result<Option<Structure>, CodecError> {
+    pub(crate) fn decode(&mut self, arrived: &mut BytesMut) -> Result<Option<Structure>, CodecError> {
         let Some(length) = arrived.first_chunk() else { return Ok(None) };
         let length = u32::from_be_bytes(*length);
         if i32::try_from(length).is_err() || length as usize > self.frame_bytes_max {

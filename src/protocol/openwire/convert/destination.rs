@@ -10,9 +10,7 @@ use super::super::places;
 ///
 /// # Errors
 /// It is none.
-pub(crate) fn read_destination(
-    from: Option<&Structure>,
-) -> Result<(DestinationKind, &str), Failure> {
+pub(crate) fn read_destination(from: Option<&Structure>) -> Result<(DestinationKind, &str), Failure> {
     let (kind, name) = match from {
         Some(Structure::ActiveMQQueue(it)) => (DestinationKind::Queue, &it.physical_name),
         Some(Structure::ActiveMQTopic(it)) => (DestinationKind::Topic, &it.physical_name),
@@ -21,6 +19,12 @@ pub(crate) fn read_destination(
         _ => return Err(Failure::destination("there is no destination")),
     };
     Ok((kind, name.as_deref().unwrap_or_default()))
+}
+
+/// The destinations that a structure names; none if it is no destination, or names what cannot be one.
+pub(crate) fn destinations(named: Option<&Structure>) -> Vec<Destination> {
+    let found = read_destination(named).and_then(|(kind, name)| places::read(kind, name));
+    found.unwrap_or_default()
 }
 
 /// A destination of this kind and name, which may be a list.

@@ -58,7 +58,8 @@ pub(crate) fn message(sent: Message, wall: i64) -> Result<Stored, Failure> {
         }
     }
     let passed = sent.broker_path.iter().flatten();
-    let passed = passed.filter_map(|it| if let Structure::BrokerId(id) = it { id.value.as_ref() } else { None });
+    let passed =
+        passed.filter_map(|it| if let Structure::BrokerId(id) = it { id.value.as_ref() } else { None });
     for id in passed {
         builder.field(Field::BrokerPath, id.as_bytes().to_vec());
     }

@@ -11,7 +11,7 @@ pub(crate) mod properties;
 mod tests;
 pub(crate) mod text;
 
-pub(crate) use destination::write_destination;
+pub(crate) use destination::{destinations, write_destination};
 pub(super) use destination::{read_destination, write_destinations};
 pub(super) use incoming::message;
 pub(super) use outgoing::{Heading, dispatch};
