@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Admin, AdminOptions, Shown};
-use crate::broker::{BrokerOptions, Gate};
+use crate::broker::{BrokerNames, BrokerOptions, Gate};
 use crate::config::{Config, Replicated, Security, StoreConfig, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, Process, ZooKeeperCoordinator, ZooKeeperOptions,
@@ -111,6 +111,9 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     }
     let resources = Resources::of(&config)?;
     let (gate, inbound) = Gate::bounded(bytes(resources.memory.limit) / WAITING_SHARE);
+    let address = config.transport_connectors.iter().find(|it| it.is_served()).map_or("", |it| it.address());
+    let names = BrokerNames::new(&config.broker.name, address);
+    let gate = gate.of(names.clone());
     let inside = gate.clone();
     let gate = if config.security.asks() { gate.asking(logins(&config)) } else { gate };
     let patient = resources.disk.clone();
@@ -120,7 +123,7 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     let networks = Networks::new(&config, inside, Arc::clone(&clock), body_bytes_max);
     let opening = {
         let (config, clock) = (Arc::clone(&config), Arc::clone(&clock));
-        tokio::task::spawn_blocking(move || parts(&config, &resources, clock, inbound))
+        tokio::task::spawn_blocking(move || parts(&config, &resources, clock, inbound, names))
     };
     let parts = tokio::select! {
         opened = opening => opened.map_err(std::io::Error::other)??,
@@ -207,7 +210,6 @@ impl Doors<'_> {
             node.listening.send_replace(Vec::new());
             return Ok(());
         }
-        self.networks.entitle(node);
         for connector in served(self.config) {
             let (gate, limit, clock) = (self.gate.clone(), self.limit.clone(), Arc::clone(&self.clock));
             match Listener::start(connector, gate, limit, self.body_bytes_max, clock).await {
@@ -302,6 +304,7 @@ fn parts(
     resources: &Resources,
     clock: Arc<dyn Clock>,
     gate: mpsc::Receiver<crate::broker::Inbound>,
+    names: BrokerNames,
 ) -> Result<NodeParts, ServerError> {
     let kind = kind(config, resources);
     let settings = settings(config, kind.replicated);
@@ -315,12 +318,13 @@ fn parts(
         _ => Store::open_index(&kind.directory),
     };
     let (events, coordinator_events) = mpsc::unbounded_channel();
-    let (names, process) = (Names::default(), Process::here(&kind.directory));
-    let coordinator = coordinator(kind.replicated, names.clone(), process.clone(), events);
+    let (hosts, process) = (Names::default(), Process::here(&kind.directory));
+    let coordinator = coordinator(kind.replicated, hosts.clone(), process.clone(), events);
     let volatile = matches!(config.store, StoreConfig::Memory);
     let (temporary, temp_limit) = temporary(config, resources)?;
     let memory = resources.memory;
     let broker = BrokerOptions {
+        names,
         windows_bytes_max: bytes(memory.windows),
         temp_limit,
         volatile,
@@ -330,7 +334,7 @@ fn parts(
         access: access(kind.replicated)?.with_half_open_max(resources.files.half_open),
         bind: kind.replicated.map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |r| r.bind),
         hostname: kind.replicated.map_or("127.0.0.1".to_owned(), |r| r.hostname.clone()),
-        names,
+        names: hosts,
         process,
     };
     Ok(NodeParts {

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::{DestinationId, Message, Pattern};
-use crate::selector::Selector;
+use crate::model::{DestinationId, Message, Pattern, ToldConsumer};
+use crate::selector::{Reach, Selector};
 
-use super::{BridgeDemand, Outbox, Refusal, SessionId, SubscriptionKey};
+use super::{Outbox, Refusal, SessionId, SubscriptionKey};
 
 /// Names a subscription over all sessions; never given twice under one master.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,7 +26,8 @@ pub(super) enum Source {
 /// Messages of topics that wait for credit.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    pub(super) messages: VecDeque<(DestinationId, Message)>,
+    /// Each with the topic that it comes from, if there is such a one.
+    pub(super) messages: VecDeque<(Option<DestinationId>, Message)>,
     pub(super) bytes: usize,
 }
 
@@ -64,6 +65,8 @@ pub(super) struct Subscription {
     /// Of a durable subscription's consumer, the topics that are kept.
     pub(super) topics: Option<Pattern>,
     pub(super) source: Source,
+    /// What others are told of it.
+    pub(super) told: Box<ToldConsumer>,
 }
 
 /// Which messages a subscription wants, and the bytes of the text that says so, which are counted over all of them.
@@ -74,20 +77,20 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// What a text selects, of what may go to another broker if it is for a bridge.
+    /// What a text selects, within this reach.
     ///
     /// # Errors
     /// [`Refusal::Invalid`]: it is no selector.
-    pub(super) fn read(text: &str, bridge: Option<&BridgeDemand>) -> Result<Option<Box<Selection>>, Refusal> {
+    pub(super) fn read(text: &str, reach: Option<&Reach>) -> Result<Option<Box<Selection>>, Refusal> {
         // As in ActiveMQ, blanks select everything.
-        let text = match (text.trim(), bridge) {
+        let text = match (text.trim(), reach) {
             ("", None) => return Ok(None),
             ("", Some(_)) => "TRUE",
             _ => text,
         };
         let selector = Selector::parse(text).map_err(|error| Refusal::Invalid(error.to_string()))?;
-        let (selector, more) = match bridge {
-            Some(bridge) => (selector.within(bridge.reach.clone()), bridge.reach.broker.len()),
+        let (selector, more) = match reach {
+            Some(reach) => (selector.within(reach.clone()), reach.broker.len()),
             None => (selector, 0),
         };
         Ok(Some(Box::new(Selection { selector: Arc::new(selector), bytes: text.len() + more })))

@@ -278,8 +278,8 @@ impl Message {
         passed.filter_map(|(_, id)| std::str::from_utf8(id).ok())
     }
 
-    /// What it tells of, if it is of an advisory topic, and of which destination.
-    pub fn happening(&self) -> Option<(Happening, Destination)> {
+    /// What it tells of, if it is of an advisory topic.
+    pub fn happening(&self) -> Option<Happening> {
         self.field(Field::Happening).and_then(Happening::read)
     }
 

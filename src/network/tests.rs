@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::broker::{BrokerTitle, Gate};
+use crate::broker::{BrokerNames, Gate};
 use crate::client::openwire::{
     Acknowledgement, Delivered, OpenWireConnection, OpenWireEvent, OpenWireOptions,
 };
@@ -17,7 +17,7 @@ use crate::protocol::Listener;
 use crate::protocol::openwire::client::{
     ConsumerInfo, Message, MessageId, MessageKind, ProducerId, Structure, text, write_destination,
 };
-use crate::protocol::tests::{Core, connector as transport, start_core};
+use crate::protocol::tests::{Core, connector as transport, start_core_of};
 
 use super::{BridgeState, BridgeStatus, Bridges, Network, OwnBroker};
 
@@ -47,13 +47,16 @@ impl Broker {
 
     /// Of messages of at most so many bytes, and a mebibyte of what stands around them.
     async fn taking(name: &str, frame_bytes_max: usize) -> Broker {
-        let (gate, core) = start_core().await;
-        gate.title().put_up(BrokerTitle { id: format!("ID:{name}"), name: name.to_owned() });
+        let (gate, core) = start_core_of(BrokerNames::new(name, "")).await;
         let transport = TransportConnector { scheme: Scheme::OpenWire, frame_bytes_max, ..transport(100) };
         let clock = Arc::new(SystemClock::new());
         let limit = ConnectionLimit::new(100);
         let listener = Listener::start(&transport, gate.clone(), limit, usize::MAX, clock).await.unwrap();
         Broker { gate, listener, _core: core }
+    }
+
+    fn id(&self) -> String {
+        self.gate.names().id().to_string()
     }
 
     fn uri(&self) -> String {
@@ -171,11 +174,11 @@ async fn what_is_included_goes_over_in_order_and_keeps_what_it_is() {
         assert_eq!(id.producer_sequence_id, number);
         assert!(message.persistent);
         let path = message.broker_path.unwrap();
-        assert!(matches!(&path[..], [Structure::BrokerId(id)] if id.value.as_deref() == Some("ID:a")));
+        assert!(matches!(&path[..], [Structure::BrokerId(id)] if id.value.as_deref() == Some(&*a.id())));
     }
     let status = shows(&bridges, |it| it.forwarded == MESSAGES as u64).await;
     assert_eq!((status.broker.as_str(), status.state, status.under_way), ("b", BridgeState::Bridging, 0));
-    assert_eq!((status.broker_id.as_str(), status.subscriptions, status.failures), ("ID:b", 1, 0));
+    assert_eq!((status.broker_id, status.subscriptions, status.failures), (b.id(), 1, 0));
     network.stop().await;
     assert_eq!(bridges.all(), []);
     // All of it is settled at the source.

@@ -147,10 +147,10 @@ impl Core {
         if self.serve_when_applied && self.applied.offset == self.replica.committed() {
             self.serve_when_applied = false;
             let (now, wall) = self.time();
+            if let Some(group) = self.replica.group_id() {
+                self.broker.belongs_to(group);
+            }
             self.broker.promote(now, wall);
-            let group =
-                self.replica.view().and_then(|view| view.group.as_ref()).map(|(group, _)| group.group_id);
-            self.outside.group.send_replace(group);
             self.outside.serving.send_replace(true);
         }
     }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::broker::{Broker, Inbound, Inboxes};
 use crate::coordination::{Coordinator, CoordinatorEvent, CoordinatorRequest};
 use crate::env::{Clock, Names};
-use crate::model::{GroupId, Offset, Position};
+use crate::model::{Offset, Position};
 use crate::replication::{Event, LogState, PEER_EVENTS_MAX, PeerEvent, Replica, Streams};
 use crate::state::State;
 use crate::storage::{Batch, Damage, IdentityFile, IndexHandle, Log, LogEvent, StorageError, verify};
@@ -43,7 +43,6 @@ pub(super) struct Outside {
     pub(super) requests: mpsc::Receiver<Request>,
     pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(super) serving: watch::Sender<bool>,
-    pub(super) group: watch::Sender<Option<GroupId>>,
     pub(super) listening: watch::Receiver<Vec<String>>,
     pub(super) stop: watch::Receiver<bool>,
 }

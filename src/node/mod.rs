@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use crate::broker::{BrokerOptions, Figures, Inbound};
 use crate::coordination::{Coordinator, CoordinatorEvent};
 use crate::env::Clock;
-use crate::model::{GroupId, Identity};
+use crate::model::Identity;
 use crate::replication::{PEER_EVENTS_MAX, PeerOptions, Peers, ReplicaSettings};
 use crate::storage::{Checkpoint, IdentityFile, IndexHandle, Log, LogEvent, Recovered};
 
@@ -107,8 +107,6 @@ pub struct Node {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// What its destinations and sessions count.
     pub figures: Figures,
-    /// The group that it is in, or is alone; known once it serves.
-    pub group: watch::Receiver<Option<GroupId>>,
     /// Whether clients are to be let in.
     pub serving: watch::Receiver<bool>,
     /// The addresses that clients are let in at, told back for the snapshot.
@@ -125,9 +123,7 @@ impl Node {
         let (serving, serves) = watch::channel(false);
         let (listening, listens) = watch::channel(Vec::new());
         let (stop, stops) = watch::channel(false);
-        let (group, groups) = watch::channel(None);
-        let outside =
-            core::Outside { requests: inbox, snapshots, serving, group, listening: listens, stop: stops };
+        let outside = core::Outside { requests: inbox, snapshots, serving, listening: listens, stop: stops };
         let (events, peer_events) = mpsc::channel(PEER_EVENTS_MAX);
         let peers = Box::new(Peers::new(parts.peers.clone(), parts.log.0.clone(), events));
         let jobs = Arc::new(|job: reads::Job| drop(tokio::task::spawn_blocking(job)));
@@ -139,7 +135,7 @@ impl Node {
         let core = core::Core::new(parts, outside, ports);
         let figures = core.broker.figures().clone();
         let task = tokio::spawn(core.run());
-        Node { requests, snapshot, figures, group: groups, serving: serves, listening, stop, task }
+        Node { requests, snapshot, figures, serving: serves, listening, stop, task }
     }
 
     /// Asks the node to stop: it gives the mastership away, leaves the group and closes the store.

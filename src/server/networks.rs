@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::broker::{BrokerTitle, Gate};
+use crate::broker::Gate;
 use crate::config::{Config, NetworkConnector};
 use crate::env::{Clock, Names};
 use crate::network::{Bridges, Network, OwnBroker};
-use crate::node::Node;
 
 /// See the module.
 pub(super) struct Networks {
     connectors: Vec<NetworkConnector>,
-    broker: String,
     own: OwnBroker,
     bridges: Bridges,
     standing: Option<Network>,
@@ -22,7 +20,6 @@ impl Networks {
     pub(super) fn new(config: &Config, gate: Gate, clock: Arc<dyn Clock>, body_bytes_max: usize) -> Networks {
         Networks {
             connectors: config.network_connectors.clone(),
-            broker: config.broker.name.clone(),
             own: OwnBroker { gate, clock, body_bytes_max, names: Names::default() },
             bridges: Bridges::default(),
             standing: None,
@@ -32,14 +29,6 @@ impl Networks {
     /// Where they show themselves.
     pub(super) fn shown(&self) -> Bridges {
         self.bridges.clone()
-    }
-
-    /// The node serves, or will before any client is let in: says which broker it is.
-    pub(super) fn entitle(&self, node: &Node) {
-        if let Some(group) = *node.group.borrow() {
-            let title = BrokerTitle { id: format!("ID:quorate-{group}"), name: self.broker.clone() };
-            self.own.gate.title().put_up(title);
-        }
     }
 
     /// The node serves.

@@ -164,9 +164,9 @@ impl Transients {
         aside.into_iter().chain(row).min_by_key(|it| it.place())
     }
 
-    /// Drops the messages in memory that have expired at `wall`; returns the bytes of each. Looks at none while none can
+    /// Drops the messages in memory that have expired at `wall`; returns them. Looks at none while none can
     /// have expired.
-    pub(in crate::broker) fn drop_expired(&mut self, wall: i64) -> Vec<usize> {
+    pub(in crate::broker) fn drop_expired(&mut self, wall: i64) -> Vec<Message> {
         let mut dropped = Vec::new();
         if self.expires == 0 || self.expires > wall {
             return dropped;
@@ -176,7 +176,7 @@ impl Transients {
             let expiry = it.message.expiry();
             let goes = expiry != 0 && expiry <= wall;
             if goes {
-                dropped.push(it.bytes());
+                dropped.push(it.message.clone());
             } else if expiry != 0 && (next == 0 || expiry < next) {
                 next = expiry;
             }

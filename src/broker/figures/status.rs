@@ -26,6 +26,8 @@ pub struct DestinationStatus {
     pub size: u64,
     /// Subscriptions.
     pub consumers: u64,
+    /// Producers, of protocols that have them.
+    pub producers: u64,
     /// Messages that came in: stored ones since the destination exists, others since the start of this mastership.
     pub enqueued: u64,
     /// Messages that left: consumed, expired, moved or purged. Counted as those that came in.
@@ -44,6 +46,7 @@ impl DestinationStatus {
             name: destination.name.clone(),
             size: counts.size,
             consumers: counts.consumers,
+            producers: counts.producers,
             enqueued: counts.enqueued,
             dequeued: counts.dequeued,
             dispatched: counts.dispatched,
@@ -85,7 +88,7 @@ impl SubscriptionStatus {
     /// What is shown of a durable subscription with these counts.
     pub(super) fn of(subscription: DurableSubscription, counts: DestinationCounts) -> SubscriptionStatus {
         let DurableSubscription { client_id, name, topics, selector, no_local, shared } = subscription;
-        let DestinationCounts { size, consumers, enqueued, dequeued, dispatched, in_flight } = counts;
+        let DestinationCounts { size, consumers, enqueued, dequeued, dispatched, in_flight, .. } = counts;
         SubscriptionStatus {
             client_id,
             name,
@@ -110,6 +113,8 @@ pub struct DestinationCounts {
     pub size: u64,
     /// See [`DestinationStatus::consumers`].
     pub consumers: u64,
+    /// See [`DestinationStatus::producers`].
+    pub producers: u64,
     /// See [`DestinationStatus::enqueued`].
     pub enqueued: u64,
     /// See [`DestinationStatus::dequeued`].

@@ -25,6 +25,10 @@ impl Serving {
             Some(id) => id,
             None => self.create(target.clone(), Pending::Nobody),
         };
+        if outcome == Outcome::Expired {
+            self.announce_message("Expired", origin, message);
+        }
+        self.announce_message("MessageDLQd", origin, message);
         let message = dead_message(message, origin, &target, outcome)?;
         let sequence = Sequence(self.queues.get_mut(&destination)?.assign());
         Some(Record::Message { places: Place { destination, sequence }.into(), message })

@@ -17,10 +17,10 @@ use super::sessions::{Clients, Marks, Waiter};
 /// Messages that are sorted before those who wait for them get them.
 const SORTED_MAX: usize = 256;
 
-/// What an expired message is told by: its number, and its body for the dead-letter queue.
+/// An expired message, with its number if it is in the log.
 enum Overdue {
     Stored(u64, Message),
-    Transient(usize),
+    Transient(Message),
 }
 
 impl Serving {
@@ -83,7 +83,7 @@ impl Serving {
             if is_over(message.expiry(), self.wall) {
                 continue;
             }
-            let topic = self.topics.get_mut(&topic);
+            let topic = topic.and_then(|topic| self.topics.get_mut(&topic));
             let from = topic.map(|topic| {
                 topic.figures.dispatched.add(1);
                 &*topic.figures.destination
@@ -113,7 +113,7 @@ impl Serving {
         for it in overdue {
             match it {
                 Overdue::Stored(sequence, message) => self.bury_expired(id, sequence, &message),
-                Overdue::Transient(bytes) => self.forget_transient(id, bytes),
+                Overdue::Transient(message) => self.drop_expired(id, &message),
             }
         }
         if let Some(found) = found {
@@ -318,7 +318,7 @@ impl Outlet<'_> {
                 Some(Overdue::Stored(entry.sequence, entry.message.clone()))
             }
             Next::Transient(entry) if is_over(entry.message.expiry(), self.wall) => {
-                Some(Overdue::Transient(entry.message.encoded().len()))
+                Some(Overdue::Transient(entry.message.clone()))
             }
             _ => None,
         }

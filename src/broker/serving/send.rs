@@ -295,7 +295,7 @@ impl Serving {
                 let bytes = message.encoded().len();
                 backlog.bytes += bytes;
                 self.memory += bytes;
-                backlog.messages.push_back((id, message.clone()));
+                backlog.messages.push_back((Some(id), message.clone()));
             }
         }
     }

@@ -163,7 +163,8 @@ impl World {
             browse: false,
             durable_name: to.kind.is_topic().then(|| "s".to_owned()),
             shared: true,
-            bridge: None,
+            bridge: bytes::Bytes::new(),
+            reach: None,
         };
         let subscribe = Command::Subscribe {
             subscription: SubscriptionKey(1),

@@ -236,8 +236,7 @@ impl Machine {
         let (serving, serves) = watch::channel(false);
         let (listening, listens) = watch::channel(Vec::new());
         let (stop, stops) = watch::channel(false);
-        let (group, _) = watch::channel(None);
-        let outside = Outside { requests: inbox, snapshots, serving, group, listening: listens, stop: stops };
+        let outside = Outside { requests: inbox, snapshots, serving, listening: listens, stop: stops };
         let (_, peer_events) = mpsc::channel(1);
         let work = jobs.clone();
         let (scrub, nudges) = Scrub::by_hand();

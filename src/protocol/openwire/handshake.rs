@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-use crate::broker::{BrokerTitle, Credentials, NotOpened};
+use crate::broker::{BrokerNames, Credentials, NotOpened};
 use crate::config::ConnectionOptions;
 use crate::protocol::Output;
 use crate::protocol::connection::{Fault, Handshake, Rhythm};
@@ -23,8 +23,6 @@ use super::negotiation::{Agreement, agree, offer};
 const FRAME_BYTES_BEFORE: usize = 16 * 1024;
 /// What stands around the largest body in a frame: properties and headers.
 const FRAME_BYTES_AROUND: usize = 1 << 20;
-/// What clients show as the broker's name if it has none.
-const BROKER_NAME: &str = "quorate";
 /// The broker writes so many times as often as a silent client is waited for.
 const SIGNS_OF_LIFE: u32 = 3;
 
@@ -100,17 +98,13 @@ impl Handshake for OpenWireHandshake {
         }
     }
 
-    fn welcome(mut self, session: &str, title: Option<&BrokerTitle>, output: &mut Output) -> OpenWireAdapter {
+    fn welcome(mut self, _: &str, broker: &BrokerNames, output: &mut Output) -> OpenWireAdapter {
         let inactivity_max = self.agreed.map_or(Duration::ZERO, |agreed| agreed.inactivity_max);
         self.codec.allow(self.frame_bytes_max());
-        let (id, name) = match title {
-            Some(title) => (title.id.as_str().into(), title.name.as_str().into()),
-            None => (format!("ID:{session}").into(), BROKER_NAME.into()),
-        };
         let broker = BrokerInfo {
-            broker_id: Some(BrokerId { value: Some(id) }),
-            broker_url: Some(Text::default()),
-            broker_name: Some(name),
+            broker_id: Some(BrokerId { value: Some(broker.id().to_string().into()) }),
+            broker_url: Some(broker.address().into()),
+            broker_name: Some(broker.name().into()),
             ..BrokerInfo::default()
         };
         self.codec.encode(&Structure::BrokerInfo(broker.into()), output);

@@ -126,7 +126,8 @@ mod tests {
             browse: false,
             durable_name: None,
             shared: false,
-            bridge: None,
+            bridge: bytes::Bytes::new(),
+            reach: None,
         };
         let mut options = blank.clone();
         let name = "A?consumer.exclusive=true&consumer.priority=7&consumer.prefetchSize=0&consumer.retroactive=false";

@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::broker::{BridgeDemand, Command, DeliveryId, Refusal, SubscribeOptions, Verdict};
+use crate::broker::{Command, DeliveryId, Refusal, SubscribeOptions, Verdict};
 use crate::protocol::Output;
 use crate::selector::{Reach, Selector};
 
 use super::adapter::{OpenWireAdapter, What};
 use super::codec::{
-    BrokerId, ConsumerControl, ConsumerInfo, DestinationInfo, MessagePull, RemoveInfo,
+    ConsumerControl, ConsumerInfo, DestinationInfo, MessagePull, ProducerInfo, RemoveInfo,
     RemoveSubscriptionInfo, Structure,
 };
 use super::consumer::Consumer;
 use super::consumers::{CONSUMERS_MAX, ConsumerNumber};
-use super::convert::read_destination;
+use super::convert::{read_destination, told};
 use super::failure::Failure;
 use super::places;
 
@@ -106,6 +107,30 @@ impl OpenWireAdapter {
         commands.extend(gone.consumer.parts.into_iter().map(unsubscribe));
     }
 
+    /// A producer begins.
+    pub(super) fn add_producer(
+        &mut self,
+        info: ProducerInfo,
+        request: Option<i32>,
+        bytes: usize,
+        commands: &mut Vec<Command>,
+    ) -> Result<(), Failure> {
+        let places = match info.destination.as_deref() {
+            Some(destination) => {
+                let (kind, name) = read_destination(Some(destination))?;
+                places::read(kind, name)?
+            }
+            None => Vec::new(),
+        };
+        let id = info.producer_id.ok_or_else(|| Failure::general("a producer without an id"))?;
+        let producer = self.producers.insert(id, info.window_size, commands)?;
+        // One that sends to several at once belongs to none of them.
+        let destination = <[_; 1]>::try_from(places).ok().map(|[place]| place);
+        let correlation = self.wait(request, What::Produce(producer), Some(bytes));
+        commands.push(Command::Produce { producer, destination, correlation });
+        Ok(())
+    }
+
     /// A consumer, a producer, a session or the connection ends.
     pub(super) fn remove(
         &mut self,
@@ -118,12 +143,12 @@ impl OpenWireAdapter {
         let ended = match info.object_id.as_deref() {
             Some(Structure::ConsumerId(id)) => self.consumers.find(id).into_iter().collect(),
             Some(Structure::SessionId(id)) => {
-                self.producers.remove_of(id.value);
+                self.producers.remove_of(id.value, commands);
                 self.consumers.like(|it| it.session_id == id.value)
             }
             Some(Structure::ConnectionId(_)) => self.consumers.like(|_| true),
             Some(Structure::ProducerId(id)) => {
-                self.producers.remove(id);
+                self.producers.remove(id, commands);
                 Vec::new()
             }
             _ => return Err(Failure::general("this cannot be removed")),
@@ -245,27 +270,29 @@ fn unsubscribe(subscription: crate::broker::SubscriptionKey) -> Command {
     Command::Unsubscribe { subscription, transacted: Vec::new(), correlation: None }
 }
 
-/// What a bridge says about its consumer; nothing of any other.
-fn bridge(info: &ConsumerInfo) -> Option<Box<BridgeDemand>> {
-    if !info.network_subscription {
-        return None;
+/// Which messages a bridge's consumer takes; of any other, all.
+fn reach(info: &ConsumerInfo) -> Option<Reach> {
+    match info.additional_predicate.as_deref() {
+        Some(Structure::NetworkBridgeFilter(filter)) if info.network_subscription => {
+            let broker = filter.network_broker_id.as_ref().and_then(|id| id.value.as_deref());
+            // Versions before the tenth know one bound for messages and demand.
+            let brokers_max = u32::try_from(filter.message_ttl.max(filter.network_ttl)).ok();
+            Some(Reach { broker: broker.unwrap_or_default().to_owned(), brokers_max })
+        }
+        _ => None,
     }
-    let id = |id: &BrokerId| id.value.as_deref().unwrap_or_default().to_owned();
+}
+
+/// What is told of a bridge's consumer beside all that is told of any: which brokers its demand has passed. Never empty.
+fn bridge(info: &ConsumerInfo) -> Bytes {
+    if !info.network_subscription {
+        return Bytes::new();
+    }
     let path = info.broker_path.iter().flatten().filter_map(|passed| match passed {
-        Structure::BrokerId(passed) => Some(id(passed)),
+        Structure::BrokerId(id) => id.value.as_deref(),
         _ => None,
     });
-    let path: Vec<String> = path.take(BROKERS_MAX).collect();
-    let reach = match info.additional_predicate.as_deref() {
-        Some(Structure::NetworkBridgeFilter(filter)) => Reach {
-            broker: filter.network_broker_id.as_ref().map_or(String::new(), id),
-            // Versions before the tenth know one bound for messages and demand.
-            brokers_max: u32::try_from(filter.message_ttl.max(filter.network_ttl)).ok(),
-        },
-        // The broker at the other end is the last that the demand has passed.
-        _ => Reach { broker: path.last().cloned().unwrap_or_default(), brokers_max: None },
-    };
-    Some(Box::new(BridgeDemand { reach, path }))
+    told::write_path(path.take(BROKERS_MAX))
 }
 
 /// How a consumer wants its messages.
@@ -287,6 +314,7 @@ fn options(info: &ConsumerInfo, name: &str) -> Result<SubscribeOptions, Failure>
         durable_name: info.subscription_name.as_deref().map(str::to_owned),
         shared: false,
         bridge: bridge(info),
+        reach: reach(info),
     };
     places::configure(name, &mut options)?;
     if !options.selector.trim().is_empty() {

@@ -48,7 +48,8 @@ impl Wanted {
             browse: self.browse,
             durable_name: durable_name.clone(),
             shared: shared.unwrap_or_default(),
-            bridge: None,
+            bridge: bytes::Bytes::new(),
+            reach: None,
         }
     }
 }

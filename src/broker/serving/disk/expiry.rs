@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::broker::output::{ReadId, ReadRequest};
-use crate::model::{DestinationId, Outcome};
+use crate::model::{DestinationId, Message, Outcome};
 use crate::state::{DestinationState, State};
 use crate::storage::{Expired, Loaded};
 
@@ -48,12 +48,19 @@ impl Serving {
         let wall = self.wall;
         let mut gone = Vec::new();
         for (id, queue) in &mut self.queues {
-            let bytes = queue.transient.drop_expired(wall);
-            gone.extend(bytes.into_iter().map(|bytes| (*id, bytes)));
+            gone.extend(queue.transient.drop_expired(wall).into_iter().map(|message| (*id, message)));
         }
-        gone.into_iter().for_each(|(id, bytes)| self.forget_transient(id, bytes));
+        gone.into_iter().for_each(|(id, message)| self.drop_expired(id, &message));
         if self.expiry.queue.is_none() {
             self.expiry.queue = self.next_to_search(None);
+        }
+    }
+
+    /// A non-persistent message that has expired is gone.
+    pub(in crate::broker::serving) fn drop_expired(&mut self, id: DestinationId, message: &Message) {
+        self.forget_transient(id, message.encoded().len());
+        if let Some(figures) = self.figures_of(id).filter(|_| self.is_listened_to()) {
+            self.announce_message("Expired", &figures.destination, message);
         }
     }
 

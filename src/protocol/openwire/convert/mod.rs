@@ -10,6 +10,7 @@ pub(crate) mod properties;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
+pub(super) mod told;
 
 pub(crate) use destination::{destinations, write_destination};
 pub(super) use destination::{read_destination, write_destinations};
