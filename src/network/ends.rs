@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use crate::broker::Gate;
 use crate::client::openwire::{OpenWireConnection, OpenWireError, OpenWireOptions, Peer};
 use crate::config::NetworkConnector;
@@ -15,6 +17,9 @@ use super::failure::Failure;
 /// How long a name may be looked up, and each of its addresses may take to accept.
 const DIAL_LIMITS: DialLimits =
     DialLimits { look_up: Duration::from_secs(10), connect: Duration::from_secs(5) };
+
+/// How long a goodbye may take.
+const GOODBYE_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// What a bridge needs of its own broker. Cheap to clone.
 #[derive(Clone)]
@@ -45,6 +50,8 @@ impl Ends {
         let mine = own.open(&format!("bridge {} {uri}", connector.name)).await.map_err(Failure::Own)?;
         let remote = open_remote(own, connector, uri, mine.peer()).await?;
         if remote.peer().id == mine.peer().id {
+            // Who is not left in order says so in a log; whether the goodbye arrives makes no difference.
+            let _ = timeout(GOODBYE_TIME_MAX, remote.leave()).await;
             return Err(Failure::Itself);
         }
         Ok(Ends { own: mine, remote })

@@ -15,7 +15,7 @@ use crate::env::{ConnectionLimit, Names, SystemClock};
 use crate::model::{Destination, DestinationKind};
 use crate::protocol::Listener;
 use crate::protocol::openwire::client::{
-    ConsumerInfo, Message, MessageId, MessageKind, ProducerId, Structure, text, write_destination,
+    ConsumerId, ConsumerInfo, Message, MessageId, MessageKind, ProducerId, Structure, text, write_destination,
 };
 use crate::protocol::tests::{Core, connector as transport, start_core_of};
 
@@ -108,10 +108,16 @@ impl Client {
         self.connection.answer(request).await.unwrap();
     }
 
-    async fn consume(&mut self, from: &str) {
+    async fn consume(&mut self, from: &str) -> ConsumerId {
         let destination = Some(Box::new(write_destination(&destination(from))));
         let info = ConsumerInfo { destination, prefetch_size: 100, ..ConsumerInfo::default() };
-        let (_, request) = self.connection.consume(info);
+        let (id, request) = self.connection.consume(info);
+        self.connection.answer(request).await.unwrap();
+        id
+    }
+
+    async fn stop_to_consume(&mut self, id: ConsumerId) {
+        let request = self.connection.end_consumer(id);
         self.connection.answer(request).await.unwrap();
     }
 
@@ -247,4 +253,85 @@ async fn a_message_that_the_other_broker_cannot_take_is_a_dead_letter_and_the_ne
     assert_eq!(body(&dead.receive().await).len(), 2 << 20);
     assert_eq!(shows(&bridges, |_| true).await.dead_lettered, 1);
     network.stop().await;
+}
+
+#[tokio::test]
+async fn consumers_make_demand_while_they_are_there_and_one_for_all_of_them() {
+    let (a, b) = (Broker::start("a").await, Broker::start("b").await);
+    let mut at_b = b.client().await;
+    let early = at_b.consume("Q").await;
+    let (network, bridges) = a.bridge(&b.uri(), "");
+    let mut at_a = a.client().await;
+    at_a.send("Q", "1").await;
+    assert_eq!(body(&at_b.receive().await), "1");
+    let late = at_b.consume("Q").await;
+    let topic = at_b.consume("topic://T").await;
+    shows(&bridges, |it| it.subscriptions == 2).await;
+    at_a.send("topic://T", "told").await;
+    assert_eq!(body(&at_b.receive().await), "told");
+    at_b.stop_to_consume(early).await;
+    at_b.stop_to_consume(topic).await;
+    shows(&bridges, |it| it.subscriptions == 1).await;
+    at_a.send("Q", "2").await;
+    assert_eq!(body(&at_b.receive().await), "2");
+    at_b.stop_to_consume(late).await;
+    shows(&bridges, |it| it.subscriptions == 0).await;
+    at_a.send("Q", "stays").await;
+    let mut near = a.client().await;
+    near.consume("Q").await;
+    assert_eq!(body(&near.receive().await), "stays");
+    assert_eq!(shows(&bridges, |_| true).await.forwarded, 3);
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn a_bridge_without_conduits_has_a_subscription_for_each_consumer() {
+    let (a, b) = (Broker::start("a").await, Broker::start("b").await);
+    let (network, bridges) = a.bridge(&b.uri(), "conduit_subscriptions = false");
+    let mut at_b = b.client().await;
+    let one = at_b.consume("Q").await;
+    at_b.consume("Q").await;
+    shows(&bridges, |it| it.subscriptions == 2).await;
+    at_b.stop_to_consume(one).await;
+    shows(&bridges, |it| it.subscriptions == 1).await;
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn a_duplex_connector_carries_both_ways_and_makes_no_demand_of_its_own_consumers() {
+    let (a, b) = (Broker::start("a").await, Broker::start("b").await);
+    let (network, bridges) = a.bridge(&b.uri(), "duplex = true\nnetwork_ttl = 3");
+    for direction in ["out", "in"] {
+        shows(&bridges, |it| it.direction == direction && it.state == BridgeState::Bridging).await;
+    }
+    let (mut at_a, mut at_b) = (a.client().await, b.client().await);
+    at_a.consume("to-a").await;
+    at_b.consume("to-b").await;
+    at_a.send("to-b", "there").await;
+    at_b.send("to-a", "back").await;
+    assert_eq!(body(&at_b.receive().await), "there");
+    assert_eq!(body(&at_a.receive().await), "back");
+    for direction in ["out", "in"] {
+        shows(&bridges, |it| it.direction == direction && it.subscriptions == 1 && it.forwarded == 1).await;
+    }
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn demand_and_messages_pass_as_many_brokers_as_they_may() {
+    let brokers = [Broker::start("a").await, Broker::start("b").await, Broker::start("c").await];
+    let lines = "network_ttl = 2";
+    let (first, bridges) = brokers[0].bridge(&brokers[1].uri(), lines);
+    let (second, _) = brokers[1].bridge(&brokers[2].uri(), lines);
+    let mut at_c = brokers[2].client().await;
+    let consumer = at_c.consume("Q").await;
+    shows(&bridges, |it| it.subscriptions == 1).await;
+    let mut at_a = brokers[0].client().await;
+    at_a.send("Q", "far").await;
+    let message = at_c.receive().await;
+    assert_eq!((body(&message).as_str(), message.broker_path.unwrap().len()), ("far", 2));
+    at_c.stop_to_consume(consumer).await;
+    shows(&bridges, |it| it.subscriptions == 0).await;
+    first.stop().await;
+    second.stop().await;
 }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::model::{Happening, ToldConnection, ToldConsumer, ToldDestination, ToldProducer};
 
 use super::super::codec::{
-    BrokerId, ConnectionId, ConnectionInfo, ConsumerId, ConsumerInfo, DestinationInfo, ProducerId, ProducerInfo,
-    RemoveInfo, Structure, Text,
+    BrokerId, ConnectionId, ConnectionInfo, ConsumerId, ConsumerInfo, DestinationInfo, ProducerId,
+    ProducerInfo, RemoveInfo, Structure, Text,
 };
 use super::write_destination;
 
