@@ -111,18 +111,15 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     }
     let resources = Resources::of(&config)?;
     let (gate, inbound) = Gate::bounded(bytes(resources.memory.limit) / WAITING_SHARE);
-    let address = config.transport_connectors.iter().find(|it| it.is_served()).map_or("", |it| it.address());
-    let names = BrokerNames::new(&config.broker.name, address);
-    let gate = gate.of(names.clone());
-    let inside = gate.clone();
-    let gate = if config.security.asks() { gate.asking(logins(&config)) } else { gate };
+    let inside = gate.of(names(&config));
+    let gate = if config.security.asks() { inside.clone().asking(logins(&config)) } else { inside.clone() };
     let patient = resources.disk.clone();
     let limit = ConnectionLimit::new(resources.files.clients);
     let (body_bytes_max, side_max) = (resources.body_bytes_max(), resources.files.half_open);
     let config = Arc::new(config);
     let networks = Networks::new(&config, inside, Arc::clone(&clock), body_bytes_max);
     let opening = {
-        let (config, clock) = (Arc::clone(&config), Arc::clone(&clock));
+        let (config, clock, names) = (Arc::clone(&config), Arc::clone(&clock), gate.names().clone());
         tokio::task::spawn_blocking(move || parts(&config, &resources, clock, inbound, names))
     };
     let parts = tokio::select! {
@@ -138,10 +135,8 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
         Err(error) => {
             node.stop();
             node.ended().await?;
-            return Err(ServerError::Port(format!(
-                "the console cannot listen on {}: {error}",
-                config.console.bind
-            )));
+            let bind = config.console.bind;
+            return Err(ServerError::Port(format!("the console cannot listen on {bind}: {error}")));
         }
     };
     let waiting = zookeeper_answers(node.snapshot.clone(), &config, zookeeper_wait);
@@ -176,6 +171,12 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     }
     admin.stop().await;
     result
+}
+
+/// What clients and other brokers call this one.
+fn names(config: &Config) -> BrokerNames {
+    let address = config.transport_connectors.iter().find(|it| it.is_served()).map_or("", |it| it.address());
+    BrokerNames::new(&config.broker.name, address)
 }
 
 /// Who may come in. Read at the start only.

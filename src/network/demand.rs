@@ -18,7 +18,8 @@ const CONSUMERS_MAX: usize = 100_000;
 const PATH_MAX: usize = 255;
 
 /// A subscription that is wanted at the source. With conduits there is one for each destination, however many consumers want it;
-/// without, one for each of them.
+/// without, one for each consumer of a queue. Each consumer of a topic gets all that comes over, so that a second subscription
+/// would only make it come twice.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Want {
     /// What is consumed.
@@ -86,7 +87,8 @@ impl Demand {
                 changes.push(Change::Ignored(destination, ignored));
                 continue;
             }
-            let want = Want { destination, consumer: (!self.conduits).then(|| id.clone()) };
+            let has_its_own = !self.conduits && destination.kind.is_queue();
+            let want = Want { destination, consumer: has_its_own.then(|| id.clone()) };
             let is_new = !self.wanted.contains_key(&want);
             if is_new && self.wanted.len() >= SUBSCRIPTIONS_MAX {
                 return Err(Failure::TooMuch(format!("more than {SUBSCRIPTIONS_MAX} subscriptions")));
@@ -97,7 +99,7 @@ impl Demand {
             self.wanted.entry(want.clone()).or_default().insert(id.clone());
             self.of.entry(id.clone()).or_default().push(want.clone());
             if is_new {
-                let selector = info.selector.clone().filter(|_| !self.conduits);
+                let selector = info.selector.clone().filter(|_| has_its_own);
                 let priority = route.priority(info.priority, &path);
                 changes.push(Change::Begin { want, selector, priority, path: path.clone() });
             }

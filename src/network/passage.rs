@@ -9,7 +9,7 @@ use crate::client::openwire::{Acknowledgement, Delivered, Exception, OpenWireCon
 use crate::config::NetworkConnector;
 use crate::model::Pattern;
 use crate::protocol::openwire::client::{
-    BrokerId, ConsumerId, ConsumerInfo, Message, MessageDispatch, Structure, write_destination,
+    BrokerId, ConsumerId, ConsumerInfo, Message, MessageDispatch, Structure, destinations, write_destination,
 };
 
 use super::demand::{Change, Demand, Want, advisories};
@@ -59,6 +59,8 @@ pub(super) struct Passage {
     beginning: HashMap<i32, Want>,
     /// Requests at the target.
     under_way: HashMap<i32, UnderWay>,
+    /// Whether a topic was ever wanted by wildcards.
+    wildcards: bool,
     /// The request at the target that begins to listen to its advisories.
     listening: Option<i32>,
 }
@@ -75,6 +77,7 @@ impl Passage {
             of_wants: HashMap::new(),
             beginning: HashMap::new(),
             under_way: HashMap::new(),
+            wildcards: false,
             listening: None,
         }
     }
@@ -198,6 +201,8 @@ impl Passage {
                     network_subscription: true,
                     ..ConsumerInfo::default()
                 });
+                let wanted = &want.destination;
+                self.wildcards |= wanted.kind.is_topic() && Pattern::parse(&wanted.name).is_some();
                 self.beginning.insert(request, want.clone());
                 self.of_wants.insert(want.clone(), consumer.clone());
                 let subscribed = Subscribed { want, under_way: 0, is_ending: false };
@@ -245,8 +250,9 @@ impl Passage {
         let MessageDispatch { destination, message, .. } = delivery;
         let Some(Structure::Message(message)) = message.map(|message| *message) else { return };
         let message = Message { destination, ..*message };
-        if !may_go(&self.route, subscribed, &message) {
-            if !subscribed.want.destination.kind.is_queue() {
+        let is_topic = subscribed.want.destination.kind.is_topic();
+        if !may_go(&self.route, subscribed, &message) || is_topic && self.comes_twice(&delivered, &message) {
+            if is_topic {
                 self.settle_unsent(delivered, None, source);
             }
             return;
@@ -269,6 +275,20 @@ impl Passage {
             self.counts.forward();
             source.acknowledge(delivered, Acknowledgement::Individual, None);
         }
+    }
+
+    /// Whether a message of a topic also comes by a subscription that was there earlier: two of them can mean one topic.
+    fn comes_twice(&self, delivered: &Delivered, message: &Message) -> bool {
+        let number = delivered.consumer.as_ref().map_or(0, |id| id.value);
+        let of = destinations(message.destination.as_deref());
+        let Some(topic) = of.first().filter(|_| self.wildcards) else { return false };
+        self.subscribed.iter().any(|(id, it)| {
+            let wanted = &it.want.destination;
+            id.value < number
+                && !it.is_ending
+                && wanted.kind == topic.kind
+                && Pattern::of(&wanted.name).matches(&topic.name)
+        })
     }
 
     /// A message has arrived, or is given up for this cause: the source need not keep it.
@@ -320,7 +340,7 @@ fn may_go(route: &Route, subscribed: &Subscribed, message: &Message) -> bool {
     if Pattern::parse(&subscribed.want.destination.name).is_none() {
         return true;
     }
-    let of = crate::protocol::openwire::client::destinations(message.destination.as_deref());
+    let of = destinations(message.destination.as_deref());
     of.iter().all(|destination| route.admits(destination).is_ok())
 }
 

@@ -335,3 +335,25 @@ async fn demand_and_messages_pass_as_many_brokers_as_they_may() {
     first.stop().await;
     second.stop().await;
 }
+
+#[tokio::test]
+async fn a_topic_that_is_wanted_by_name_and_by_wildcards_comes_once() {
+    let (a, b) = (Broker::start("a").await, Broker::start("b").await);
+    let mut at_b = b.client().await;
+    at_b.consume("topic://T.>").await;
+    let (network, bridges) = a.bridge(&b.uri(), "conduit_subscriptions = false");
+    shows(&bridges, |it| it.subscriptions == 1).await;
+    let mut other = b.client().await;
+    other.consume("topic://T.A").await;
+    shows(&bridges, |it| it.subscriptions == 2).await;
+    let mut at_a = a.client().await;
+    for number in 1..=20 {
+        at_a.send("topic://T.A", &number.to_string()).await;
+    }
+    for number in 1..=20 {
+        assert_eq!(body(&at_b.receive().await), number.to_string());
+        assert_eq!(body(&other.receive().await), number.to_string());
+    }
+    shows(&bridges, |it| it.forwarded == 20 && it.under_way == 0).await;
+    network.stop().await;
+}

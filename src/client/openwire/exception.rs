@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::protocol::openwire::client::{CodecError, Throwable};
+use crate::protocol::openwire::client::{FrameError, Throwable};
 
 /// Bytes of an exception's message that are shown.
 const MESSAGE_BYTES_MAX: usize = 1024;
@@ -47,10 +47,10 @@ pub(crate) enum OpenWireError {
     Lost(String),
     /// What has answered is no broker that speaks OpenWire.
     #[error("it does not speak OpenWire: {0}")]
-    Stranger(CodecError),
+    Stranger(FrameError),
     /// The broker's frames cannot be read any more.
     #[error("the broker's frames cannot be read: {0}")]
-    Protocol(#[from] CodecError),
+    Protocol(#[from] FrameError),
 }
 
 impl From<std::io::Error> for OpenWireError {

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::config::WireFormatOptions;
 use crate::protocol::Output;
 use crate::protocol::openwire::client::{
-    Codec, CodecError, KeepAliveInfo, Structure, WireFormatInfo, agree, offer,
+    Codec, FrameError, KeepAliveInfo, Structure, WireFormatInfo, agree, offer,
 };
 
 use super::exception::OpenWireError;
@@ -67,7 +67,7 @@ impl Wire {
     }
 
     /// What follows is written and read as both sides want it.
-    pub(super) fn agree(&mut self, theirs: &WireFormatInfo) -> Result<(), CodecError> {
+    pub(super) fn agree(&mut self, theirs: &WireFormatInfo) -> Result<(), FrameError> {
         let agreed = agree(&format(), self.frame_bytes_max, theirs)?;
         self.codec.agree(agreed.settings, self.frame_bytes_max);
         (self.frame_bytes_max, self.silence_max) = (agreed.frame_bytes_max, agreed.inactivity_max);
@@ -99,7 +99,7 @@ impl Wire {
     }
 
     /// The next frame that has arrived whole.
-    pub(super) fn decode(&mut self) -> Result<Option<Structure>, CodecError> {
+    pub(super) fn decode(&mut self) -> Result<Option<Structure>, FrameError> {
         if self.is_held { Ok(None) } else { self.codec.decode(&mut self.input) }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::WireFormatOptions;
 use crate::model::{Encoding, MessageBuilder, PropertyValue};
 
-use super::codec::{CodecError, Settings, VERSION_MAX, WireFormatInfo};
+use super::codec::{FrameError, Settings, VERSION_MAX, WireFormatInfo};
 use super::convert::properties;
 
 /// Entries of the other side's map that are looked at.
@@ -53,17 +53,17 @@ pub(crate) fn offer(options: &WireFormatOptions, frame_bytes_max: usize) -> Wire
 /// What the other side's first words come to.
 ///
 /// # Errors
-/// [`CodecError::Settings`]: they are none.
+/// [`FrameError::Settings`]: they are none.
 pub(crate) fn agree(
     options: &WireFormatOptions,
     frame_bytes_max: usize,
     theirs: &WireFormatInfo,
-) -> Result<Agreement, CodecError> {
+) -> Result<Agreement, FrameError> {
     let mut map = MessageBuilder::new(Encoding::Native);
     if let Some(marshalled) = &theirs.properties {
-        properties::read(marshalled, &mut map).ok_or(CodecError::Settings)?;
+        properties::read(marshalled, &mut map).ok_or(FrameError::Settings)?;
     }
-    let map = map.build().map_err(|_| CodecError::Settings)?;
+    let map = map.build().map_err(|_| FrameError::Settings)?;
     let find = |wanted: &str| {
         let mut entries = map.properties().take(ENTRIES_MAX);
         entries.find(|(name, _)| *name == wanted).map(|(_, value)| value)
@@ -132,6 +132,6 @@ mod tests {
             Settings { version: 1, tight: false, cache_size: None, stack_traces: false }
         );
         let damaged = WireFormatInfo { version: 12, properties: Some(b"\0\0\0\x01".as_slice().into()) };
-        assert_eq!(agree(&OURS, 1 << 20, &damaged), Err(CodecError::Settings));
+        assert_eq!(agree(&OURS, 1 << 20, &damaged), Err(FrameError::Settings));
     }
 }

@@ -6,7 +6,7 @@ use crate::protocol::Output;
 
 use super::cache::{Heard, Told};
 use super::coded::Coded;
-use super::error::CodecError;
+use super::error::FrameError;
 use super::reader::{Readable, Reader};
 use super::settings::Settings;
 use super::table::Structure;
@@ -60,11 +60,11 @@ impl Codec {
     ///
     /// # Errors
     /// The connection cannot go on.
-    pub(crate) fn decode(&mut self, arrived: &mut BytesMut) -> Result<Option<Structure>, CodecError> {
+    pub(crate) fn decode(&mut self, arrived: &mut BytesMut) -> Result<Option<Structure>, FrameError> {
         let Some(length) = arrived.first_chunk() else { return Ok(None) };
         let length = u32::from_be_bytes(*length);
         if i32::try_from(length).is_err() || length as usize > self.frame_bytes_max {
-            return Err(CodecError::TooLarge(length));
+            return Err(FrameError::TooLarge(length));
         }
         if arrived.len() < LENGTH_BYTES + length as usize {
             return Ok(None);

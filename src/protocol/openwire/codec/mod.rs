@@ -20,7 +20,7 @@ mod vectors;
 mod wire;
 mod writer;
 
-pub(crate) use error::CodecError;
+pub(crate) use error::FrameError;
 pub(crate) use frame::Codec;
 pub(crate) use settings::{Settings, VERSION_MAX};
 pub(crate) use table::*;

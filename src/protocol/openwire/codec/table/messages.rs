@@ -5,7 +5,7 @@ use bytes::Bytes;
 #[cfg(test)]
 use crate::protocol::openwire::codec::chance::{Any, Chance};
 use crate::protocol::openwire::codec::coded::Coded;
-use crate::protocol::openwire::codec::error::CodecError;
+use crate::protocol::openwire::codec::error::FrameError;
 use crate::protocol::openwire::codec::text::Text;
 use crate::protocol::openwire::codec::throwable::Throwable;
 use crate::protocol::openwire::codec::wire::{Cached, Typed, Wire};
@@ -115,7 +115,7 @@ macro_rules! message {
         }
 
         impl Message {
-            pub(super) fn read(kind: MessageKind, input: &mut Reader<'_>) -> Result<Message, CodecError> {
+            pub(super) fn read(kind: MessageKind, input: &mut Reader<'_>) -> Result<Message, FrameError> {
                 Ok(Message {
                     kind,
                     $($field: read_field!(input $type, $($cached)? ; $($versions)?),)*
@@ -148,7 +148,7 @@ macro_rules! message {
 }
 
 impl Blob {
-    fn read(input: &mut Reader<'_>) -> Result<Blob, CodecError> {
+    fn read(input: &mut Reader<'_>) -> Result<Blob, FrameError> {
         Ok(Blob {
             remote_blob_url: Wire::read(input)?,
             mime_type: Wire::read(input)?,

@@ -20,7 +20,7 @@ use bytes::Bytes;
 #[cfg(test)]
 use super::chance::{Any, Chance};
 use super::coded::Coded;
-use super::error::CodecError;
+use super::error::FrameError;
 use super::reader::{self, Readable};
 use super::wire::{Typed, Wire};
 use super::writer::{self, Writable};
@@ -105,14 +105,14 @@ macro_rules! structures {
         }
 
         impl Readable for Structure {
-            fn read(code: u8, input: &mut Reader<'_>) -> Result<Structure, CodecError> {
+            fn read(code: u8, input: &mut Reader<'_>) -> Result<Structure, FrameError> {
                 match code {
                     Structure::NULL => Ok(Structure::Null),
                     WIRE_FORMAT_INFO => WireFormatInfo::read(input).map(Structure::WireFormatInfo),
                     $($name::CODE => $name::read_fields(input).map($name::into_structure),)+
                     _ => match MessageKind::from_code(code) {
                         Some(kind) => Ok(Structure::Message(Box::new(Message::read(kind, input)?))),
-                        None => Err(CodecError::Unknown(code)),
+                        None => Err(FrameError::Unknown(code)),
                     },
                 }
             }
@@ -159,9 +159,9 @@ structures! {
 }
 
 impl WireFormatInfo {
-    fn read(input: &mut Reader<'_>) -> Result<WireFormatInfo, CodecError> {
+    fn read(input: &mut Reader<'_>) -> Result<WireFormatInfo, FrameError> {
         if input.array()? != MAGIC {
-            return Err(CodecError::Magic);
+            return Err(FrameError::Magic);
         }
         Ok(WireFormatInfo { version: Wire::read(input)?, properties: Wire::read(input)? })
     }
