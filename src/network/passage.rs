@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use crate::client::openwire::{Acknowledgement, Delivered, Exception, OpenWireConnection, OpenWireEvent};
 use crate::config::NetworkConnector;
-use crate::model::Pattern;
+use crate::model::{Destination, Pattern};
 use crate::protocol::openwire::client::{
     BrokerId, ConsumerId, ConsumerInfo, Message, MessageDispatch, Structure, destinations, write_destination,
 };
@@ -240,24 +240,21 @@ impl Passage {
         target: &mut OpenWireConnection,
     ) {
         let Some(delivered) = Delivered::of(&delivery) else { return };
-        let Some(subscribed) = delivered.consumer.as_ref().and_then(|id| self.subscribed.get_mut(id)) else {
-            return;
-        };
-        // It goes back with the subscription's end.
-        if subscribed.is_ending {
-            return;
-        }
+        let Some(id) = delivered.consumer.clone() else { return };
+        // What an ending subscription still gets goes back with its end.
+        let Some(subscribed) = self.subscribed.get(&id).filter(|it| !it.is_ending) else { return };
         let MessageDispatch { destination, message, .. } = delivery;
         let Some(Structure::Message(message)) = message.map(|message| *message) else { return };
         let message = Message { destination, ..*message };
-        let is_topic = subscribed.want.destination.kind.is_topic();
-        if !may_go(&self.route, subscribed, &message) || is_topic && self.comes_twice(&delivered, &message) {
+        let wanted = &subscribed.want.destination;
+        let (place, is_topic) = (wanted.to_string(), wanted.kind.is_topic());
+        if !may_go(&self.route, wanted, &message) || is_topic && self.comes_twice(&id, &message) {
             if is_topic {
                 self.settle_unsent(delivered, None, source);
             }
             return;
         }
-        let (bytes, place) = (frame_bytes(&message), subscribed.want.destination.to_string());
+        let bytes = frame_bytes(&message);
         if bytes > target.frame_bytes_max() {
             let cause = format!("a message of {bytes} bytes is more than the other broker takes in");
             warn!("a message of {place} is a dead letter: {cause}");
@@ -266,7 +263,9 @@ impl Passage {
         let is_confirmed = message.persistent || self.confirms_all;
         let message = on_its_way(message, self.route.source());
         if is_confirmed {
-            subscribed.under_way += 1;
+            if let Some(subscribed) = self.subscribed.get_mut(&id) {
+                subscribed.under_way += 1;
+            }
             let request = target.send(message);
             self.under_way.insert(request, UnderWay { delivered, place });
             self.counts.set_under_way(self.under_way.len());
@@ -278,13 +277,12 @@ impl Passage {
     }
 
     /// Whether a message of a topic also comes by a subscription that was there earlier: two of them can mean one topic.
-    fn comes_twice(&self, delivered: &Delivered, message: &Message) -> bool {
-        let number = delivered.consumer.as_ref().map_or(0, |id| id.value);
+    fn comes_twice(&self, by: &ConsumerId, message: &Message) -> bool {
         let of = destinations(message.destination.as_deref());
         let Some(topic) = of.first().filter(|_| self.wildcards) else { return false };
         self.subscribed.iter().any(|(id, it)| {
             let wanted = &it.want.destination;
-            id.value < number
+            id.value < by.value
                 && !it.is_ending
                 && wanted.kind == topic.kind
                 && Pattern::of(&wanted.name).matches(&topic.name)
@@ -329,7 +327,7 @@ pub(super) enum End {
 }
 
 /// Whether a message may go to the target. The source knows of the route; of wildcards it knows nothing that is excluded.
-fn may_go(route: &Route, subscribed: &Subscribed, message: &Message) -> bool {
+fn may_go(route: &Route, wanted: &Destination, message: &Message) -> bool {
     let path = message.broker_path.iter().flatten().filter_map(|passed| match passed {
         Structure::BrokerId(id) => id.value.as_deref(),
         _ => None,
@@ -337,7 +335,7 @@ fn may_go(route: &Route, subscribed: &Subscribed, message: &Message) -> bool {
     if !route.takes_message(path) {
         return false;
     }
-    if Pattern::parse(&subscribed.want.destination.name).is_none() {
+    if Pattern::parse(&wanted.name).is_none() {
         return true;
     }
     let of = destinations(message.destination.as_deref());
