@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::model::{Destination, Message};
 use crate::security::{Account, Password};
+use crate::selector::Reach;
 
 /// A connection, for as long as it lasts; never given twice in a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,7 +116,7 @@ pub struct SubscribeOptions {
     pub selector: String,
     /// Only one exclusive consumer of a queue is served at a time.
     pub exclusive: bool,
-    /// Consumer priority, 0 to 127; higher is served first.
+    /// Consumer priority, 0 to 127, or below 0 for a bridge; higher is served first.
     pub priority: i8,
     /// Do not deliver what the same session sent (topics).
     pub no_local: bool,
@@ -128,6 +129,8 @@ pub struct SubscribeOptions {
     /// What a bridge to another broker says of it, see [`ToldConsumer::bridge`](crate::model::ToldConsumer::bridge); empty if it
     /// is no bridge's.
     pub bridge: Bytes,
+    /// Which messages it takes at all, if it is a bridge's.
+    pub reach: Option<Reach>,
 }
 
 /// Which of the messages that wait somewhere go where.

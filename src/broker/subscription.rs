@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::model::{DestinationId, Message, Pattern, ToldConsumer};
-use crate::selector::Selector;
+use crate::selector::{Reach, Selector};
 
 use super::{Outbox, Refusal, SessionId, SubscriptionKey};
 
@@ -95,17 +95,23 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// What a text selects.
+    /// What a text selects, within this reach.
     ///
     /// # Errors
     /// [`Refusal::Invalid`]: it is no selector.
-    pub(super) fn read(text: &str) -> Result<Option<Box<Selection>>, Refusal> {
+    pub(super) fn read(text: &str, reach: Option<&Reach>) -> Result<Option<Box<Selection>>, Refusal> {
         // As in ActiveMQ, blanks select everything.
-        if text.trim().is_empty() {
-            return Ok(None);
-        }
+        let text = match (text.trim(), reach) {
+            ("", None) => return Ok(None),
+            ("", Some(_)) => "TRUE",
+            _ => text,
+        };
         let selector = Selector::parse(text).map_err(|error| Refusal::Invalid(error.to_string()))?;
-        Ok(Some(Box::new(Selection { selector: Arc::new(selector), bytes: text.len() })))
+        let (selector, more) = match reach {
+            Some(reach) => (selector.within(reach.clone()), reach.broker.len()),
+            None => (selector, 0),
+        };
+        Ok(Some(Box::new(Selection { selector: Arc::new(selector), bytes: text.len() + more })))
     }
 }
 

@@ -77,6 +77,8 @@ enum Command {
     Delete(console::DeleteArgs),
     /// The client connections of a node
     Connections(ConsoleArgs),
+    /// The bridges of a node to other brokers
+    Network(ConsoleArgs),
     /// The group that a node is in
     #[command(subcommand)]
     Group(console::GroupCommand),
@@ -169,6 +171,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Subscriptions(console) => console::subscriptions(&console, json),
         Command::Unsubscribe(args) => console::unsubscribe(&args, json),
         Command::Connections(console) => console::connections(&console, json),
+        Command::Network(console) => console::network(&console, json),
         Command::Group(command) => console::group(&command, json),
         Command::Produce(args) => client::produce(&args, json),
         Command::Consume(args) => client::consume(&args, json),

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 pub use acl::{ZkAcl, ZkAclEntry};
 pub use connector::{
-    ConnectionOptions, Discovery, NetworkConnector, Scheme, TransportConnector, WireFormatOptions,
+    ConnectionOptions, Discovery, NetworkConnector, Retry, Scheme, TransportConnector, WireFormatOptions,
 };
 pub use fault::{ConfigError, Fault, Origin};
 pub use policy::{DeadLetterStrategy, DeadLetters, Policies, Policy};
@@ -41,7 +41,7 @@ use section::{Section, Source, Unit};
 use values::{units, uri};
 
 /// A configuration that can be run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// `[broker]`.
     pub broker: BrokerConfig,
@@ -149,7 +149,7 @@ pub enum LogFormat {
 }
 
 /// A configuration, and what its owner should know about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LoadedConfig {
     /// The configuration.
     pub config: Config,

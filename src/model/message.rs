@@ -79,6 +79,8 @@ pub enum Field {
     Arrival = 15,
     /// What a message of an advisory topic tells of, see [`Happening`].
     Happening = 16,
+    /// The id of one broker that it has passed; repeated, in the order in which it passed them.
+    BrokerPath = 20,
 }
 
 /// What the fixed part of a message says about when and before which others it goes out.
@@ -277,6 +279,12 @@ impl Message {
             let name = std::str::from_utf8(name).ok()?;
             Destination::new(DestinationKind::from_code(*kind)?, name).ok()
         })
+    }
+
+    /// The ids of the brokers that it has passed, the first one first; none if it was sent to this one.
+    pub fn broker_path(&self) -> impl Iterator<Item = &str> {
+        let passed = self.fields().filter(|(tag, _)| *tag == Field::BrokerPath as u8);
+        passed.filter_map(|(_, id)| std::str::from_utf8(id).ok())
     }
 
     /// What it tells of, if it is of an advisory topic.

@@ -46,6 +46,7 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/api/v1/subscriptions", get(destinations::subscriptions)),
         ("/api/v1/subscriptions/remove", post(operations::remove_subscription)),
         ("/api/v1/connections", get(destinations::connections)),
+        ("/api/v1/bridges", get(node::bridges)),
     ]
 }
 
@@ -62,6 +63,7 @@ mod tests {
     use super::*;
     use crate::broker::{ConnectionStatus, DestinationStatus, Page, SubscriptionStatus};
     use crate::model::{Position, Promise, StoreId, Voter};
+    use crate::network::BridgeStatus;
     use crate::node::{Alarm, ElectionStatus, Fsyncs, GroupStatus, MemberStatus, RecoveryPlan, Status};
 
     fn keys(value: &Value) -> BTreeSet<&str> {
@@ -95,6 +97,8 @@ mod tests {
             ("SubscriptionPage", json!(Page::<SubscriptionStatus>::default())),
             ("DestinationPage", json!(Page::<DestinationStatus>::default())),
             ("ConnectionPage", json!(Page::<ConnectionStatus>::default())),
+            ("Bridge", json!(BridgeStatus::default())),
+            ("BridgePage", json!(Page::<BridgeStatus>::default())),
             ("Message", json!(MessageStatus::default())),
             ("Property", json!(messages::PropertyStatus::default())),
             ("Sending", json!(Sending::default())),

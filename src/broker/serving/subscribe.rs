@@ -73,7 +73,7 @@ impl Serving {
         options: SubscribeOptions,
     ) -> Result<(), Refusal> {
         self.admit_subscription(session, key)?;
-        let selection = Selection::read(&options.selector)?;
+        let selection = Selection::read(&options.selector, options.reach.as_ref())?;
         let pattern = Pattern::parse(&destination.name);
         if options.browse && (pattern.is_some() || !destination.kind.is_queue()) {
             return Err(Refusal::Invalid(format!("{destination} is no single queue to browse")));
@@ -344,7 +344,7 @@ impl Serving {
             return Err(Refusal::Invalid(format!("{topics} cannot have a durable subscription")));
         }
         let selector =
-            Selection::read(&options.selector)?.map_or(String::new(), |_| options.selector.clone());
+            Selection::read(&options.selector, None)?.map_or(String::new(), |_| options.selector.clone());
         let (no_local, shared) = (options.no_local, options.shared);
         let told_name = name.clone();
         let wanted =

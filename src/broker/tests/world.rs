@@ -90,6 +90,7 @@ pub(in crate::broker::tests) fn prefetch(prefetch: u32) -> SubscribeOptions {
         durable_name: None,
         shared: false,
         bridge: bytes::Bytes::new(),
+        reach: None,
     }
 }
 

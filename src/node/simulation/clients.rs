@@ -171,6 +171,7 @@ impl World {
             durable_name: to.kind.is_topic().then(|| "s".to_owned()),
             shared: true,
             bridge: bytes::Bytes::new(),
+            reach: None,
         };
         let subscribe = Command::Subscribe {
             subscription: SubscriptionKey(1),

@@ -82,7 +82,7 @@ impl Serving {
         let Some((id, queue)) = found.and_then(|id| Some((id, self.queues.get(&id)?))) else {
             return Err(Refusal::Invalid(format!("there is no queue {}", from.name)));
         };
-        let selection = Selection::read(&wanted.selector)?;
+        let selection = Selection::read(&wanted.selector, None)?;
         if let Way::Move(to) | Way::Copy(to) = &wanted.way {
             if to.kind != DestinationKind::Queue || to == from {
                 return Err(Refusal::Invalid(format!("{to} is no other queue than {from}")));

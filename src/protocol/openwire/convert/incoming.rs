@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::model::{BodyForm, BodyKind, Destination, Encoding, Field, Message as Stored, MessageBuilder};
 
-use super::super::codec::{Message, MessageKind};
+use super::super::codec::{Message, MessageKind, Structure};
 use super::super::failure::Failure;
 use super::super::places;
 use super::{message_id, properties, read_destination, text};
@@ -13,7 +13,7 @@ use super::{message_id, properties, read_destination, text};
 ///
 /// # Errors
 /// It has no destination, or properties that are none; or it asks for what this version does not do.
-pub(in crate::protocol) fn message(sent: Message, wall: i64) -> Result<Stored, Failure> {
+pub(crate) fn message(sent: Message, wall: i64) -> Result<Stored, Failure> {
     let mut builder = MessageBuilder::new(Encoding::OpenWire);
     for destination in destinations(&sent)? {
         builder.destination(Field::Destination, &destination);
@@ -53,6 +53,12 @@ pub(in crate::protocol) fn message(sent: Message, wall: i64) -> Result<Stored, F
         if let Some(value) = value {
             builder.field(field, value.as_bytes().to_vec());
         }
+    }
+    let passed = sent.broker_path.iter().flatten();
+    let passed =
+        passed.filter_map(|it| if let Structure::BrokerId(id) = it { id.value.as_ref() } else { None });
+    for id in passed {
+        builder.field(Field::BrokerPath, id.as_bytes().to_vec());
     }
     builder.field(Field::Arrival, wall.to_le_bytes().to_vec());
     body(&mut builder, sent.kind, sent.content, sent.compressed)?;
