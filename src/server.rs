@@ -103,8 +103,7 @@ impl ServerError {
 /// # Errors
 /// [`ServerError`] says why it could not start or had to stop.
 pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(), ServerError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     for connector in served(&config) {
         probe(connector).await?;

@@ -9,6 +9,7 @@
 
 mod bounds;
 mod client_ids;
+mod closed;
 mod transaction;
 
 use std::collections::VecDeque;
@@ -20,7 +21,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::env::random_u64;
-use crate::security::{Login, LoginError, Logins};
+use crate::security::{Login, Logins};
 
 use super::limits::{Budget, Outbox, Outboxes, Pool, Share, Spread};
 use super::names::BrokerNames;
@@ -31,6 +32,7 @@ use super::{
 
 use bounds::{Bounds, Denial};
 use client_ids::{ClientId, ClientIds};
+pub use closed::{Closed, NotOpened};
 use transaction::Open;
 
 /// Places in the channel to the core task: some rounds of its loop, not more, because what waits here is not counted
@@ -41,30 +43,6 @@ pub const SESSION_SUBMISSIONS: usize = 8;
 
 /// Open transactions of one session; a client has one for each of its sessions, and rarely more than some dozens.
 const TRANSACTIONS_MAX: usize = 1_000;
-
-/// The core task is gone, or it ended this session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the broker closed the session")]
-pub struct Closed;
-
-/// Why a session was not opened.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotOpened {
-    /// The core task is gone.
-    #[error("{0}")]
-    Closed(#[from] Closed),
-    /// The client is not who it says, or does not say who it is.
-    #[error("{0}")]
-    Login(#[from] LoginError),
-    /// Another session has the client id; it may be free later.
-    #[error("Client id in use: {client_id} is connected from {remote}")]
-    ClientIdInUse {
-        /// The id.
-        client_id: String,
-        /// Where the client is that has it.
-        remote: String,
-    },
-}
 
 /// A slot of the channel to the core task, kept for one submission.
 #[derive(Debug)]

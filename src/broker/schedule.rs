@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use croner::Cron;
 
 use crate::model::{Message, PropertyValue};
-use crate::state::Due;
+use crate::state::DueAt;
 
 const DELAY: &str = "AMQ_SCHEDULED_DELAY";
 const PERIOD: &str = "AMQ_SCHEDULED_PERIOD";
@@ -92,7 +92,7 @@ impl Schedule {
 
     /// When it is sent again after it has been, at `wall`; `due` says when it should have been. What was missed while no
     /// broker served is not made up for.
-    pub(super) fn next(&self, due: Due, wall: i64) -> Option<i64> {
+    pub(super) fn next(&self, due: DueAt, wall: i64) -> Option<i64> {
         match self {
             Schedule::Delayed { period, repeat, .. } => {
                 if repeat.is_some_and(|times| due.sent >= times) {
@@ -158,7 +158,7 @@ mod tests {
         let mut times = Vec::new();
         while let Some(at) = due.filter(|_| times.len() < count as usize) {
             times.push(at);
-            due = schedule.next(Due { at, sent: times.len() as u32 - 1 }, at);
+            due = schedule.next(DueAt { at, sent: times.len() as u32 - 1 }, at);
         }
         times
     }
@@ -183,8 +183,8 @@ mod tests {
     fn what_was_missed_is_not_made_up_for() {
         let ever = [(PERIOD, PropertyValue::Int(10)), (REPEAT, PropertyValue::Int(-1))];
         let ever = read(&ever).unwrap().unwrap();
-        assert_eq!(ever.next(Due { at: 100, sent: 0 }, 155), Some(160));
-        assert_eq!(ever.next(Due { at: 100, sent: 0 }, 99), Some(110));
+        assert_eq!(ever.next(DueAt { at: 100, sent: 0 }, 155), Some(160));
+        assert_eq!(ever.next(DueAt { at: 100, sent: 0 }, 99), Some(110));
     }
 
     #[test]

@@ -162,10 +162,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Move(args) => console::send_over(&args, ("move", "moved"), json),
         Command::Copy(args) => console::send_over(&args, ("copy", "copied"), json),
         Command::Retry(args) => console::retry(&args, json),
-        Command::Pause(args) => {
-            console::pause(&args, ("pause", "is paused: it takes messages and dispatches none"), json)
-        }
-        Command::Resume(args) => console::pause(&args, ("resume", "dispatches again"), json),
+        Command::Pause(args) => console::pause(&args, true, json),
+        Command::Resume(args) => console::pause(&args, false, json),
         Command::Delete(args) => console::delete(&args, json),
         Command::Topics(console) => console::destinations(&console, "/api/v1/topics", json),
         Command::Subscriptions(console) => console::subscriptions(&console, json),

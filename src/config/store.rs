@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Secret;
 use super::acl::{ZkAcl, acl};
 use super::connector::non_empty;
+use super::secret::Secret;
 use super::section::{Section, Unit};
 use super::units;
 use super::uri::{Uri, host_port};

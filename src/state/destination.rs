@@ -9,7 +9,7 @@ use crate::model::{
 
 use super::applied::Applied;
 use super::counters::Counters;
-use super::due::{Due, DueTimes};
+use super::due::{DueAt, DueTimes};
 
 /// One destination of the catalogue. Sequences begin at 1; each one below `next` is settled or still wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,7 +150,7 @@ impl DestinationState {
             self.urgent.insert(sequence.0, sequence.0);
         }
         if self.destination.kind == DestinationKind::Schedule {
-            self.due.insert(sequence.0, Due { at: message.due(), sent: 0 });
+            self.due.insert(sequence.0, DueAt { at: message.due(), sent: 0 });
         }
         self.next = sequence.0 + 1;
         self.enqueued += 1;
@@ -195,7 +195,7 @@ impl DestinationState {
         Applied::Done
     }
 
-    pub(super) fn reschedule(&mut self, sequence: Sequence, due: Due) -> Applied {
+    pub(super) fn reschedule(&mut self, sequence: Sequence, due: DueAt) -> Applied {
         if self.due.get(sequence.0).is_none() {
             return Applied::Dropped;
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// When a message is sent next, and how often it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Due {
+pub struct DueAt {
     /// In ms since 1970.
     pub at: i64,
     /// Times.
@@ -14,7 +14,7 @@ pub struct Due {
 /// See the module. Some 60 bytes a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DueTimes {
-    by_sequence: BTreeMap<u64, Due>,
+    by_sequence: BTreeMap<u64, DueAt>,
     by_time: BTreeSet<(i64, u64)>,
 }
 
@@ -30,7 +30,7 @@ impl DueTimes {
     }
 
     /// When a message is sent, if it is scheduled.
-    pub fn get(&self, sequence: u64) -> Option<Due> {
+    pub fn get(&self, sequence: u64) -> Option<DueAt> {
         self.by_sequence.get(&sequence).copied()
     }
 
@@ -40,11 +40,11 @@ impl DueTimes {
     }
 
     /// By sequence.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Due)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, DueAt)> {
         self.by_sequence.iter().map(|(sequence, due)| (*sequence, *due))
     }
 
-    pub(super) fn insert(&mut self, sequence: u64, due: Due) {
+    pub(super) fn insert(&mut self, sequence: u64, due: DueAt) {
         if let Some(before) = self.by_sequence.insert(sequence, due) {
             self.by_time.remove(&(before.at, sequence));
         }

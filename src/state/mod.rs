@@ -23,7 +23,7 @@ pub use applied::{Applied, Entrance};
 use audit::Audit;
 pub use destination::DestinationState;
 use destinations::Destinations;
-pub use due::{Due, DueTimes};
+pub use due::{DueAt, DueTimes};
 pub use encoding::SnapshotError;
 
 /// How much of the log a state stands for.
@@ -95,7 +95,7 @@ impl State {
             },
             Record::Rescheduled { destination, sequence, due, sent } => {
                 match self.destinations.touch(*destination) {
-                    Some(found) => found.reschedule(*sequence, Due { at: *due, sent: *sent }),
+                    Some(found) => found.reschedule(*sequence, DueAt { at: *due, sent: *sent }),
                     None => Applied::Dropped,
                 }
             }

@@ -28,7 +28,7 @@ use crate::model::{
 
 use super::audit::{AUDIT_ENTRIES_MAX, Mixer};
 use super::counters::Counters;
-use super::due::Due;
+use super::due::DueAt;
 use super::encoding::{Reader, SnapshotError, VERSION, Writer};
 use super::{Applied, Coverage, DestinationState, State};
 
@@ -244,8 +244,9 @@ impl DestinationState {
         set(&key, (RUNS, BLOCK), &self.settled, out);
         counters(&key, &self.failures, out);
         set(&key, (URGENT_RUNS, URGENT_BLOCK), &self.urgent, out);
-        let put =
-            |value: Writer, (sequence, due): (u64, Due)| value.u64(sequence).u64(due.at as u64).u32(due.sent);
+        let put = |value: Writer, (sequence, due): (u64, DueAt)| {
+            value.u64(sequence).u64(due.at as u64).u32(due.sent)
+        };
         if !bugs::on("due_not_in_checkpoint") {
             pages(out, &[&key[..], &[DUE]].concat(), self.due.iter(), put);
         }
@@ -280,7 +281,7 @@ impl DestinationState {
             DUE => {
                 while !value.is_empty() {
                     let sequence = value.u64()?;
-                    self.due.insert(sequence, Due { at: value.u64()? as i64, sent: value.u32()? });
+                    self.due.insert(sequence, DueAt { at: value.u64()? as i64, sent: value.u32()? });
                 }
             }
             PAUSED => {

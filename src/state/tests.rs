@@ -8,7 +8,7 @@ use crate::model::{
 };
 
 use super::audit::AUDIT_ENTRIES_MAX;
-use super::{Applied, Due, State};
+use super::{Applied, DueAt, State};
 
 fn message(duplicate_id: Option<String>) -> Message {
     let mut builder = MessageBuilder::new(Encoding::Native);
@@ -149,7 +149,7 @@ fn the_schedule_is_sorted_by_time_and_a_checkpoint_knows_it() {
     let state = fold(&scheduled());
     let due = state.destination(DestinationId(1)).unwrap().due();
     assert_eq!(due.in_order().collect::<Vec<_>>(), [(300, 1), (400, 2)]);
-    assert_eq!((due.get(2), due.get(3)), (Some(Due { at: 400, sent: 2 }), None));
+    assert_eq!((due.get(2), due.get(3)), (Some(DueAt { at: 400, sent: 2 }), None));
     let again = State::restore(state.snapshot()).unwrap();
     assert_eq!(again.digest(), state.digest());
     assert_eq!(again.destination(DestinationId(1)), state.destination(DestinationId(1)));

@@ -3,7 +3,6 @@
 //! All of it is forgotten when the mastership ends. The files beside this one are its verbs.
 
 mod acknowledge;
-mod advisories;
 mod applied;
 mod browse;
 #[cfg(test)]
@@ -13,12 +12,12 @@ mod directory;
 mod disk;
 mod dispatch;
 mod operate;
-mod producers;
 mod schedule;
 mod send;
 mod sessions;
 mod settle;
 mod subscribe;
+mod told;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;

@@ -16,7 +16,7 @@ use crate::model::{
     PropertyValue, Record, SCHEDULED_PREFIX, Sequence, touching,
 };
 use crate::security::Permission;
-use crate::state::{Due, State};
+use crate::state::{DueAt, State};
 use crate::storage::Loaded;
 
 use super::Serving;
@@ -67,7 +67,8 @@ pub(super) struct Scheduler {
     assigned: u64,
     /// Messages that are being read, or on their way through the log.
     sending: BTreeSet<u64>,
-    reading: bool,
+    /// Those of them that are being read.
+    reading: Vec<u64>,
     is_damaged: bool,
     management: Option<DestinationId>,
     looks: VecDeque<Look>,
@@ -170,7 +171,7 @@ impl Serving {
         let Some(id) = self.scheduler.schedule.as_ref().map(|(id, _)| *id) else { return };
         let may_send = !self.stores_held && self.clients.pending_bytes() < self.options.pipeline_bytes_max;
         let scheduler = &self.scheduler;
-        let is_busy = scheduler.reading || scheduler.sending.len() >= SENDING_MAX;
+        let is_busy = !scheduler.reading.is_empty() || scheduler.sending.len() >= SENDING_MAX;
         if is_busy || scheduler.is_damaged || !may_send {
             return;
         }
@@ -182,8 +183,9 @@ impl Serving {
         }
         due.sort_unstable();
         self.scheduler.sending.extend(&due);
-        self.scheduler.reading = true;
-        self.ask_for(id, touching(due.into_iter()), Purpose::Due);
+        let ranges = touching(due.iter().copied());
+        self.scheduler.reading = due;
+        self.ask_for(id, ranges, Purpose::Due);
     }
 
     fn ask_for(&mut self, destination: DestinationId, ranges: Vec<(u64, u64)>, purpose: Purpose) {
@@ -205,7 +207,7 @@ impl Serving {
     /// Messages whose time has come have been read.
     pub(super) fn loaded_due(&mut self, state: &State, result: Result<Vec<Loaded>, String>) {
         let Some((id, _)) = self.scheduler.schedule.clone() else { return };
-        self.scheduler.reading = false;
+        let asked = std::mem::take(&mut self.scheduler.reading);
         let loaded = match result {
             Ok(loaded) if !loaded.is_empty() => loaded,
             other => {
@@ -217,7 +219,7 @@ impl Serving {
         };
         // Those for which there was no room come with the next read.
         let last = loaded.last().map_or(0, |it| it.sequence.0);
-        self.scheduler.sending.retain(|it| *it <= last);
+        self.scheduler.sending.retain(|it| *it <= last || !asked.contains(it));
         for Loaded { sequence, message, .. } in loaded {
             match state.destination(id).and_then(|found| found.due().get(sequence.0)) {
                 Some(due) => self.send_due(id, sequence.0, due, &message),
@@ -226,7 +228,7 @@ impl Serving {
         }
     }
 
-    fn send_due(&mut self, id: DestinationId, sequence: u64, due: Due, message: &Message) {
+    fn send_due(&mut self, id: DestinationId, sequence: u64, due: DueAt, message: &Message) {
         let mut collected = Collected::default();
         if let Some(copy) = sent_copy(message, sequence, due.sent) {
             match self.targets(&copy, NOBODY.session) {

@@ -121,6 +121,23 @@ fn it_is_sent_in_the_group_in_which_it_leaves_the_schedule() {
 }
 
 #[test]
+fn one_that_is_on_its_way_is_not_sent_again_when_earlier_ones_are_read() {
+    let mut world = world();
+    let one = |body, delay| later(&queue("Q"), body, &[(DELAY, PropertyValue::Long(delay))]);
+    world.send_message(1, one("second", 2_000));
+    world.send_message(1, one("first", 1_000));
+    world.automatic = false;
+    world.pass(SECOND);
+    world.answer_read();
+    assert_eq!(world.pipeline.len(), 1, "the first one is on its way");
+    world.pass(SECOND);
+    world.answer_read();
+    world.automatic = true;
+    world.pass(SECOND);
+    assert_eq!(world.bodies(2), ["first", "second"]);
+}
+
+#[test]
 fn a_commit_schedules_and_a_rollback_does_not() {
     let mut world = world();
     for (key, commit) in [(1, false), (2, true)] {

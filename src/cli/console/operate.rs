@@ -90,8 +90,12 @@ pub(in crate::cli) fn retry(args: &RetryArgs, json: bool) -> Result<(), Failure>
     tell(&answer, json, &told)
 }
 
-/// `verb` is `pause` or `resume`, `is` what the queue does then.
-pub(in crate::cli) fn pause(args: &PauseArgs, (verb, is): (&str, &str), json: bool) -> Result<(), Failure> {
+/// Ends the dispatch of a queue, or begins it again.
+pub(in crate::cli) fn pause(args: &PauseArgs, paused: bool, json: bool) -> Result<(), Failure> {
+    let (verb, is) = match paused {
+        true => ("pause", "is paused: it takes messages and dispatches none"),
+        false => ("resume", "dispatches again"),
+    };
     let answer = ask(&args.node, &args.queue, verb, &Map::new())?;
     tell(&answer, json, &format!("{} {is}", args.queue))
 }

@@ -3,13 +3,19 @@
 use crate::broker::{ProducerKey, Refusal, SessionId};
 use crate::model::{Destination, ToldDestination, ToldProducer};
 
-use super::Serving;
+use crate::broker::serving::Serving;
+use crate::broker::serving::sessions::Waiter;
+
 use super::advisories::Advisory;
-use super::sessions::Waiter;
 
 impl Serving {
     /// A producer begins. Its destination is made, as by a first message.
-    pub(super) fn produce(&mut self, waiter: Waiter, key: ProducerKey, destination: Option<Destination>) {
+    pub(in crate::broker::serving) fn produce(
+        &mut self,
+        waiter: Waiter,
+        key: ProducerKey,
+        destination: Option<Destination>,
+    ) {
         let result = self.add_producer(waiter.session, key, destination);
         self.clients.answer(waiter, result);
     }
@@ -44,21 +50,21 @@ impl Serving {
     }
 
     /// A producer ends.
-    pub(super) fn end_producer(&mut self, session: SessionId, key: ProducerKey) {
+    pub(in crate::broker::serving) fn end_producer(&mut self, session: SessionId, key: ProducerKey) {
         let Some(gone) = self.clients.get_mut(session).and_then(|it| it.remove_producer(key)) else { return };
         let producers = self.count_producer(&gone, false);
         self.announce(Advisory::producer(&gone, true, producers), Some(session));
     }
 
     /// The producers of a session end with it.
-    pub(super) fn end_producers(&mut self, session: SessionId) {
+    pub(in crate::broker::serving) fn end_producers(&mut self, session: SessionId) {
         let Some(client) = self.clients.get(session) else { return };
         let keys: Vec<_> = client.producers().map(|(key, _)| key).collect();
         keys.into_iter().for_each(|key| self.end_producer(session, key));
     }
 
     /// Producers of a producer's destination.
-    pub(super) fn producers_at(&self, told: &ToldProducer) -> usize {
+    pub(in crate::broker::serving) fn producers_at(&self, told: &ToldProducer) -> usize {
         let destination = told.destination.as_ref().and_then(|it| it.read().ok());
         let id = destination.and_then(|it| self.known(&it));
         id.and_then(|id| self.figures_of(id)).map_or(0, |it| it.producers.get() as usize)

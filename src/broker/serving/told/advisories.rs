@@ -15,7 +15,8 @@ use crate::model::{
 };
 use crate::security::Permission;
 
-use super::Serving;
+use crate::broker::serving::Serving;
+use crate::broker::serving::sessions::Client;
 
 /// Messages that wait for a listener which does not take them; then, or when memory is short, it is told no more.
 const WAITING_MAX: usize = 65_536;
@@ -28,7 +29,7 @@ const TYPE: &str = "Advisory";
 
 /// One thing that is told.
 #[derive(Debug)]
-pub(super) struct Advisory {
+pub(in crate::broker::serving) struct Advisory {
     topic: Destination,
     /// What a listener must be allowed to read.
     about: Option<Destination>,
@@ -68,7 +69,7 @@ impl Advisory {
     }
 
     /// A destination has come or gone; `connection` is the owner's if it is temporary.
-    pub(super) fn destination(
+    pub(in crate::broker::serving) fn destination(
         destination: &Destination,
         connection: &str,
         is_gone: bool,
@@ -90,7 +91,11 @@ impl Advisory {
     }
 
     /// A consumer has come or gone; `consumers` are left at its destination.
-    pub(super) fn consumer(told: &ToldConsumer, is_gone: bool, consumers: usize) -> Option<Advisory> {
+    pub(in crate::broker::serving) fn consumer(
+        told: &ToldConsumer,
+        is_gone: bool,
+        consumers: usize,
+    ) -> Option<Advisory> {
         let destination = told.destination.read().ok()?;
         let happening = match is_gone {
             true => Happening::ConsumerWent(told.clone()),
@@ -102,7 +107,11 @@ impl Advisory {
     }
 
     /// A producer has come or gone; `producers` are left at its destination. Nothing is told of those that send anywhere.
-    pub(super) fn producer(told: &ToldProducer, is_gone: bool, producers: usize) -> Option<Advisory> {
+    pub(in crate::broker::serving) fn producer(
+        told: &ToldProducer,
+        is_gone: bool,
+        producers: usize,
+    ) -> Option<Advisory> {
         let destination = told.destination.as_ref()?.read().ok()?;
         let happening = match is_gone {
             true => Happening::ProducerWent(told.clone()),
@@ -114,7 +123,7 @@ impl Advisory {
     }
 
     /// A connection has come or gone.
-    pub(super) fn connection(told: ToldConnection, is_gone: bool) -> Option<Advisory> {
+    pub(in crate::broker::serving) fn connection(told: ToldConnection, is_gone: bool) -> Option<Advisory> {
         let happening =
             if is_gone { Happening::ConnectionWent(told) } else { Happening::ConnectionCame(told) };
         Advisory::new(topic(format!("{PREFIX}Connection")), None, happening)
@@ -127,7 +136,11 @@ impl Advisory {
     }
 
     /// Something has become of a message: `what` is ActiveMQ's word for it.
-    pub(super) fn message(what: &str, destination: &Destination, message: &Message) -> Option<Advisory> {
+    pub(in crate::broker::serving) fn message(
+        what: &str,
+        destination: &Destination,
+        message: &Message,
+    ) -> Option<Advisory> {
         let topic = topic_of(what, destination)?;
         let id = message.text(Field::MessageId).unwrap_or_default().to_owned();
         // The name is misspelt in ActiveMQ, and read by that name.
@@ -138,12 +151,16 @@ impl Advisory {
 
 impl Serving {
     /// Whether anybody listens to any of these topics.
-    pub(super) fn is_listened_to(&self) -> bool {
+    pub(in crate::broker::serving) fn is_listened_to(&self) -> bool {
         self.router.listens_to_advisories()
     }
 
     /// Tells whoever wants to hear of it; the session that it comes from may want not to.
-    pub(super) fn announce(&mut self, advisory: Option<Advisory>, from: Option<SessionId>) {
+    pub(in crate::broker::serving) fn announce(
+        &mut self,
+        advisory: Option<Advisory>,
+        from: Option<SessionId>,
+    ) {
         let Some(advisory) = advisory.filter(|_| self.is_listened_to()) else { return };
         let id = self.census.find_destination(&advisory.topic);
         let listeners: Vec<_> = match id.and_then(|id| self.topics.get(&id)) {
@@ -160,7 +177,7 @@ impl Serving {
     }
 
     /// Tells of a destination that has come or gone; a temporary one is the session's.
-    pub(super) fn announce_destination(
+    pub(in crate::broker::serving) fn announce_destination(
         &mut self,
         destination: &Destination,
         from: Option<SessionId>,
@@ -174,7 +191,12 @@ impl Serving {
     }
 
     /// Tells of a consumer that has come or gone.
-    pub(super) fn announce_consumer(&mut self, told: &ToldConsumer, from: SessionId, is_gone: bool) {
+    pub(in crate::broker::serving) fn announce_consumer(
+        &mut self,
+        told: &ToldConsumer,
+        from: SessionId,
+        is_gone: bool,
+    ) {
         if self.is_listened_to() {
             let consumers = self.consumers_at(&told.destination);
             self.announce(Advisory::consumer(told, is_gone, consumers), Some(from));
@@ -182,22 +204,31 @@ impl Serving {
     }
 
     /// Tells of a connection that has come or gone.
-    pub(super) fn announce_connection(&mut self, session: SessionId, is_gone: bool) {
+    pub(in crate::broker::serving) fn announce_connection(&mut self, session: SessionId, is_gone: bool) {
         if self.is_listened_to() {
-            let told = self.clients.get(session).map(super::sessions::Client::told);
+            let told = self.clients.get(session).map(Client::told);
             self.announce(told.and_then(|told| Advisory::connection(told, is_gone)), Some(session));
         }
     }
 
     /// Tells of what has become of a message.
-    pub(super) fn announce_message(&mut self, what: &str, destination: &Destination, message: &Message) {
+    pub(in crate::broker::serving) fn announce_message(
+        &mut self,
+        what: &str,
+        destination: &Destination,
+        message: &Message,
+    ) {
         if self.is_listened_to() {
             self.announce(Advisory::message(what, destination, message), None);
         }
     }
 
     /// Tells a new listener of what is there. `wanted` is the topic, or the pattern of topics, that it listens to.
-    pub(super) fn announce_present(&mut self, subscriber: SubscriberId, wanted: &Destination) {
+    pub(in crate::broker::serving) fn announce_present(
+        &mut self,
+        subscriber: SubscriberId,
+        wanted: &Destination,
+    ) {
         let pattern = Pattern::of(&wanted.name);
         if wanted.kind != DestinationKind::Topic || !pattern.meets(&Pattern::of(ALL)) {
             return;
@@ -253,7 +284,7 @@ impl Serving {
     }
 
     /// Consumers of a destination; of a pattern, those of all that it means now are not counted.
-    pub(super) fn consumers_at(&self, told: &ToldDestination) -> usize {
+    fn consumers_at(&self, told: &ToldDestination) -> usize {
         let id = told.read().ok().and_then(|it| self.census.find_destination(&it));
         let figures = id.and_then(|id| self.figures_of(id));
         figures.map_or(0, |it| it.consumers.get() as usize)
@@ -299,7 +330,7 @@ impl Serving {
             return;
         }
         let client = self.clients.get(subscription.session);
-        let principal = client.map(super::sessions::Client::principal);
+        let principal = client.map(Client::principal);
         if let (Some(Principal::Known(account)), Some(about)) = (principal, &advisory.about)
             && !account.may(Permission::Read, about.kind, &about.name)
         {
