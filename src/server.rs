@@ -110,8 +110,7 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     let resources = Resources::of(&config)?;
     let (gate, inbound) = Gate::bounded(bytes(resources.memory.limit) / WAITING_SHARE);
     let (names, logins) = (names(&config), logins(&config));
-    let gate = gate.of(names.clone());
-    let gate = if config.security.asks() { gate.asking(Arc::clone(&logins)) } else { gate };
+    let gate = guarded(gate.of(names.clone()), &config, &logins);
     let patient = resources.disk.clone();
     let limit = ConnectionLimit::new(resources.files.clients);
     let (body_bytes_max, side_max) = (resources.body_bytes_max(), resources.files.half_open);
@@ -171,6 +170,11 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     }
     admin.stop().await;
     result
+}
+
+/// The gate with somebody at it, if there are users.
+fn guarded(gate: Gate, config: &Config, logins: &Arc<Logins>) -> Gate {
+    if config.security.asks() { gate.asking(Arc::clone(logins)) } else { gate }
 }
 
 /// What the broker is called.
