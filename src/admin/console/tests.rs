@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::admin::door::tests::{fill, get, log_in, with_users};
-use crate::admin::tests::{Console, console_with, figures};
+use crate::admin::tests::{Console, console_with, exchange, figures, post};
 use crate::broker::Figures;
 use crate::model::DestinationKind;
 use crate::node::{Alarm, ElectionStatus, GroupStatus, MemberStatus, Role, Snapshot, Status};
@@ -130,6 +130,36 @@ async fn forms_change_something_only_with_what_the_page_knew() {
         let (code, ..) = fill(&console, path, "", &format!("{fields}&form={right}")).await;
         assert_eq!(code, 303, "{path}: without the cookie it is nobody's form");
     }
+    console.admin.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_larger_than_its_bound_is_refused() {
+    let (console, cookie) = console(figures(DestinationKind::Queue, &["Q"])).await;
+    let form = form(&console, &cookie).await;
+    let body = format!("kind=queue&name=Q&priority=4&form={form}&body={}", "x".repeat(60 << 10));
+    assert_eq!(fill(&console, "/admin/send", &cookie, &body).await.0, 409);
+    let token = "Authorization: Bearer sesame, open";
+    let body = format!("{{\"body\": \"{}\"}}", "x".repeat(200 << 10));
+    assert_eq!(post(&console, "/api/v1/queues/Q/messages", token, &body).await.0, 409);
+    for (path, headers, bound) in [
+        ("/admin/send", &*cookie, 64 << 10),
+        ("/login", "", 64 << 10),
+        ("/api/v1/queues/Q/messages", token, 256 << 10),
+        ("/api/v1/topics/T/messages", token, 256 << 10),
+    ] {
+        let headers = format!("{headers}\r\n").trim_start().to_owned();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}Content-Type: \
+             application/json\r\nContent-Length: {}\r\n\r\n{}",
+            bound + 1,
+            "x".repeat(bound + 1)
+        );
+        let (head, _) = exchange(&console, &request).await;
+        assert!(head.starts_with("HTTP/1.1 413"), "{path}: {head}");
+    }
+    let long = format!("user={}&password=x", "u".repeat(2000));
+    assert_eq!(fill(&console, "/login", "", &long).await.0, 403);
     console.admin.stop().await;
 }
 
