@@ -12,6 +12,7 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+mod clients;
 mod commands;
 mod coordination;
 mod endurance;
@@ -22,5 +23,5 @@ mod jms;
 mod limits;
 mod mastership;
 mod model;
-mod seeds;
+mod network;
 mod start;

@@ -17,6 +17,7 @@ pub mod broker;
 pub mod node;
 pub mod protocol;
 pub mod client;
+pub mod network;
 pub mod admin;
 pub mod server;
 pub mod cli;

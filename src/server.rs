@@ -1,5 +1,6 @@
 //! Builds everything once, starts it, stops it.
 
+mod networks;
 mod plan;
 mod resources;
 
@@ -12,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Admin, AdminOptions, Shown};
-use crate::broker::{BrokerNames, BrokerOptions, Gate};
+use crate::broker::{BrokerNames, BrokerOptions, CensusOptions, Gate};
 use crate::config::{Config, Replicated, Security, StoreConfig, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, Process, ZooKeeperCoordinator, ZooKeeperOptions,
@@ -24,6 +25,7 @@ use crate::protocol::{Listener, ListenerError};
 use crate::replication::{Access, PeerOptions, ReplicaSettings, TlsError, TlsFiles};
 use crate::security::{Logins, Users};
 use crate::storage::{IndexHandle, Log, LogEvent, LogOptions, SpaceOptions, StorageError, Store};
+use networks::Networks;
 use plan::{Memory, Volume};
 use resources::{Resources, bytes, shrunk, temporary};
 
@@ -109,14 +111,17 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     }
     let resources = Resources::of(&config)?;
     let (gate, inbound) = Gate::bounded(bytes(resources.memory.limit) / WAITING_SHARE);
-    let (names, logins) = (names(&config), logins(&config));
-    let gate = guarded(gate.of(names.clone()), &config, &logins);
+    let logins = logins(&config);
+    let inside = gate.of(names(&config));
+    let gate =
+        if config.security.asks() { inside.clone().asking(Arc::clone(&logins)) } else { inside.clone() };
     let patient = resources.disk.clone();
     let limit = ConnectionLimit::new(resources.files.clients);
     let (body_bytes_max, side_max) = (resources.body_bytes_max(), resources.files.half_open);
     let config = Arc::new(config);
+    let networks = Networks::new(&config, inside, Arc::clone(&clock), body_bytes_max);
     let opening = {
-        let (config, clock) = (Arc::clone(&config), Arc::clone(&clock));
+        let (config, clock, names) = (Arc::clone(&config), Arc::clone(&clock), gate.names().clone());
         tokio::task::spawn_blocking(move || parts(&config, &resources, clock, inbound, names))
     };
     let parts = tokio::select! {
@@ -127,21 +132,19 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     };
     let mut node = Node::start(parts);
     let console = AdminOptions::of(&config, side_max, logins);
-    let admin = match Admin::start(console, Shown::of(&node, gate.clone())).await {
+    let admin = match Admin::start(console, Shown::of(&node, gate.clone(), networks.shown())).await {
         Ok(admin) => admin,
         Err(error) => {
             node.stop();
             node.ended().await?;
-            return Err(ServerError::Port(format!(
-                "the console cannot listen on {}: {error}",
-                config.console.bind
-            )));
+            let bind = config.console.bind;
+            return Err(ServerError::Port(format!("the console cannot listen on {bind}: {error}")));
         }
     };
     let waiting = zookeeper_answers(node.snapshot.clone(), &config, zookeeper_wait);
     tokio::pin!(waiting);
     let mut serving = node.serving.clone();
-    let mut doors = Doors { config: &config, gate, limit, body_bytes_max, clock, open: Vec::new() };
+    let mut doors = Doors { config: &config, gate, limit, body_bytes_max, clock, open: Vec::new(), networks };
     let mut answered = false;
     let result = loop {
         tokio::select! {
@@ -172,12 +175,7 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     result
 }
 
-/// The gate with somebody at it, if there are users.
-fn guarded(gate: Gate, config: &Config, logins: &Arc<Logins>) -> Gate {
-    if config.security.asks() { gate.asking(Arc::clone(logins)) } else { gate }
-}
-
-/// What the broker is called.
+/// What clients and other brokers call this one.
 fn names(config: &Config) -> BrokerNames {
     let address = config.transport_connectors.iter().find(|it| it.is_served()).map_or("", |it| it.address());
     BrokerNames::new(&config.broker.name, address)
@@ -203,6 +201,7 @@ struct Doors<'a> {
     body_bytes_max: usize,
     clock: Arc<dyn Clock>,
     open: Vec<Listener>,
+    networks: Networks,
 }
 
 impl Doors<'_> {
@@ -236,10 +235,12 @@ impl Doors<'_> {
             format!("{scheme}{tls}://{}:{}", c.host, l.address().port())
         });
         node.listening.send_replace(shown.collect());
+        self.networks.start();
         Ok(())
     }
 
     async fn close(&mut self) {
+        self.networks.stop().await;
         for listener in self.open.drain(..) {
             listener.stop().await;
         }
@@ -325,12 +326,16 @@ fn parts(
     let volatile = matches!(config.store, StoreConfig::Memory);
     let (temporary, temp_limit) = temporary(config, resources)?;
     let memory = resources.memory;
+    let usual = BrokerOptions::within(bytes(memory.limit));
+    let at_start = config.broker.destinations.clone();
     let broker = BrokerOptions {
         names,
+        policies: config.policies.clone(),
+        census: CensusOptions { at_start, ..usual.census },
         windows_bytes_max: bytes(memory.windows),
         temp_limit,
         volatile,
-        ..BrokerOptions::within(bytes(memory.limit))
+        ..usual
     };
     let peers = PeerOptions {
         access: access(kind.replicated)?.with_half_open_max(resources.files.half_open),

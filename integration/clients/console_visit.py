@@ -183,13 +183,26 @@ def live():
 
 def changes():
     go("/admin/queue?name=visited")
+    press()
+    wait("the queue is paused", lambda: "paused" in text() and find("main button").text == "Resume")
+    judge("paused")
+    press()
+    wait("the queue goes on", lambda: "goes on" in text())
+    find("main a[href^='/admin/transfer']").click()
+    wait("it is asked what goes where", lambda: "messages wait in visited" in text())
+    judge("transfer")
+    find("[name=way][value=copy]").click()
+    fill(to="copies", max="2")
+    press()
+    wait("messages are copied", lambda: "2 messages of visited were taken over" in text())
+    go("/admin/queue?name=visited")
     find("main a[href^='/admin/purge']").click()
     wait("the count is told", lambda: "3 messages wait in visited" in text())
     judge("purge")
     press()
     wait("the queue is purged", lambda: "3 messages of visited are gone" in text())
     go("/admin/queue?name=visited")
-    assert find("dd").text == "0"
+    assert find("dt + dd + dt + dd").text == "0"
     go("/admin/subscriptions")
     find("main a[href^='/admin/remove']").click()
     wait("what will happen is told", lambda: "will be removed" in text())

@@ -132,10 +132,15 @@ impl Cluster {
 
     /// Adds a connector for OpenWire to the configuration of every node, before they start.
     pub(crate) fn add_openwire(&self) {
+        self.configure(|node| connectors::openwire(self.openwire(node)));
+    }
+
+    /// Adds lines to the configuration of every node, before they start.
+    pub(crate) fn configure(&self, lines: impl Fn(usize) -> String) {
         for node in 1..=NODES {
             let path = self.directory(node).join("quorate.toml");
             let config = std::fs::read_to_string(&path).unwrap();
-            std::fs::write(&path, config + &connectors::openwire(self.openwire(node))).unwrap();
+            std::fs::write(&path, config + &lines(node)).unwrap();
         }
     }
 

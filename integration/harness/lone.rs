@@ -38,9 +38,19 @@ impl Lone {
 
     /// Starts it with a second connector, for OpenWire.
     pub(crate) async fn with_openwire() -> Lone {
+        Lone::with_openwire_and("").await
+    }
+
+    /// The same with more lines of configuration.
+    pub(crate) async fn with_openwire_and(more: &str) -> Lone {
+        Lone::with_openwire_told(|_| more.to_owned()).await
+    }
+
+    /// The same with more lines that know where its connector for OpenWire will be.
+    pub(crate) async fn with_openwire_told(more: impl FnOnce(SocketAddr) -> String) -> Lone {
         let ports = Ports::take();
-        let connector = connectors::openwire(openwire_address(&ports));
-        let lone = Lone::run_on(ports, binary(), "", &connector).await;
+        let address = openwire_address(&ports);
+        let lone = Lone::run_on(ports, binary(), "", &(connectors::openwire(address) + &more(address))).await;
         lone.answers(lone.openwire()).await;
         lone
     }
@@ -62,8 +72,18 @@ impl Lone {
 
     /// kill -9, and a start in the same directory.
     pub(crate) async fn kill_and_start(&mut self) {
+        self.kill();
+        self.start_again().await;
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Starts it in the same directory, after it was killed.
+    pub(crate) async fn start_again(&mut self) {
         let config = std::fs::read_to_string(self.directory.path().join("quorate.toml")).unwrap();
         self.child = spawn(&self.binary, self.directory.path(), &config, &[]);
         self.serves().await;

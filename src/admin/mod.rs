@@ -13,8 +13,11 @@
 //! | `GET /api/v1/subscriptions` | a `Page` of [`SubscriptionStatus`](crate::broker::SubscriptionStatus) |
 //! | `POST /api/v1/subscriptions/remove` | ends one; needs the token |
 //! | `GET /api/v1/queues/{name}`, `GET /api/v1/topics/{name}` | the `DestinationStatus`; 404 |
-//! | `POST /api/v1/queues/{name}/purge` | `{"messages": ..}`; 409 with `{"error": ..}` if refused, or elsewhere |
+//! | `POST /api/v1/queues/{name}/purge`, `/move`, `/copy`, `/retry` | `{"messages": ..}`; 409 with `{"error": ..}` if refused, or elsewhere |
+//! | `POST /api/v1/queues/{name}/pause`, `/resume` | `{"paused": ..}`; 409 as above |
+//! | `DELETE /api/v1/queues/{name}?with_messages=true` | `{"deleted": true}`; 409 as above |
 //! | `GET /api/v1/connections` | a page of [`ConnectionStatus`](crate::broker::ConnectionStatus) |
+//! | `GET /api/v1/bridges` | one page of [`BridgeStatus`](crate::network::BridgeStatus) |
 //! | `POST /api/v1/group/step-down` | 202; 409 with `{"error": ..}` if refused |
 //! | `GET /api/v1/group/recover` | [`RecoveryPlan`](crate::node::RecoveryPlan); 409 if there is nothing to recover |
 //! | `POST /api/v1/group/recover` with that plan as JSON | the same with 202: it is being done; 409 with the new one as `plan` if it has changed |

@@ -74,7 +74,7 @@ pub(super) async fn carry_out(
                 match event {
                     SessionEvent::Affected { messages, .. } => count = messages,
                     SessionEvent::Done { result, .. } => {
-                        return result.map(|()| count).map_err(|refusal| refused(&refusal));
+                        return result.map(|()| count).map_err(|refusal| partly((count, refused(&refusal))));
                     }
                     SessionEvent::Delivery { .. }
                     | SessionEvent::BrowseEnd { .. }
@@ -87,6 +87,14 @@ pub(super) async fn carry_out(
         let error = "there was no answer; it may be done all the same";
         Err((StatusCode::GATEWAY_TIMEOUT, error.to_owned()))
     })
+}
+
+/// A refusal that came after so many messages were done.
+fn partly((messages, (code, error)): (u64, Refusal)) -> Refusal {
+    match messages {
+        0 => (code, error),
+        _ => (code, format!("{error}; {messages} messages are done")),
+    }
 }
 
 /// What the broker refused.

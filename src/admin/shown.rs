@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use crate::broker::{Figures, Gate};
+use crate::network::Bridges;
 use crate::node::{Node, Request, Snapshot};
 
 /// See the module.
@@ -18,16 +19,19 @@ pub struct Shown {
     pub requests: mpsc::Sender<Request>,
     /// Where operators come in: what they do to destinations, they do in sessions of their own.
     pub gate: Gate,
+    /// The bridges to other brokers.
+    pub bridges: Bridges,
 }
 
 impl Shown {
     /// What is shown of a running node.
-    pub fn of(node: &Node, gate: Gate) -> Shown {
+    pub fn of(node: &Node, gate: Gate, bridges: Bridges) -> Shown {
         Shown {
             figures: node.figures.clone(),
             snapshots: node.snapshot.clone(),
             requests: node.requests.clone(),
             gate,
+            bridges,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::listener::BODY_BYTES_MAX;
 use super::{Admin, AdminOptions, Shown, Token};
 use crate::broker::{Broker, BrokerOptions, DestinationStatus, Figures, Gate, Page};
 use crate::model::{CatalogueChange, Destination, DestinationId, DestinationKind, Epoch, Offset, Record};
+use crate::network::Bridges;
 use crate::node::{GroupStatus, RecoveryPlan, Request, RequestError, Role, Snapshot, Status};
 use crate::security::{Logins, Users};
 use crate::state::State;
@@ -62,7 +63,13 @@ pub(super) async fn console_with(options: AdminOptions, figures: Figures) -> Con
             }
         }
     });
-    let shown = Shown { figures, snapshots: seen, requests: ask, gate: Gate::bounded(1 << 20).0 };
+    let shown = Shown {
+        figures,
+        snapshots: seen,
+        requests: ask,
+        gate: Gate::bounded(1 << 20).0,
+        bridges: Bridges::default(),
+    };
     let admin = Admin::start(options, shown).await.unwrap();
     Console { admin, now, published, requests }
 }
@@ -78,6 +85,7 @@ async fn silent() -> Console {
         snapshots: seen,
         requests: ask_node,
         gate: Gate::bounded(1 << 20).0,
+        bridges: Bridges::default(),
     };
     let admin = Admin::start(options, shown).await.unwrap();
     let (now, requests) = (watch::channel(Arc::default()).0, mpsc::channel(1).1);

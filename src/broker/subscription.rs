@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::model::{DestinationId, Message, Pattern, ToldConsumer};
-use crate::selector::Selector;
+use crate::selector::{Reach, Selector};
 
 use super::{Outbox, Refusal, SessionId, SubscriptionKey};
 
@@ -29,6 +29,24 @@ pub(super) struct Backlog {
     /// Each with the topic that it comes from, if there is such a one.
     pub(super) messages: VecDeque<(Option<DestinationId>, Message)>,
     pub(super) bytes: usize,
+}
+
+impl Backlog {
+    /// Drops the oldest non-persistent messages until no more than so many messages wait, and so many bytes; returns those.
+    pub(super) fn evict(&mut self, messages_max: usize, bytes_max: usize) -> Vec<Message> {
+        let mut gone = Vec::new();
+        let mut from = 0;
+        while self.messages.len() > messages_max || self.bytes > bytes_max {
+            let oldest = self.messages.iter().skip(from).position(|(_, message)| !message.persistent());
+            let Some(at) = oldest.map(|at| from + at) else { break };
+            if let Some((_, message)) = self.messages.remove(at) {
+                self.bytes -= message.encoded().len();
+                gone.push(message);
+            }
+            from = at;
+        }
+        gone
+    }
 }
 
 /// Where a browser stands.
@@ -77,17 +95,23 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// What a text selects.
+    /// What a text selects, within this reach.
     ///
     /// # Errors
     /// [`Refusal::Invalid`]: it is no selector.
-    pub(super) fn read(text: &str) -> Result<Option<Box<Selection>>, Refusal> {
+    pub(super) fn read(text: &str, reach: Option<&Reach>) -> Result<Option<Box<Selection>>, Refusal> {
         // As in ActiveMQ, blanks select everything.
-        if text.trim().is_empty() {
-            return Ok(None);
-        }
+        let text = match (text.trim(), reach) {
+            ("", None) => return Ok(None),
+            ("", Some(_)) => "TRUE",
+            _ => text,
+        };
         let selector = Selector::parse(text).map_err(|error| Refusal::Invalid(error.to_string()))?;
-        Ok(Some(Box::new(Selection { selector: Arc::new(selector), bytes: text.len() })))
+        let (selector, more) = match reach {
+            Some(reach) => (selector.within(reach.clone()), reach.broker.len()),
+            None => (selector, 0),
+        };
+        Ok(Some(Box::new(Selection { selector: Arc::new(selector), bytes: text.len() + more })))
     }
 }
 

@@ -12,6 +12,7 @@ mod handle;
 mod tools;
 mod histogram;
 mod load;
+pub(crate) mod openwire;
 #[cfg(test)]
 mod tests;
 

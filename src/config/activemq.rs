@@ -19,13 +19,16 @@ pub(super) fn is_xml(text: &str) -> bool {
     text.trim_start_matches('\u{feff}').trim_start().starts_with('<')
 }
 
-const POLICIES: &str = "there is no key: destination policies are not served by this version";
+const POLICIES: &str = "write a [[policy]] for each policyEntry, with its attributes in snake_case";
 const LOGINS: &str =
     "there is no key: logins and rights are not served by this version, every login is admitted";
+const CLUSTERS: &str = "there is no key: clients are not told of other brokers by this version; write all addresses in their failover: URL";
+const DURABLE: &str = "there is no key: durable subscriptions are not bridged by this version; write \"statically_included_destinations\"";
+const FIXED: &str = "there is no key: it is chosen by itself";
 const KIND_LOCAL: &str = "write kind = \"local\" in [store]";
 
 /// ActiveMQ's name, and what to do.
-const NAMES: [(&str, &str); 38] = [
+const NAMES: &[(&str, &str)] = &[
     ("brokerName", "write \"name\" in [broker]"),
     (
         "persistent",
@@ -61,13 +64,64 @@ const NAMES: [(&str, &str); 38] = [
     ("policyEntries", POLICIES),
     ("policyEntry", POLICIES),
     ("deadLetterStrategy", POLICIES),
-    ("destinations", "there is no key: queues and topics come into being when they are used"),
+    ("destinations", "write \"destinations\" in [broker], a list such as [\"queue://A\", \"topic://B\"]"),
     ("destinationInterceptors", "there is no key: virtual destinations are not served by this version"),
     ("virtualDestinations", "there is no key: virtual destinations are not served by this version"),
     ("simpleAuthenticationPlugin", LOGINS),
     ("jaasAuthenticationPlugin", LOGINS),
     ("authorizationPlugin", LOGINS),
     ("plugins", LOGINS),
+    ("updateClusterClients", CLUSTERS),
+    ("updateClusterClientsOnRemove", CLUSTERS),
+    ("updateClusterFilter", CLUSTERS),
+    ("rebalanceClusterClients", CLUSTERS),
+    (
+        "discoveryUri",
+        "there is no key: brokers are not discovered by this version; write their addresses in the uri of a [[network_connector]]",
+    ),
+    (
+        "jmsBridgeConnectors",
+        "there is no key: bridges to other JMS providers are not served; a client can carry the messages",
+    ),
+    ("proxyConnectors", "there is no key: ports are not passed on; use a TCP proxy"),
+    ("remoteUserName", "write \"user_name\"; it is shown to the other broker only"),
+    ("remotePassword", "write \"password\"; it is shown to the other broker only"),
+    ("destinationFilter", "write \"dynamically_included_destinations\""),
+    ("durableDestinations", DURABLE),
+    ("syncDurableSubs", DURABLE),
+    (
+        "useVirtualDestSubs",
+        "there is no key: virtual destinations make no demand by themselves in this version; write \"statically_included_destinations\"",
+    ),
+    (
+        "useVirtualDestSubsOnCreation",
+        "there is no key: virtual destinations make no demand by themselves in this version; write \"statically_included_destinations\"",
+    ),
+    ("advisoryPrefetchSize", FIXED),
+    ("advisoryAckPercentage", FIXED),
+    ("dispatchAsync", FIXED),
+    ("consumerPriorityBase", "there is no key: it is -5, as in ActiveMQ"),
+    ("useCompression", "there is no key: messages cross as they are; producers can compress them"),
+    ("clientIdToken", FIXED),
+    ("useBrokerNamesAsIdSeed", FIXED),
+    (
+        "conduitNetworkQueueSubscriptions",
+        "there is no key: consumers of bridges count as any others; write \"conduit_subscriptions\"",
+    ),
+    (
+        "suppressDuplicateTopicSubscriptions",
+        "there is no key: parallel ways of one topic are not told apart by this version; write \"excluded_destinations\" on one of them",
+    ),
+    ("checkDuplicateMessagesOnDuplex", "there is no key: what is sent again is recognised by its id"),
+    (
+        "advisoryForFailedForward",
+        "there is no key: `quorate network`, the log and metrics tell of messages that are refused",
+    ),
+    ("gcDestinationViews", FIXED),
+    ("gcSweepTime", FIXED),
+    ("autoStart", "there is no key: leave the [[network_connector]] out to have no bridge"),
+    ("bridgeFactory", FIXED),
+    ("networkConnectorStartAsync", "there is no key: clients never wait for bridges"),
     ("advisorySupport", "there is no key: advisory messages are not served by this version"),
     ("schedulerSupport", "there is no key: scheduled messages are not served by this version"),
 ];

@@ -2,6 +2,7 @@
 
 mod connection;
 mod network;
+mod retry;
 mod value;
 mod wire_format;
 
@@ -12,6 +13,7 @@ use crate::security::{ClientCertificate, ServerTls};
 pub use connection::ConnectionOptions;
 pub(super) use network::read as read_networks;
 pub use network::{Discovery, NetworkConnector};
+pub use retry::Retry;
 pub use wire_format::WireFormatOptions;
 
 use connection::{OF_STOMP, REFUSED, SERVED};

@@ -7,6 +7,7 @@ mod acl;
 mod activemq;
 mod connector;
 mod fault;
+mod policy;
 mod raw;
 mod secret;
 mod section;
@@ -15,29 +16,32 @@ mod service;
 mod store;
 #[cfg(test)]
 mod tests;
-mod units;
 mod unknown;
-mod uri;
+mod values;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 pub use acl::{ZkAcl, ZkAclEntry};
 pub use connector::{
-    ConnectionOptions, Discovery, NetworkConnector, Scheme, TransportConnector, WireFormatOptions,
+    ConnectionOptions, Discovery, NetworkConnector, Retry, Scheme, TransportConnector, WireFormatOptions,
 };
 pub use fault::{ConfigError, Fault, Origin};
+pub use policy::{DeadLetterStrategy, DeadLetters, Policies, Policy};
 pub use secret::Secret;
 pub use section::Setting;
 pub use security::Security;
 pub use store::{Local, Replicated, StoreConfig, Sync, Tls};
-pub use units::{Limit, duration as parse_duration, size as parse_size};
-pub use uri::host_port as parse_host_port;
+pub use values::units::{Limit, duration as parse_duration, size as parse_size};
+pub use values::uri::host_port as parse_host_port;
+
+use crate::model::{Destination, DestinationKind, Pattern};
 
 use section::{Section, Source, Unit};
+use values::{units, uri};
 
 /// A configuration that can be run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// `[broker]`.
     pub broker: BrokerConfig,
@@ -47,6 +51,8 @@ pub struct Config {
     pub transport_connectors: Vec<TransportConnector>,
     /// `[[network_connector]]`; names are unique.
     pub network_connectors: Vec<NetworkConnector>,
+    /// `[[policy]]`.
+    pub policies: Policies,
     /// `[system_usage]`.
     pub system_usage: SystemUsage,
     /// `[security]`, `[[users]]` and `[[rights]]`.
@@ -64,6 +70,8 @@ pub struct BrokerConfig {
     pub name: String,
     /// Where everything is stored that has no directory of its own.
     pub data_directory: PathBuf,
+    /// What is there from the start.
+    pub destinations: Vec<Destination>,
 }
 
 /// `[system_usage]`: at these bounds producers wait.
@@ -141,7 +149,7 @@ pub enum LogFormat {
 }
 
 /// A configuration, and what its owner should know about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LoadedConfig {
     /// The configuration.
     pub config: Config,
@@ -245,6 +253,7 @@ fn read(source: &Source, file: Option<&str>, warnings: &mut Vec<String>) -> Conf
     let broker = BrokerConfig {
         name: broker.parsed("name", "localhost", broker_name).unwrap_or_default(),
         data_directory: broker.parsed("data_directory", "data", store::directory).unwrap_or_default(),
+        destinations: read_destinations(&broker),
     };
     let store_section = root.section("store");
     let store = store::read(&store_section, &broker.data_directory, warnings);
@@ -267,6 +276,7 @@ fn read(source: &Source, file: Option<&str>, warnings: &mut Vec<String>) -> Conf
         store,
         transport_connectors,
         network_connectors,
+        policies: policy::read(&root.sections("policy")),
         system_usage,
         security,
         console,
@@ -275,6 +285,30 @@ fn read(source: &Source, file: Option<&str>, warnings: &mut Vec<String>) -> Conf
     unique_ports(&config, &transports, &store_section, &console_section);
     warnings.extend(config.open_to_all());
     config
+}
+
+/// Queues and topics by their names; a bare name is a queue's.
+fn read_destinations(section: &Section<'_>) -> Vec<Destination> {
+    let read = |text: &String| {
+        let (kind, name) = match text.split_once("://") {
+            None => (DestinationKind::Queue, text.as_str()),
+            Some(("queue", name)) => (DestinationKind::Queue, name),
+            Some(("topic", name)) => (DestinationKind::Topic, name),
+            Some((other, _)) => {
+                return Err(format!("{other}:// is neither; expected queue://NAME or topic://NAME"));
+            }
+        };
+        match Pattern::parse(name) {
+            Some(_) => Err(format!("{text:?} has wildcards: it stands for no one destination")),
+            None => Destination::new(kind, name).map_err(|error| format!("{text:?}: {error}")),
+        }
+    };
+    let wrong = |fault| {
+        section.fault("destinations", fault);
+        None
+    };
+    let texts = section.texts("destinations");
+    texts.iter().filter_map(|text| read(text).map_or_else(wrong, Some)).collect()
 }
 
 fn read_log(section: &Section<'_>) -> LogConfig {

@@ -366,21 +366,30 @@ impl<'a> Section<'a> {
 
     /// A whole number.
     pub(super) fn integer(&self, key: &'static str, default: i64, range: RangeInclusive<i64>) -> i64 {
+        self.whole(key, Some(&default.to_string()), &range).unwrap_or(default)
+    }
+
+    /// The same, and it may be absent.
+    pub(super) fn optional_integer(&self, key: &'static str, range: RangeInclusive<i64>) -> Option<i64> {
+        self.whole(key, None, &range)
+    }
+
+    fn whole(&self, key: &'static str, default: Option<&str>, range: &RangeInclusive<i64>) -> Option<i64> {
         let parse = |value: &Value| {
             let number = match value {
                 Value::Integer(number) => *number,
                 Value::Loose(text) => text
                     .trim()
                     .parse()
-                    .map_err(|_| format!("{text:?} is no number; expected {}", show_range(&range)))?,
+                    .map_err(|_| format!("{text:?} is no number; expected {}", show_range(range)))?,
                 other => return Err(format!("expected a whole number, found {}", kind(other))),
             };
             match i64::try_from(number) {
                 Ok(number) if range.contains(&number) => Ok(number),
-                _ => Err(format!("{number} is out of range; expected {}", show_range(&range))),
+                _ => Err(format!("{number} is out of range; expected {}", show_range(range))),
             }
         };
-        self.read(key, parse, i64::to_string, Some(&default.to_string())).unwrap_or(default)
+        self.read(key, parse, i64::to_string, default)
     }
 
     /// `true` or `false`.

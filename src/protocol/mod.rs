@@ -18,4 +18,4 @@ mod unanswered;
 
 pub use listener::{Listener, ListenerError};
 pub use output::Output;
-pub use registry::serve;
+pub use registry::{connect_inside, serve};

@@ -29,6 +29,11 @@ impl Output {
         self.ready.is_empty() && self.tail.is_empty()
     }
 
+    /// Bytes that wait.
+    pub fn len(&self) -> usize {
+        self.ready.iter().map(Bytes::len).sum::<usize>() + self.tail.len()
+    }
+
     /// Adds bytes.
     #[inline]
     pub fn put(&mut self, bytes: &[u8]) {

@@ -1,14 +1,16 @@
 //! The protocols that this version speaks.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tracing::debug;
 
 use crate::broker::Gate;
-use crate::config::{ConnectionOptions, Scheme};
+use crate::config::{ConnectionOptions, Scheme, WireFormatOptions};
 use crate::env::Clock;
 
 use super::connection::{self, Handshake, Shared, Transport};
@@ -94,6 +96,29 @@ pub async fn serve(
     let (options, admission) = (ConnectionOptions::default(), Admission::default());
     let shared = Shared { gate, clock, body_bytes_max, options, admission, certificate: None };
     protocol.serve(stream, remote, shared, None).await;
+}
+
+/// Opens a connection of OpenWire that never leaves the process, for a part of the broker that is a client of it; `name` says
+/// which, where a client's address would stand. Serving it ends with the stream.
+///
+/// # Errors
+/// The system gives no more sockets.
+pub fn connect_inside(
+    name: String,
+    gate: Gate,
+    clock: Arc<dyn Clock>,
+    body_bytes_max: usize,
+) -> io::Result<UnixStream> {
+    let (ours, mut theirs) = UnixStream::pair()?;
+    let wire_format = WireFormatOptions { inactivity_max: Duration::ZERO, ..WireFormatOptions::default() };
+    let options = ConnectionOptions { wire_format, allow_anonymous: true, ..ConnectionOptions::default() };
+    let shared =
+        Shared { gate, clock, body_bytes_max, options, admission: Admission::default(), certificate: None };
+    tokio::spawn(async move {
+        let (reader, writer) = theirs.split();
+        connection::serve::<OpenWireHandshake>(Transport { reader, writer }, name, shared).await;
+    });
+    Ok(ours)
 }
 
 #[cfg(test)]

@@ -74,11 +74,31 @@ pub struct SelectorError {
     pub problem: String,
 }
 
-/// A selector, ready to judge messages. Its text form reads back as an equal one.
+/// How far messages go that are taken for another broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Id of that broker: what has passed it does not go there again.
+    pub broker: String,
+    /// What has passed so many brokers goes no further; `None`: there is no bound.
+    pub brokers_max: Option<u32>,
+}
+
+impl Reach {
+    fn has(&self, message: &Message) -> bool {
+        let mut passed = 0;
+        message.broker_path().all(|id| {
+            passed += 1;
+            id != self.broker
+        }) && self.brokers_max.is_none_or(|most| passed < most)
+    }
+}
+
+/// A selector, ready to judge messages. Its text form reads back as an equal one, but for its reach.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selector {
     convert: bool,
     condition: Condition,
+    reach: Option<Reach>,
 }
 
 impl Selector {
@@ -95,12 +115,21 @@ impl Selector {
             position: text.get(..fault.at).unwrap_or(text).chars().count() + 1,
             problem: fault.problem,
         })?;
-        Ok(Selector { convert, condition })
+        Ok(Selector { convert, condition, reach: None })
+    }
+
+    /// The same for what is taken for another broker: it selects nothing beyond this reach.
+    #[must_use]
+    pub fn within(self, reach: Reach) -> Selector {
+        Selector { reach: Some(reach), ..self }
     }
 
     /// Whether it selects a message of which so many deliveries have failed. Allocates for `JMSDestination` and `JMSReplyTo`
     /// only; takes at most the time of one look at the message's head for each name and pattern.
     pub fn matches(&self, message: &Message, failures: u32) -> bool {
+        if self.reach.as_ref().is_some_and(|reach| !reach.has(message)) {
+            return false;
+        }
         let candidate = Candidate { message, failures, convert: self.convert };
         self.condition.truth(&candidate) == Some(true)
     }

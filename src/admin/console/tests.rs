@@ -67,6 +67,7 @@ async fn what_strangers_have_named_stands_on_pages_as_text_only() {
         &format!("/admin/queue?name={name}"),
         &format!("/admin/queue?name=x{name}"),
         &format!("/admin/purge?queue={name}"),
+        &format!("/admin/transfer?queue={name}"),
         &format!("/admin/remove?client_id={name}&name={name}"),
         &format!("/admin/send?name={name}"),
         &format!("/admin/messages?queue=x{name}&selector={name}"),
@@ -115,6 +116,8 @@ async fn forms_change_something_only_with_what_the_page_knew() {
         ("/admin/purge", "queue=Q"),
         ("/admin/send", "kind=queue&name=Q&body=x&priority=4"),
         ("/admin/remove", "client_id=c&name=n"),
+        ("/admin/transfer", "queue=Q&way=move&to=R"),
+        ("/admin/pause", "queue=Q&paused=yes"),
     ] {
         for wrong in [String::new(), "&form=".to_owned(), format!("&form={other}"), format!("&form={right}0")]
         {
@@ -173,7 +176,14 @@ async fn a_viewers_forms_and_pages_do_not_change_anything() {
     for path in ["/admin/send", "/admin/purge?queue=Q", "/admin/step-down"] {
         assert_eq!(get(&console, path, &cookie).await.0, 403, "{path}");
     }
-    for path in ["/admin/send", "/admin/purge", "/admin/remove", "/admin/step-down"] {
+    for path in [
+        "/admin/send",
+        "/admin/purge",
+        "/admin/transfer",
+        "/admin/pause",
+        "/admin/remove",
+        "/admin/step-down",
+    ] {
         let body = format!("queue=Q&kind=queue&name=Q&form={form}");
         assert_eq!(fill(&console, path, &cookie, &body).await.0, 403, "{path}");
     }

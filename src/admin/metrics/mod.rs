@@ -3,6 +3,7 @@
 //! Destinations are summed up; `?destinations=each` shows each as well, in parts as long as a page, so that neither memory nor
 //! any other task has to do with how many there are.
 
+mod bridges;
 mod destinations;
 mod node;
 mod process;
@@ -39,6 +40,7 @@ async fn metrics(State(shared): State<Shared>, uri: Uri, headers: HeaderMap) -> 
     let snapshot = shared.snapshot().await;
     let mut out = String::new();
     node::fill(&mut out, form, &snapshot);
+    bridges::fill(&mut out, form, &shared.shown.bridges.all());
     destinations::fill(&mut out, form, &Sums::of(&shared.shown.figures, &shared.last).await);
     let started_ms = snapshot.status.started_ms;
     let process = spawn_blocking(move || {

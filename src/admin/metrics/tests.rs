@@ -5,16 +5,18 @@ use std::fmt::Write;
 
 use super::destinations::Each;
 use super::text::{Family, Form};
-use super::{destinations, node, process};
+use super::{bridges, destinations, node, process};
 use crate::admin::sums::{Last, Sums};
 use crate::admin::tests::figures;
 use crate::broker::PAGE_ENTRIES_MAX;
 use crate::model::DestinationKind;
+use crate::network::BridgeStatus;
 use crate::node::{Alarm, ElectionStatus, GroupStatus, MemberStatus, Snapshot, Status};
 
 fn families() -> Vec<Family> {
     let node = node::FAMILIES.iter().map(|(family, _)| *family);
-    node.chain(process::FAMILIES).chain(destinations::families()).collect()
+    let bridges = bridges::FAMILIES.iter().map(|(family, _)| *family);
+    node.chain(bridges).chain(process::FAMILIES).chain(destinations::families()).collect()
 }
 
 /// A node of which everything can be told.
@@ -38,6 +40,7 @@ async fn whole(form: Form, queues: usize) -> String {
     let figures = figures(DestinationKind::Queue, &names);
     let mut out = String::new();
     node::fill(&mut out, form, &snapshot());
+    bridges::fill(&mut out, form, &[BridgeStatus::default()]);
     destinations::fill(&mut out, form, &Sums::of(&figures, &Last::default()).await);
     process::fill(&mut out, form, 1500);
     let mut each = Each::new(figures, form);

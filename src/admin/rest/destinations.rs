@@ -1,18 +1,15 @@
-//! Destinations, subscriptions and connections: lists, and what is done to one.
+//! Destinations, subscriptions and connections: lists, and what one counts.
 
-use axum::extract::{FromRequest, Path, Request as HttpRequest, State};
+use axum::Json;
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::Serialize;
 
-use crate::admin::door::{ConsoleRole, Visitor};
 use crate::admin::listing::{self, Wanted};
-use crate::admin::operator::carry_out;
 use crate::admin::paging::Paging;
 use crate::admin::shared::{Shared, refused};
-use crate::broker::{Command, DestinationStatus, Page, SessionId};
+use crate::broker::{DestinationStatus, Page, SessionId};
 use crate::model::{Destination, DestinationKind};
 
 pub(super) async fn queues(State(shared): State<Shared>, uri: Uri) -> Response {
@@ -75,60 +72,8 @@ pub(super) async fn subscriptions(State(shared): State<Shared>, uri: Uri) -> Res
     }
 }
 
-/// Names a durable subscription.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Named {
-    client_id: String,
-    name: String,
-}
-
-/// Ends a durable subscription that nobody consumes from.
-pub(super) async fn remove_subscription(
-    State(shared): State<Shared>,
-    Extension(visitor): Extension<Visitor>,
-    request: HttpRequest,
-) -> Response {
-    if let Err((code, error)) = visitor.check(ConsoleRole::Operate) {
-        return refused(code, &error);
-    }
-    let Named { client_id, name } = match Json::<Named>::from_request(request, &()).await {
-        Ok(Json(named)) => named,
-        Err(error) => return refused(error.status(), &error.body_text()),
-    };
-    let remove = |correlation| Command::RemoveSubscription {
-        client_id: Some(client_id),
-        name,
-        correlation: Some(correlation),
-    };
-    match carry_out(&shared, &visitor, remove).await {
-        Ok(_) => Json(json!({ "accepted": true })).into_response(),
-        Err((code, error)) => refused(code, &error),
-    }
-}
-
 /// A page of a list, with the request for the next one in it.
 fn answer<T: Serialize>(uri: &Uri, page: Page<T>, next: impl FnOnce(&str) -> String) -> Response {
     let next = page.next.as_deref().map(|after| format!("{}?{}", uri.path(), next(after)));
     Json(Page { next, ..page }).into_response()
-}
-
-/// Takes everything out of a queue that waits in it.
-pub(super) async fn purge(
-    State(shared): State<Shared>,
-    Extension(visitor): Extension<Visitor>,
-    Path(name): Path<String>,
-) -> Response {
-    if let Err((code, error)) = visitor.check(ConsoleRole::Operate) {
-        return refused(code, &error);
-    }
-    let destination = match Destination::new(DestinationKind::Queue, name) {
-        Ok(destination) => destination,
-        Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
-    };
-    let purge = |correlation| Command::Purge { destination, correlation: Some(correlation) };
-    match carry_out(&shared, &visitor, purge).await {
-        Ok(messages) => Json(json!({ "messages": messages })).into_response(),
-        Err((code, error)) => refused(code, &error),
-    }
 }

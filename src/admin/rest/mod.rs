@@ -4,6 +4,7 @@ mod content;
 mod destinations;
 mod messages;
 mod node;
+mod operations;
 mod sending;
 
 use axum::extract::DefaultBodyLimit;
@@ -27,8 +28,13 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/api/v1/group/step-down", post(node::step_down)),
         ("/api/v1/group/recover", get(node::recovery_plan).post(node::recover)),
         ("/api/v1/queues", get(destinations::queues)),
-        ("/api/v1/queues/{name}", get(destinations::queue)),
-        ("/api/v1/queues/{name}/purge", post(destinations::purge)),
+        ("/api/v1/queues/{name}", get(destinations::queue).delete(operations::delete)),
+        ("/api/v1/queues/{name}/purge", post(operations::purge)),
+        ("/api/v1/queues/{name}/move", post(operations::move_messages)),
+        ("/api/v1/queues/{name}/copy", post(operations::copy_messages)),
+        ("/api/v1/queues/{name}/retry", post(operations::retry)),
+        ("/api/v1/queues/{name}/pause", post(operations::pause)),
+        ("/api/v1/queues/{name}/resume", post(operations::resume)),
         (
             "/api/v1/queues/{name}/messages",
             get(content::messages_of).post(content::send_to_queue).layer(large()),
@@ -38,8 +44,9 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/api/v1/topics/{name}", get(destinations::topic)),
         ("/api/v1/topics/{name}/messages", post(content::send_to_topic).layer(large())),
         ("/api/v1/subscriptions", get(destinations::subscriptions)),
-        ("/api/v1/subscriptions/remove", post(destinations::remove_subscription)),
+        ("/api/v1/subscriptions/remove", post(operations::remove_subscription)),
         ("/api/v1/connections", get(destinations::connections)),
+        ("/api/v1/bridges", get(node::bridges)),
     ]
 }
 
@@ -56,6 +63,7 @@ mod tests {
     use super::*;
     use crate::broker::{ConnectionStatus, DestinationStatus, Page, SubscriptionStatus};
     use crate::model::{Position, Promise, StoreId, Voter};
+    use crate::network::BridgeStatus;
     use crate::node::{Alarm, ElectionStatus, Fsyncs, GroupStatus, MemberStatus, RecoveryPlan, Status};
 
     fn keys(value: &Value) -> BTreeSet<&str> {
@@ -89,6 +97,8 @@ mod tests {
             ("SubscriptionPage", json!(Page::<SubscriptionStatus>::default())),
             ("DestinationPage", json!(Page::<DestinationStatus>::default())),
             ("ConnectionPage", json!(Page::<ConnectionStatus>::default())),
+            ("Bridge", json!(BridgeStatus::default())),
+            ("BridgePage", json!(Page::<BridgeStatus>::default())),
             ("Message", json!(MessageStatus::default())),
             ("Property", json!(messages::PropertyStatus::default())),
             ("Sending", json!(Sending::default())),

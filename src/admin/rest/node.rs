@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::admin::door::{ConsoleRole, Visitor};
 use crate::admin::shared::{Shared, refused};
+use crate::broker::Page;
 use crate::node::{RecoveryPlan, Request};
 
 pub(super) async fn broker(State(shared): State<Shared>) -> Response {
@@ -19,6 +20,12 @@ pub(super) async fn group(State(shared): State<Shared>) -> Response {
         Some(group) => Json(group).into_response(),
         None => refused(StatusCode::NOT_FOUND, "this broker is in no group"),
     }
+}
+
+/// All of them on one page: there are as many as the configuration names.
+pub(super) async fn bridges(State(shared): State<Shared>) -> Response {
+    let items = shared.shown.bridges.all();
+    Json(Page { total: items.len(), next: None, items }).into_response()
 }
 
 /// An order that cannot help is refused with the reason, whoever gives it; only then does it need the token.

@@ -73,12 +73,12 @@ impl Serving {
         options: SubscribeOptions,
     ) -> Result<(), Refusal> {
         self.admit_subscription(session, key)?;
-        let selection = Selection::read(&options.selector)?;
+        let selection = Selection::read(&options.selector, options.reach.as_ref())?;
         let pattern = Pattern::parse(&destination.name);
         if options.browse && (pattern.is_some() || !destination.kind.is_queue()) {
             return Err(Refusal::Invalid(format!("{destination} is no single queue to browse")));
         }
-        if destination.kind == DestinationKind::Subscription {
+        if !destination.kind.has_names() {
             return Err(Refusal::Invalid(format!("{destination} is nothing to subscribe to")));
         }
         let places = match &pattern {
@@ -344,7 +344,7 @@ impl Serving {
             return Err(Refusal::Invalid(format!("{topics} cannot have a durable subscription")));
         }
         let selector =
-            Selection::read(&options.selector)?.map_or(String::new(), |_| options.selector.clone());
+            Selection::read(&options.selector, None)?.map_or(String::new(), |_| options.selector.clone());
         let (no_local, shared) = (options.no_local, options.shared);
         let told_name = name.clone();
         let wanted =
@@ -396,8 +396,8 @@ impl Serving {
             }
             self.find_or_create(&topic)?;
         }
-        let id = DestinationId(self.next_destination);
-        self.next_destination += 1;
+        let id = DestinationId(self.numbers.destination);
+        self.numbers.destination += 1;
         let removal = replaced.map(|id| Record::Catalogue(CatalogueChange::RemoveDestination { id }));
         let creation = CatalogueChange::CreateSubscription { id, subscription: made.clone() };
         let group = removal.into_iter().chain([Record::Catalogue(creation)]).collect();

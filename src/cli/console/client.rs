@@ -147,10 +147,19 @@ impl ConsoleArgs {
 
     /// Asks for a change, with `body` as JSON.
     pub(super) async fn post(&self, path: &str, body: &impl Serialize) -> Result<Bytes, Failure> {
-        let token = self.token().await;
         let request = Request::post(path).header(CONTENT_TYPE, "application/json");
+        self.change(request, serde_json::to_vec(body)?.into()).await
+    }
+
+    /// Asks for something to be deleted.
+    pub(super) async fn delete(&self, path: &str) -> Result<Bytes, Failure> {
+        self.change(Request::delete(path), Bytes::new()).await
+    }
+
+    async fn change(&self, request: hyper::http::request::Builder, body: Bytes) -> Result<Bytes, Failure> {
+        let token = self.token().await;
         let request = with_token(request, token.as_ref().ok())?;
-        let (code, body) = self.ask(request, serde_json::to_vec(body)?.into()).await?;
+        let (code, body) = self.ask(request, body).await?;
         match token {
             _ if code.is_success() => Ok(body),
             // The node refuses first what cannot be done whoever asks.

@@ -4,6 +4,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, Interest};
 use tokio::net::tcp::ReadHalf;
+use tokio::net::unix;
 
 /// The two halves of a stream of bytes. TLS and WebSocket are other halves; whoever has to see a client's first bytes to
 /// know what it speaks peeks at the socket before there is a transport.
@@ -24,6 +25,17 @@ pub(in crate::protocol) trait Receive: AsyncRead + Unpin + Send {
     /// Waits until the stream has failed, which nobody would notice who does not read. What ends in order does not
     /// fail: what was said before the end is still to be read. Cancel-safe.
     fn failed(&self) -> impl Future<Output = ()> + Send;
+}
+
+impl Receive for unix::ReadHalf<'_> {
+    fn readable(&self) -> impl Future<Output = io::Result<()>> + Send {
+        unix::ReadHalf::readable(self)
+    }
+
+    async fn failed(&self) {
+        // What cannot be waited for has failed too.
+        let _ = self.ready(Interest::ERROR).await;
+    }
 }
 
 impl Receive for ReadHalf<'_> {

@@ -24,6 +24,10 @@ use super::convert::{Heading, dispatch};
 use super::failure::Failure;
 use super::producers::Producers;
 
+/// What a bridge is told that wants this broker to send over its connection.
+pub(super) const DUPLEX_UNSERVED: &str = "a duplex bridge is not served from this side by this version; leave duplex out over \
+    there, and give this broker a network connector of its own, or have this broker make the duplex one";
+
 /// What a command of the broker's is for.
 #[derive(Debug)]
 pub(super) enum What {
@@ -241,7 +245,14 @@ impl OpenWireAdapter {
             }
             Structure::BrokerInfo(info) => {
                 let request = asked(info.command_id, info.response_required);
-                self.fail(request, Failure::general("bridges are not served by this version"), output);
+                if info.duplex_connection {
+                    return Err(self.fault(DUPLEX_UNSERVED, output));
+                }
+                self.respond(request, output);
+            }
+            // What a bridge keeps for durable subscribers of this broker, it learns from their consumers.
+            Structure::BrokerSubscriptionInfo(info) => {
+                self.respond(asked(info.command_id, info.response_required), output);
             }
             // What a client says about its own troubles changes nothing here.
             Structure::ConnectionError(_) | Structure::Response(_) | Structure::ExceptionResponse(_) => {}

@@ -11,7 +11,7 @@ use crate::protocol::Output;
 use crate::protocol::connection::{Fault, Handshake, Rhythm};
 use crate::security::Password;
 
-use super::adapter::OpenWireAdapter;
+use super::adapter::{DUPLEX_UNSERVED, OpenWireAdapter};
 use super::codec::{
     BrokerId, BrokerInfo, Codec, ConnectionControl, ConnectionError, ConnectionInfo, ExceptionResponse,
     Response, Structure, Text,
@@ -33,6 +33,8 @@ pub(in crate::protocol) struct OpenWireHandshake {
     body_bytes_max: usize,
     codec: Codec,
     agreed: Option<Agreement>,
+    /// A broker's bridge has introduced itself.
+    is_bridge: bool,
     /// What the client said about itself; nothing before it did.
     info: ConnectionInfo,
 }
@@ -48,6 +50,7 @@ impl Handshake for OpenWireHandshake {
             body_bytes_max,
             codec: Codec::new(FRAME_BYTES_BEFORE),
             agreed: None,
+            is_bridge: false,
             info: ConnectionInfo::default(),
         }
     }
@@ -69,6 +72,13 @@ impl Handshake for OpenWireHandshake {
                 // A client that comes again says first that it knows of failovers.
                 Some(Structure::KeepAliveInfo(_) | Structure::ConnectionControl(_))
                     if self.agreed.is_some() => {}
+                // A bridge says first which broker it comes from; what that asks for is acted on once it has logged in.
+                Some(Structure::BrokerInfo(info)) if self.agreed.is_some() && !self.is_bridge => {
+                    if info.duplex_connection {
+                        return Err(self.turn_away(DUPLEX_UNSERVED, output));
+                    }
+                    self.is_bridge = true;
+                }
                 Some(Structure::ConnectionInfo(info)) if self.agreed.is_some() => {
                     self.info = *info;
                     let text = |text: &Option<Text>| text.as_deref().unwrap_or_default().to_owned();
@@ -140,6 +150,14 @@ impl Handshake for OpenWireHandshake {
 }
 
 impl OpenWireHandshake {
+    /// Ends the connection before anybody has logged in.
+    fn turn_away(&mut self, why: &str, output: &mut Output) -> Fault {
+        let exception = Some(Failure::general(why).throwable());
+        let error = ConnectionError { exception, ..ConnectionError::default() };
+        self.codec.encode(&Structure::ConnectionError(error.into()), output);
+        Fault(why.to_owned())
+    }
+
     fn frame_bytes_max(&self) -> usize {
         self.body_bytes_max.saturating_add(FRAME_BYTES_AROUND)
     }

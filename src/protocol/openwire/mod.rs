@@ -20,10 +20,12 @@ pub(super) use convert::plain_body;
 pub(super) use handshake::OpenWireHandshake;
 pub use rewriter::Rewriter;
 
-/// What a client in a test needs.
-#[cfg(test)]
-pub(super) mod client {
-    pub(in crate::protocol) use super::codec::*;
-    pub(in crate::protocol) use super::convert::{properties, text, write_destination};
-    pub(in crate::protocol) use super::negotiation::{agree, offer};
+/// What a client of the protocol needs.
+pub(crate) mod client {
+    pub(crate) use super::codec::*;
+    pub(crate) use super::convert::{destinations, write_destination};
+    pub(crate) use super::negotiation::{agree, offer};
+
+    #[cfg(test)]
+    pub(crate) use super::convert::{properties, text};
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::WireFormatOptions;
 use crate::model::{Encoding, MessageBuilder, PropertyValue};
 
-use super::codec::{CodecError, Settings, VERSION_MAX, WireFormatInfo};
+use super::codec::{FrameError, Settings, VERSION_MAX, WireFormatInfo};
 use super::convert::properties;
 
 /// Entries of the other side's map that are looked at.
@@ -19,15 +19,15 @@ const CACHE_SIZE_MIN: i32 = 128;
 
 /// What both sides have agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::protocol) struct Agreement {
-    pub(in crate::protocol) settings: Settings,
+pub(crate) struct Agreement {
+    pub(crate) settings: Settings,
     /// A side that is silent for so long is gone; zero: it may be silent.
-    pub(in crate::protocol) inactivity_max: Duration,
-    pub(in crate::protocol) frame_bytes_max: usize,
+    pub(crate) inactivity_max: Duration,
+    pub(crate) frame_bytes_max: usize,
 }
 
 /// Our first words.
-pub(in crate::protocol) fn offer(options: &WireFormatOptions, frame_bytes_max: usize) -> WireFormatInfo {
+pub(crate) fn offer(options: &WireFormatOptions, frame_bytes_max: usize) -> WireFormatInfo {
     let mut map = MessageBuilder::new(Encoding::Native);
     let milliseconds = i64::try_from(options.inactivity_max.as_millis()).unwrap_or(i64::MAX);
     let entries = [
@@ -53,17 +53,17 @@ pub(in crate::protocol) fn offer(options: &WireFormatOptions, frame_bytes_max: u
 /// What the other side's first words come to.
 ///
 /// # Errors
-/// [`CodecError::Settings`]: they are none.
-pub(in crate::protocol) fn agree(
+/// [`FrameError::Settings`]: they are none.
+pub(crate) fn agree(
     options: &WireFormatOptions,
     frame_bytes_max: usize,
     theirs: &WireFormatInfo,
-) -> Result<Agreement, CodecError> {
+) -> Result<Agreement, FrameError> {
     let mut map = MessageBuilder::new(Encoding::Native);
     if let Some(marshalled) = &theirs.properties {
-        properties::read(marshalled, &mut map).ok_or(CodecError::Settings)?;
+        properties::read(marshalled, &mut map).ok_or(FrameError::Settings)?;
     }
-    let map = map.build().map_err(|_| CodecError::Settings)?;
+    let map = map.build().map_err(|_| FrameError::Settings)?;
     let find = |wanted: &str| {
         let mut entries = map.properties().take(ENTRIES_MAX);
         entries.find(|(name, _)| *name == wanted).map(|(_, value)| value)
@@ -132,6 +132,6 @@ mod tests {
             Settings { version: 1, tight: false, cache_size: None, stack_traces: false }
         );
         let damaged = WireFormatInfo { version: 12, properties: Some(b"\0\0\0\x01".as_slice().into()) };
-        assert_eq!(agree(&OURS, 1 << 20, &damaged), Err(CodecError::Settings));
+        assert_eq!(agree(&OURS, 1 << 20, &damaged), Err(FrameError::Settings));
     }
 }

@@ -127,6 +127,7 @@ mod tests {
             durable_name: None,
             shared: false,
             bridge: bytes::Bytes::new(),
+            reach: None,
         };
         let mut options = blank.clone();
         let name = "A?consumer.exclusive=true&consumer.priority=7&consumer.prefetchSize=0&consumer.retroactive=false";

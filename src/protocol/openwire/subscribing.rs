@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::broker::{Command, DeliveryId, Refusal, SubscribeOptions, Verdict};
 use crate::protocol::Output;
-use crate::selector::Selector;
+use crate::selector::{Reach, Selector};
 
 use super::adapter::{OpenWireAdapter, What};
 use super::codec::{
@@ -16,7 +16,7 @@ use super::codec::{
 };
 use super::consumer::Consumer;
 use super::consumers::{CONSUMERS_MAX, ConsumerNumber};
-use super::convert::read_destination;
+use super::convert::{read_destination, told};
 use super::failure::Failure;
 use super::places;
 
@@ -24,6 +24,8 @@ use super::places;
 const LAST_DELIVERED_NONE: i64 = -1;
 /// Longest time that a pull waits; the client asks again by then, or has gone.
 const PULL_TIME_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Brokers that a bridge's demand can have passed; further ones are not looked at.
+const BROKERS_MAX: usize = 256;
 /// Highest priority of a consumer. That of a bridge is below 0.
 const PRIORITY_MAX: i8 = 127;
 
@@ -257,7 +259,7 @@ impl OpenWireAdapter {
             let correlation = self.wait(request, What::Place, Some(bytes));
             commands.push(match info.operation_type {
                 0 => Command::Create { destination, correlation },
-                _ => Command::Delete { destination, correlation },
+                _ => Command::Delete { destination, if_empty: false, correlation },
             });
         }
         Ok(())
@@ -268,12 +270,34 @@ fn unsubscribe(subscription: crate::broker::SubscriptionKey) -> Command {
     Command::Unsubscribe { subscription, transacted: Vec::new(), correlation: None }
 }
 
+/// Which messages a bridge's consumer takes; of any other, all.
+fn reach(info: &ConsumerInfo) -> Option<Reach> {
+    match info.additional_predicate.as_deref() {
+        Some(Structure::NetworkBridgeFilter(filter)) if info.network_subscription => {
+            let broker = filter.network_broker_id.as_ref().and_then(|id| id.value.as_deref());
+            // Versions before the tenth know one bound for messages and demand.
+            let brokers_max = u32::try_from(filter.message_ttl.max(filter.network_ttl)).ok();
+            Some(Reach { broker: broker.unwrap_or_default().to_owned(), brokers_max })
+        }
+        _ => None,
+    }
+}
+
+/// What is told of a bridge's consumer beside all that is told of any: which brokers its demand has passed. Never empty.
+fn bridge(info: &ConsumerInfo) -> Bytes {
+    if !info.network_subscription {
+        return Bytes::new();
+    }
+    let path = info.broker_path.iter().flatten().filter_map(|passed| match passed {
+        Structure::BrokerId(id) => id.value.as_deref(),
+        _ => None,
+    });
+    told::write_path(path.take(BROKERS_MAX))
+}
+
 /// How a consumer wants its messages.
 fn options(info: &ConsumerInfo, name: &str) -> Result<SubscribeOptions, Failure> {
     let unsupported = |what: &str| Err(Failure::general(format!("{what} is not supported by this version")));
-    if info.network_subscription {
-        return unsupported("a bridge's consumer");
-    }
     if info.retroactive {
         return unsupported("consumer.retroactive=true");
     }
@@ -284,12 +308,13 @@ fn options(info: &ConsumerInfo, name: &str) -> Result<SubscribeOptions, Failure>
         prefetch: u32::try_from(info.prefetch_size).unwrap_or_default(),
         selector: info.selector.as_deref().unwrap_or_default().to_owned(),
         exclusive: info.exclusive,
-        priority: info.priority.clamp(0, PRIORITY_MAX),
+        priority: info.priority.clamp(if info.network_subscription { i8::MIN } else { 0 }, PRIORITY_MAX),
         no_local: info.no_local,
         browse: info.browser,
         durable_name: info.subscription_name.as_deref().map(str::to_owned),
         shared: false,
-        bridge: Bytes::new(),
+        bridge: bridge(info),
+        reach: reach(info),
     };
     places::configure(name, &mut options)?;
     if !options.selector.trim().is_empty() {

@@ -49,6 +49,7 @@ impl Wanted {
             durable_name: durable_name.clone(),
             shared: shared.unwrap_or_default(),
             bridge: bytes::Bytes::new(),
+            reach: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
-use crate::broker::{BrokerOptions, Gate, Inbound};
+use crate::broker::{BrokerNames, BrokerOptions, Gate, Inbound};
 use crate::coordination::{FixedCoordinator, Process};
 use crate::env::{Clock, Names, SimDisk, SystemClock};
 use crate::node::{Node, NodeParts, Temporary};
@@ -63,20 +63,30 @@ pub(crate) async fn start() -> (Gate, Core) {
     start_bounded(usize::MAX).await
 }
 
+/// The same, of a broker that is called so.
+pub(crate) async fn start_of(names: BrokerNames) -> (Gate, Core) {
+    start_with(usize::MAX, names).await
+}
+
 /// The same, with so much memory for messages that wait.
 pub(crate) async fn start_bounded(bytes_max: usize) -> (Gate, Core) {
+    start_with(bytes_max, BrokerNames::default()).await
+}
+
+async fn start_with(bytes_max: usize, names: BrokerNames) -> (Gate, Core) {
     let (gate, inbound) = Gate::bounded(bytes_max);
+    let gate = gate.of(names.clone());
     let clock = Arc::new(MovedClock { system: SystemClock::new(), ahead_ms: AtomicI64::new(0) });
     let shared = clock.clone();
     let started = NODES.spawn(async move {
-        let mut node = Node::start(parts(shared, inbound));
+        let mut node = Node::start(parts(shared, inbound, names));
         node.serving.wait_for(|serves| *serves).await.unwrap();
         node
     });
     (gate, Core { node: Some(started.await.unwrap()), clock })
 }
 
-fn parts(clock: Arc<dyn Clock>, gate: mpsc::Receiver<Inbound>) -> NodeParts {
+fn parts(clock: Arc<dyn Clock>, gate: mpsc::Receiver<Inbound>, names: BrokerNames) -> NodeParts {
     let (notify, log_events) = mpsc::unbounded_channel();
     let tell = Box::new(move |event| drop(notify.send(event)));
     let store = Store::open(Arc::new(SimDisk::new()), Path::new("store"), "local", LOG, tell).unwrap();
@@ -108,7 +118,7 @@ fn parts(clock: Arc<dyn Clock>, gate: mpsc::Receiver<Inbound>) -> NodeParts {
         index: (IndexHandle::none(), None),
         coordinator: (FixedCoordinator::start(events), coordinator_events),
         peers,
-        broker: BrokerOptions::default(),
+        broker: BrokerOptions { names, ..BrokerOptions::default() },
         temporary: Temporary::new(Arc::new(SimDisk::new()), "tmp_storage".into(), 0),
         gate,
     }

@@ -24,7 +24,7 @@ use super::Listener;
 use super::stomp::{Decoder, Frame, Limits, Verb, Version};
 
 pub(crate) use self::answers::start_answers;
-pub(crate) use self::core::{Core, start as start_core};
+pub(crate) use self::core::{Core, start as start_core, start_of as start_core_of};
 
 /// Longer than anything here takes, shorter than a tester's patience.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes};
 
-use super::error::CodecError;
+use super::error::FrameError;
 
 /// More bytes than this are counted by one more byte, or by two, behind a mark.
 const PLAIN_MAX: usize = 63;
@@ -18,23 +18,23 @@ pub(super) struct BitReader {
 
 impl BitReader {
     /// Takes the booleans off the front of a frame.
-    pub(super) fn take(frame: &mut Bytes) -> Result<BitReader, CodecError> {
-        let (mark, rest) = frame.split_first().ok_or(CodecError::Short)?;
+    pub(super) fn take(frame: &mut Bytes) -> Result<BitReader, FrameError> {
+        let (mark, rest) = frame.split_first().ok_or(FrameError::Short)?;
         let (head, length) = match (*mark, rest) {
             (BYTE_MARK, [length, ..]) => (2, usize::from(*length)),
             (SHORT_MARK, [high, low, ..]) => (3, usize::from(u16::from_be_bytes([*high, *low]))),
-            (BYTE_MARK | SHORT_MARK, _) => return Err(CodecError::Short),
+            (BYTE_MARK | SHORT_MARK, _) => return Err(FrameError::Short),
             (length, _) => (1, usize::from(length)),
         };
         if frame.len() < head + length {
-            return Err(CodecError::Short);
+            return Err(FrameError::Short);
         }
         let mut taken = frame.split_to(head + length);
         Ok(BitReader { bytes: taken.split_off(head), next: 0 })
     }
 
-    pub(super) fn read(&mut self) -> Result<bool, CodecError> {
-        let byte = self.bytes.get(self.next / 8).ok_or(CodecError::Short)?;
+    pub(super) fn read(&mut self) -> Result<bool, FrameError> {
+        let byte = self.bytes.get(self.next / 8).ok_or(FrameError::Short)?;
         let bit = byte >> (self.next % 8) & 1 == 1;
         self.next += 1;
         Ok(bit)
@@ -113,7 +113,7 @@ mod tests {
             assert_eq!(&frame[..], b"rest");
             (0..count).for_each(|n| assert_eq!(reader.read(), Ok(bit(n)), "{n} of {count}"));
             (0..8).take_while(|_| reader.read().is_ok()).for_each(drop);
-            assert_eq!(reader.read(), Err(CodecError::Short));
+            assert_eq!(reader.read(), Err(FrameError::Short));
         }
         for cut in [&[][..], &[1], &[BYTE_MARK], &[BYTE_MARK, 64], &[SHORT_MARK, 1], &[SHORT_MARK, 1, 0]] {
             assert!(BitReader::take(&mut Bytes::copy_from_slice(cut)).is_err());

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::error::CodecError;
+use super::error::FrameError;
 
 /// How much the sender keeps free, by forgetting what it sent longest ago; the Java client does the same.
 const FREE: usize = 100;
@@ -27,7 +27,7 @@ impl<V: Clone> Heard<V> {
     }
 
     /// A value comes under this number; `None` stands for a null.
-    pub(super) fn put(&mut self, number: u16, value: Option<V>) -> Result<(), CodecError> {
+    pub(super) fn put(&mut self, number: u16, value: Option<V>) -> Result<(), FrameError> {
         let at = usize::from(number);
         if number == NOT_KEPT {
             return Ok(());
@@ -35,7 +35,7 @@ impl<V: Clone> Heard<V> {
         // Numbers are given in order, but that what stands in a value may come before it: nobody makes this much larger than
         // what was sent.
         if at >= self.size || at > self.entries.len() + NESTED_MAX {
-            return Err(CodecError::NotCached(number));
+            return Err(FrameError::NotCached(number));
         }
         if at >= self.entries.len() {
             self.entries.resize(at + 1, None);
@@ -45,8 +45,8 @@ impl<V: Clone> Heard<V> {
     }
 
     /// What came under this number last.
-    pub(super) fn get(&self, number: u16) -> Result<Option<&V>, CodecError> {
-        self.entries.get(usize::from(number)).map(Option::as_ref).ok_or(CodecError::NotCached(number))
+    pub(super) fn get(&self, number: u16) -> Result<Option<&V>, FrameError> {
+        self.entries.get(usize::from(number)).map(Option::as_ref).ok_or(FrameError::NotCached(number))
     }
 }
 
@@ -121,14 +121,14 @@ mod tests {
     #[test]
     fn a_number_that_was_never_given_names_nothing() {
         let mut heard = Heard::new(10);
-        assert_eq!(heard.get(0), Err(CodecError::NotCached(0)));
+        assert_eq!(heard.get(0), Err(FrameError::NotCached(0)));
         heard.put(0, None).unwrap();
-        assert_eq!((heard.get(0), heard.get(1)), (Ok(None), Err(CodecError::NotCached(1))));
+        assert_eq!((heard.get(0), heard.get(1)), (Ok(None), Err(FrameError::NotCached(1))));
         (1..10).for_each(|number| heard.put(number, Some(1)).unwrap());
-        assert_eq!(heard.put(10, None), Err(CodecError::NotCached(10)), "too many");
+        assert_eq!(heard.put(10, None), Err(FrameError::NotCached(10)), "too many");
         let far = NESTED_MAX as u16 + 1;
-        assert_eq!(Heard::<u8>::new(100).put(far, None), Err(CodecError::NotCached(far)), "out of order");
+        assert_eq!(Heard::<u8>::new(100).put(far, None), Err(FrameError::NotCached(far)), "out of order");
         heard.put(NOT_KEPT, None).unwrap();
-        assert_eq!(heard.get(NOT_KEPT), Err(CodecError::NotCached(NOT_KEPT)));
+        assert_eq!(heard.get(NOT_KEPT), Err(FrameError::NotCached(NOT_KEPT)));
     }
 }

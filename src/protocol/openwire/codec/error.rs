@@ -2,7 +2,7 @@
 
 /// The connection cannot go on: where the next frame begins is not known, or what both sides remember may differ.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::protocol) enum CodecError {
+pub(crate) enum FrameError {
     /// The frame's length is above the limit, or negative.
     #[error("a frame of {0} bytes is too large")]
     TooLarge(u32),

@@ -6,7 +6,7 @@ use crate::protocol::Output;
 
 use super::cache::{Heard, Told};
 use super::coded::Coded;
-use super::error::CodecError;
+use super::error::FrameError;
 use super::reader::{Readable, Reader};
 use super::settings::Settings;
 use super::table::Structure;
@@ -17,7 +17,7 @@ const LENGTH_BYTES: usize = 4;
 
 /// See the module. Both directions follow the same settings, and remember what was sent in them.
 #[derive(Debug)]
-pub(in crate::protocol) struct Codec {
+pub(crate) struct Codec {
     settings: Settings,
     frame_bytes_max: usize,
     heard: Heard<Structure>,
@@ -27,7 +27,7 @@ pub(in crate::protocol) struct Codec {
 
 impl Codec {
     /// Nothing is agreed on yet; frames have at most so many bytes.
-    pub(in crate::protocol) fn new(frame_bytes_max: usize) -> Codec {
+    pub(crate) fn new(frame_bytes_max: usize) -> Codec {
         Codec {
             settings: Settings::FIRST,
             frame_bytes_max,
@@ -38,19 +38,19 @@ impl Codec {
     }
 
     /// What the frames that follow are like, in both directions.
-    pub(in crate::protocol) fn agree(&mut self, settings: Settings, frame_bytes_max: usize) {
+    pub(crate) fn agree(&mut self, settings: Settings, frame_bytes_max: usize) {
         let size = settings.cache_size.unwrap_or_default();
         (self.heard, self.told) = (Heard::new(size), Told::new(size));
         (self.settings, self.frame_bytes_max) = (settings, frame_bytes_max);
     }
 
     /// Frames may have so many bytes from now on.
-    pub(in crate::protocol) fn allow(&mut self, frame_bytes_max: usize) {
+    pub(crate) fn allow(&mut self, frame_bytes_max: usize) {
         self.frame_bytes_max = frame_bytes_max;
     }
 
     /// Bytes that the frame takes whose beginning has arrived, as far as that is known.
-    pub(in crate::protocol) fn announced(&self, arrived: &BytesMut) -> usize {
+    pub(crate) fn announced(&self, arrived: &BytesMut) -> usize {
         let length = arrived.first_chunk().map_or(0, |length| u32::from_be_bytes(*length) as usize);
         length.min(self.frame_bytes_max) + LENGTH_BYTES
     }
@@ -60,14 +60,11 @@ impl Codec {
     ///
     /// # Errors
     /// The connection cannot go on.
-    pub(in crate::protocol) fn decode(
-        &mut self,
-        arrived: &mut BytesMut,
-    ) -> Result<Option<Structure>, CodecError> {
+    pub(crate) fn decode(&mut self, arrived: &mut BytesMut) -> Result<Option<Structure>, FrameError> {
         let Some(length) = arrived.first_chunk() else { return Ok(None) };
         let length = u32::from_be_bytes(*length);
         if i32::try_from(length).is_err() || length as usize > self.frame_bytes_max {
-            return Err(CodecError::TooLarge(length));
+            return Err(FrameError::TooLarge(length));
         }
         if arrived.len() < LENGTH_BYTES + length as usize {
             return Ok(None);
@@ -81,7 +78,7 @@ impl Codec {
     }
 
     /// Adds a frame to the output. Large contents of messages are not copied.
-    pub(in crate::protocol) fn encode(&mut self, structure: &Structure, output: &mut Output) {
+    pub(crate) fn encode(&mut self, structure: &Structure, output: &mut Output) {
         let code = structure.code();
         let mut writer = Writer::begin(&mut self.scratch, &self.settings, &mut self.told, code);
         structure.write(&mut writer);

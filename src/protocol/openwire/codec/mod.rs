@@ -20,9 +20,9 @@ mod vectors;
 mod wire;
 mod writer;
 
-pub(in crate::protocol) use error::CodecError;
-pub(in crate::protocol) use frame::Codec;
-pub(in crate::protocol) use settings::{Settings, VERSION_MAX};
-pub(in crate::protocol) use table::*;
-pub(in crate::protocol) use text::{Text, decode, from_java, is_alike, put_unit, to_java};
-pub(in crate::protocol) use throwable::Throwable;
+pub(crate) use error::FrameError;
+pub(crate) use frame::Codec;
+pub(crate) use settings::{Settings, VERSION_MAX};
+pub(crate) use table::*;
+pub(crate) use text::{Text, decode, from_java, is_alike, put_unit, to_java};
+pub(crate) use throwable::Throwable;

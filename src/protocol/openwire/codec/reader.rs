@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes};
 use super::bits::BitReader;
 use super::cache::Heard;
 use super::coded::Coded;
-use super::error::CodecError;
+use super::error::FrameError;
 use super::settings::Settings;
 use super::text;
 
@@ -16,7 +16,7 @@ const DEPTH_MAX: u8 = 16;
 
 /// A structure whose fields are read once its type is known.
 pub(super) trait Readable: Coded {
-    fn read(code: u8, input: &mut Reader<'_, Self>) -> Result<Self, CodecError>;
+    fn read(code: u8, input: &mut Reader<'_, Self>) -> Result<Self, FrameError>;
 }
 
 /// See the module.
@@ -37,37 +37,37 @@ impl<'a, V: Readable> Reader<'a, V> {
         mut frame: Bytes,
         settings: &'a Settings,
         heard: &'a mut Heard<V>,
-    ) -> Result<(u8, Reader<'a, V>), CodecError> {
-        let code = frame.try_get_u8().map_err(|_| CodecError::Short)?;
+    ) -> Result<(u8, Reader<'a, V>), FrameError> {
+        let code = frame.try_get_u8().map_err(|_| FrameError::Short)?;
         let is_tight = settings.tight && code != V::NULL;
         let bits = if is_tight { Some(BitReader::take(&mut frame)?) } else { None };
         Ok((code, Reader { rest: frame, bits, settings, heard, depth: 0, structures: 0 }))
     }
 
     /// Nothing may be left.
-    pub(super) fn end(self) -> Result<(), CodecError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(CodecError::Left(self.rest.len())) }
+    pub(super) fn end(self) -> Result<(), FrameError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(FrameError::Left(self.rest.len())) }
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
-        let taken = *self.rest.first_chunk().ok_or(CodecError::Short)?;
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], FrameError> {
+        let taken = *self.rest.first_chunk().ok_or(FrameError::Short)?;
         self.rest.advance(N);
         Ok(taken)
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8, CodecError> {
+    pub(super) fn byte(&mut self) -> Result<u8, FrameError> {
         self.array::<1>().map(|[byte]| byte)
     }
 
     /// A part of the frame, which shares its memory.
-    pub(super) fn slice(&mut self, length: usize) -> Result<Bytes, CodecError> {
+    pub(super) fn slice(&mut self, length: usize) -> Result<Bytes, FrameError> {
         if length > self.rest.len() {
-            return Err(CodecError::Short);
+            return Err(FrameError::Short);
         }
         Ok(self.rest.split_to(length))
     }
 
-    pub(super) fn bool(&mut self) -> Result<bool, CodecError> {
+    pub(super) fn bool(&mut self) -> Result<bool, FrameError> {
         match &mut self.bits {
             Some(bits) => bits.read(),
             None => Ok(self.byte()? != 0),
@@ -75,7 +75,7 @@ impl<'a, V: Readable> Reader<'a, V> {
     }
 
     /// A number of 64 bits, of which a tight frame leaves out leading zeros.
-    pub(super) fn long(&mut self) -> Result<i64, CodecError> {
+    pub(super) fn long(&mut self) -> Result<i64, FrameError> {
         if self.bits.is_none() {
             return self.array().map(i64::from_be_bytes);
         }
@@ -88,7 +88,7 @@ impl<'a, V: Readable> Reader<'a, V> {
     }
 
     /// Text that may be null.
-    pub(super) fn text(&mut self) -> Result<Option<Bytes>, CodecError> {
+    pub(super) fn text(&mut self) -> Result<Option<Bytes>, FrameError> {
         if !self.bool()? {
             return Ok(None);
         }
@@ -101,22 +101,22 @@ impl<'a, V: Readable> Reader<'a, V> {
     }
 
     /// Text that may be null, of its own memory.
-    pub(super) fn string(&mut self) -> Result<Option<text::Text>, CodecError> {
+    pub(super) fn string(&mut self) -> Result<Option<text::Text>, FrameError> {
         let Some(java) = self.text()? else { return Ok(None) };
-        text::from_java(&java).map(|text| Some(text.into())).ok_or(CodecError::Text)
+        text::from_java(&java).map(|text| Some(text.into())).ok_or(FrameError::Text)
     }
 
     /// A structure that may be null; `read` gets its type.
     pub(super) fn nested<T>(
         &mut self,
-        read: impl FnOnce(u8, &mut Self) -> Result<T, CodecError>,
-    ) -> Result<Option<T>, CodecError> {
+        read: impl FnOnce(u8, &mut Self) -> Result<T, FrameError>,
+    ) -> Result<Option<T>, FrameError> {
         if !self.bool()? {
             return Ok(None);
         }
         self.structures += 1;
         if self.depth >= DEPTH_MAX || self.structures > STRUCTURES_MAX {
-            return Err(CodecError::Deep);
+            return Err(FrameError::Deep);
         }
         let code = self.byte()?;
         // Java can have the encoded form of a message at hand, and then sends that, behind its length and type.
@@ -136,7 +136,7 @@ impl<'a, V: Readable> Reader<'a, V> {
     }
 
     /// A structure that may be null, or a number that the peer gave one before.
-    pub(super) fn cached(&mut self) -> Result<Option<V>, CodecError> {
+    pub(super) fn cached(&mut self) -> Result<Option<V>, FrameError> {
         if !self.settings.caches() {
             return self.nested(V::read);
         }
@@ -147,7 +147,7 @@ impl<'a, V: Readable> Reader<'a, V> {
         }
         let value = self.nested(V::read)?;
         if value.as_ref().is_some_and(|value| !value.may_be_cached()) {
-            return Err(CodecError::NotCached(number));
+            return Err(FrameError::NotCached(number));
         }
         self.heard.put(number, value.clone())?;
         Ok(value)

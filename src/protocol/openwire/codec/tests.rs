@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use crate::protocol::Output;
 
 use super::chance::Chance;
-use super::{Codec, CodecError, ExceptionResponse, Settings, Structure, Text, Throwable, VERSION_MAX};
+use super::{Codec, ExceptionResponse, FrameError, Settings, Structure, Text, Throwable, VERSION_MAX};
 
 const FRAME_BYTES_MAX: usize = 1 << 20;
 
@@ -74,7 +74,7 @@ fn lengths_that_cannot_be_are_refused() {
     let mut codec = codec(Settings { version: 12, ..Settings::FIRST });
     for length in [FRAME_BYTES_MAX as u32 + 1, u32::MAX, 1 << 31] {
         let mut arrived = BytesMut::from(&length.to_be_bytes()[..]);
-        assert_eq!(codec.decode(&mut arrived), Err(CodecError::TooLarge(length)));
+        assert_eq!(codec.decode(&mut arrived), Err(FrameError::TooLarge(length)));
     }
     // A message whose content is longer than the frame, and one with a negative length.
     for length in [i32::MAX, -1] {
@@ -82,8 +82,8 @@ fn lengths_that_cannot_be_are_refused() {
         let frame = [&[0, 0, 0, 6, 18][..], &content].concat();
         assert!(codec.decode(&mut BytesMut::from(&frame[..])).is_err());
     }
-    assert_eq!(codec.decode(&mut BytesMut::from(&[0, 0, 0, 1, 77][..])), Err(CodecError::Unknown(77)));
-    assert_eq!(codec.decode(&mut BytesMut::from(&[0, 0, 0, 0][..])), Err(CodecError::Short));
+    assert_eq!(codec.decode(&mut BytesMut::from(&[0, 0, 0, 1, 77][..])), Err(FrameError::Unknown(77)));
+    assert_eq!(codec.decode(&mut BytesMut::from(&[0, 0, 0, 0][..])), Err(FrameError::Short));
 }
 
 /// A loose frame of the newest version, with a cache.
@@ -123,7 +123,7 @@ fn cve_2025_27533_a_length_takes_no_memory_before_its_bytes_have_come() {
     for (code, fields) in [(14, text), (112, bytes), (33, array), (31, frames)] {
         let (mut codec, mut arrived) = loose(code, &fields);
         let memory = allocation_counter::measure(|| {
-            assert_eq!(codec.decode(&mut arrived), Err(CodecError::Short), "{code}");
+            assert_eq!(codec.decode(&mut arrived), Err(FrameError::Short), "{code}");
         });
         assert!(memory.bytes_max < MEMORY_MAX, "{code}: {} bytes", memory.bytes_max);
     }
@@ -133,18 +133,18 @@ fn cve_2025_27533_a_length_takes_no_memory_before_its_bytes_have_come() {
 fn what_is_nested_without_end_is_refused() {
     let response = [&COMMAND[..], &[0, 0, 0, 1, 1, 32]].concat();
     let (mut codec, mut arrived) = loose(32, &response.repeat(10_000));
-    assert_eq!(codec.decode(&mut arrived), Err(CodecError::Deep));
+    assert_eq!(codec.decode(&mut arrived), Err(FrameError::Deep));
     // Without class, message and stack.
     let causes = [&COMMAND[..], &[0, 0, 0, 1], &[1, 0, 0, 0, 0].repeat(10_000)].concat();
     let (mut codec, mut arrived) = loose(31, &causes);
-    assert_eq!(codec.decode(&mut arrived), Err(CodecError::Deep));
+    assert_eq!(codec.decode(&mut arrived), Err(FrameError::Deep));
 }
 
 #[test]
 fn a_number_that_the_peer_never_gave_is_refused() {
     let session = [&COMMAND[..], &[0, 0, 5]].concat();
     let (mut codec, mut arrived) = loose(4, &session);
-    assert_eq!(codec.decode(&mut arrived), Err(CodecError::NotCached(5)));
+    assert_eq!(codec.decode(&mut arrived), Err(FrameError::NotCached(5)));
 }
 
 proptest! {

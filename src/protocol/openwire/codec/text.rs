@@ -7,13 +7,13 @@ use std::sync::Arc;
 use bytes::{BufMut, BytesMut};
 
 /// Text of a field: a copy costs nothing, as ids have it in them and are handed out for each message.
-pub(in crate::protocol) type Text = Arc<str>;
+pub(crate) type Text = Arc<str>;
 
 /// The first byte of what UTF-8 writes in four bytes, and this encoding in six.
 const FOUR_BYTES_FIRST: u8 = 0xf0;
 
 /// The UTF-8 of text without a length; nothing if it is none, or has half a pair of surrogates.
-pub(in crate::protocol) fn from_java(text: &[u8]) -> Option<Cow<'_, str>> {
+pub(crate) fn from_java(text: &[u8]) -> Option<Cow<'_, str>> {
     match std::str::from_utf8(text) {
         Ok(same) if is_alike(text) => Some(Cow::Borrowed(same)),
         _ => decode(text).map(Cow::Owned),
@@ -21,7 +21,7 @@ pub(in crate::protocol) fn from_java(text: &[u8]) -> Option<Cow<'_, str>> {
 }
 
 /// The same in Java's encoding, without a length.
-pub(in crate::protocol) fn to_java(text: &str) -> Cow<'_, [u8]> {
+pub(crate) fn to_java(text: &str) -> Cow<'_, [u8]> {
     if is_alike(text.as_bytes()) {
         return Cow::Borrowed(text.as_bytes());
     }
@@ -31,11 +31,11 @@ pub(in crate::protocol) fn to_java(text: &str) -> Cow<'_, [u8]> {
 }
 
 /// Whether both encodings are the same for this text.
-pub(in crate::protocol) fn is_alike(text: &[u8]) -> bool {
+pub(crate) fn is_alike(text: &[u8]) -> bool {
     !text.iter().any(|byte| *byte == 0 || *byte >= FOUR_BYTES_FIRST)
 }
 
-pub(in crate::protocol) fn put_unit(content: &mut BytesMut, unit: u16) {
+pub(crate) fn put_unit(content: &mut BytesMut, unit: u16) {
     match unit {
         0x01..=0x7f => content.put_u8(unit as u8),
         0 | 0x80..=0x7ff => content.put_slice(&[0xc0 | (unit >> 6) as u8, 0x80 | (unit & 0x3f) as u8]),
@@ -48,7 +48,7 @@ pub(in crate::protocol) fn put_unit(content: &mut BytesMut, unit: u16) {
 }
 
 /// Text of modified UTF-8; nothing if it is none, or has half a pair of surrogates.
-pub(in crate::protocol) fn decode(mut rest: &[u8]) -> Option<String> {
+pub(crate) fn decode(mut rest: &[u8]) -> Option<String> {
     let mut units = Vec::with_capacity(rest.len());
     let low = |byte: u8| (byte & 0xc0 == 0x80).then_some(u16::from(byte & 0x3f));
     while let [first, after @ ..] = rest {

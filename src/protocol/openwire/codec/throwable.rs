@@ -1,6 +1,6 @@
 //! Exceptions. Nobody makes an object of the class that is named, here or in a client that is up to date (CVE-2023-46604).
 
-use super::error::CodecError;
+use super::error::FrameError;
 use super::reader::{Readable, Reader};
 use super::text::Text;
 use super::writer::{Writable, Writer};
@@ -11,15 +11,15 @@ const CAUSES_MAX: usize = 32;
 /// An exception: the name of its class, and what it says. Frames of the stack and causes are read and dropped; what is
 /// written has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in crate::protocol) struct Throwable {
+pub(crate) struct Throwable {
     /// As Java names it.
-    pub(in crate::protocol) class_name: Option<Text>,
+    pub(crate) class_name: Option<Text>,
     /// What it says.
-    pub(in crate::protocol) message: Option<Text>,
+    pub(crate) message: Option<Text>,
 }
 
 impl Throwable {
-    pub(super) fn read<V: Readable>(input: &mut Reader<'_, V>) -> Result<Option<Throwable>, CodecError> {
+    pub(super) fn read<V: Readable>(input: &mut Reader<'_, V>) -> Result<Option<Throwable>, FrameError> {
         let mut first = None;
         for _ in 0..CAUSES_MAX {
             if !input.bool()? {
@@ -39,7 +39,7 @@ impl Throwable {
                 input.array::<4>()?;
             }
         }
-        Err(CodecError::Deep)
+        Err(FrameError::Deep)
     }
 
     pub(super) fn write<V: Writable>(this: Option<&Throwable>, out: &mut Writer<'_, V>) {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::error::CodecError;
+use super::error::FrameError;
 use super::reader::{Readable, Reader};
 use super::text::Text;
 use super::throwable::Throwable;
@@ -10,13 +10,13 @@ use super::writer::{Writable, Writer};
 
 /// A field.
 pub(super) trait Wire<V>: Sized {
-    fn read(input: &mut Reader<'_, V>) -> Result<Self, CodecError>;
+    fn read(input: &mut Reader<'_, V>) -> Result<Self, FrameError>;
     fn write(&self, out: &mut Writer<'_, V>);
 }
 
 /// A field of which the other side is told only a number from the second time on.
 pub(super) trait Cached<V>: Sized {
-    fn read_cached(input: &mut Reader<'_, V>) -> Result<Self, CodecError>;
+    fn read_cached(input: &mut Reader<'_, V>) -> Result<Self, FrameError>;
     fn write_cached(&self, out: &mut Writer<'_, V>);
 }
 
@@ -25,14 +25,14 @@ pub(super) trait Typed: Sized + Clone {
     /// The closed set that the type is in.
     type Set;
     const CODE: u8;
-    fn read_fields(input: &mut Reader<'_, Self::Set>) -> Result<Self, CodecError>;
+    fn read_fields(input: &mut Reader<'_, Self::Set>) -> Result<Self, FrameError>;
     fn write_fields(&self, out: &mut Writer<'_, Self::Set>);
     fn into_structure(self) -> Self::Set;
-    fn of_structure(structure: Self::Set) -> Result<Self, CodecError>;
+    fn of_structure(structure: Self::Set) -> Result<Self, FrameError>;
 }
 
 impl<V: Readable + Writable> Wire<V> for bool {
-    fn read(input: &mut Reader<'_, V>) -> Result<bool, CodecError> {
+    fn read(input: &mut Reader<'_, V>) -> Result<bool, FrameError> {
         input.bool()
     }
 
@@ -42,7 +42,7 @@ impl<V: Readable + Writable> Wire<V> for bool {
 }
 
 impl<V: Readable + Writable> Wire<V> for i8 {
-    fn read(input: &mut Reader<'_, V>) -> Result<i8, CodecError> {
+    fn read(input: &mut Reader<'_, V>) -> Result<i8, FrameError> {
         input.array().map(i8::from_be_bytes)
     }
 
@@ -52,7 +52,7 @@ impl<V: Readable + Writable> Wire<V> for i8 {
 }
 
 impl<V: Readable + Writable> Wire<V> for i32 {
-    fn read(input: &mut Reader<'_, V>) -> Result<i32, CodecError> {
+    fn read(input: &mut Reader<'_, V>) -> Result<i32, FrameError> {
         input.array().map(i32::from_be_bytes)
     }
 
@@ -62,7 +62,7 @@ impl<V: Readable + Writable> Wire<V> for i32 {
 }
 
 impl<V: Readable + Writable> Wire<V> for i64 {
-    fn read(input: &mut Reader<'_, V>) -> Result<i64, CodecError> {
+    fn read(input: &mut Reader<'_, V>) -> Result<i64, FrameError> {
         input.long()
     }
 
@@ -72,7 +72,7 @@ impl<V: Readable + Writable> Wire<V> for i64 {
 }
 
 impl<V: Readable + Writable> Wire<V> for Option<Text> {
-    fn read(input: &mut Reader<'_, V>) -> Result<Option<Text>, CodecError> {
+    fn read(input: &mut Reader<'_, V>) -> Result<Option<Text>, FrameError> {
         input.string()
     }
 
@@ -82,12 +82,12 @@ impl<V: Readable + Writable> Wire<V> for Option<Text> {
 }
 
 impl<V: Readable + Writable> Wire<V> for Option<Bytes> {
-    fn read(input: &mut Reader<'_, V>) -> Result<Option<Bytes>, CodecError> {
+    fn read(input: &mut Reader<'_, V>) -> Result<Option<Bytes>, FrameError> {
         if !input.bool()? {
             return Ok(None);
         }
         let length = i32::from_be_bytes(input.array()?);
-        input.slice(usize::try_from(length).map_err(|_| CodecError::Short)?).map(Some)
+        input.slice(usize::try_from(length).map_err(|_| FrameError::Short)?).map(Some)
     }
 
     fn write(&self, out: &mut Writer<'_, V>) {
@@ -100,7 +100,7 @@ impl<V: Readable + Writable> Wire<V> for Option<Bytes> {
 }
 
 impl<V: Readable + Writable> Wire<V> for Option<Throwable> {
-    fn read(input: &mut Reader<'_, V>) -> Result<Option<Throwable>, CodecError> {
+    fn read(input: &mut Reader<'_, V>) -> Result<Option<Throwable>, FrameError> {
         Throwable::read(input)
     }
 
@@ -110,10 +110,10 @@ impl<V: Readable + Writable> Wire<V> for Option<Throwable> {
 }
 
 impl<V: Readable + Writable, T: Typed<Set = V>> Wire<V> for Option<T> {
-    fn read(input: &mut Reader<'_, V>) -> Result<Option<T>, CodecError> {
+    fn read(input: &mut Reader<'_, V>) -> Result<Option<T>, FrameError> {
         input.nested(|code, input| match code {
             code if code == T::CODE => T::read_fields(input),
-            other => Err(CodecError::Misplaced(other)),
+            other => Err(FrameError::Misplaced(other)),
         })
     }
 
@@ -127,7 +127,7 @@ impl<V: Readable + Writable, T: Typed<Set = V>> Wire<V> for Option<T> {
 }
 
 impl<V: Readable + Writable, T: Typed<Set = V>> Cached<V> for Option<T> {
-    fn read_cached(input: &mut Reader<'_, V>) -> Result<Option<T>, CodecError> {
+    fn read_cached(input: &mut Reader<'_, V>) -> Result<Option<T>, FrameError> {
         input.cached()?.map(T::of_structure).transpose()
     }
 

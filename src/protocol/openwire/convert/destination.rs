@@ -10,9 +10,7 @@ use super::super::places;
 ///
 /// # Errors
 /// It is none.
-pub(in crate::protocol) fn read_destination(
-    from: Option<&Structure>,
-) -> Result<(DestinationKind, &str), Failure> {
+pub(crate) fn read_destination(from: Option<&Structure>) -> Result<(DestinationKind, &str), Failure> {
     let (kind, name) = match from {
         Some(Structure::ActiveMQQueue(it)) => (DestinationKind::Queue, &it.physical_name),
         Some(Structure::ActiveMQTopic(it)) => (DestinationKind::Topic, &it.physical_name),
@@ -23,11 +21,17 @@ pub(in crate::protocol) fn read_destination(
     Ok((kind, name.as_deref().unwrap_or_default()))
 }
 
+/// The destinations that a structure names; none if it is no destination, or names what cannot be one.
+pub(crate) fn destinations(named: Option<&Structure>) -> Vec<Destination> {
+    let found = read_destination(named).and_then(|(kind, name)| places::read(kind, name));
+    found.unwrap_or_default()
+}
+
 /// A destination of this kind and name, which may be a list.
 fn write(kind: DestinationKind, name: &str) -> Structure {
     let physical_name = Some(name.into());
     match kind {
-        DestinationKind::Queue | DestinationKind::Subscription => {
+        DestinationKind::Queue | DestinationKind::Subscription | DestinationKind::Schedule => {
             Structure::ActiveMQQueue(ActiveMQQueue { physical_name }.into())
         }
         DestinationKind::Topic => Structure::ActiveMQTopic(ActiveMQTopic { physical_name }.into()),
@@ -41,11 +45,11 @@ fn write(kind: DestinationKind, name: &str) -> Structure {
 }
 
 /// One destination.
-pub(in crate::protocol) fn write_destination(destination: &Destination) -> Structure {
+pub(crate) fn write_destination(destination: &Destination) -> Structure {
     write(destination.kind, &destination.name)
 }
 
 /// Several at once, or one; none if there is none.
-pub(in crate::protocol) fn write_destinations(all: &[Destination]) -> Option<Structure> {
+pub(crate) fn write_destinations(all: &[Destination]) -> Option<Structure> {
     places::write(all).map(|(kind, name)| write(kind, &name))
 }

@@ -4,19 +4,16 @@ use bytes::Bytes;
 
 use crate::model::{BodyForm, BodyKind, Destination, Encoding, Field, Message as Stored, MessageBuilder};
 
-use super::super::codec::{Message, MessageKind};
+use super::super::codec::{Message, MessageKind, Structure};
 use super::super::failure::Failure;
 use super::super::places;
 use super::{message_id, properties, read_destination, text};
-
-/// What only schedulers read; nobody would.
-const SCHEDULED: &str = "AMQ_SCHEDULED_";
 
 /// The message of a send, that arrives at this time in ms since 1970.
 ///
 /// # Errors
 /// It has no destination, or properties that are none; or it asks for what this version does not do.
-pub(in crate::protocol) fn message(sent: Message, wall: i64) -> Result<Stored, Failure> {
+pub(crate) fn message(sent: Message, wall: i64) -> Result<Stored, Failure> {
     let mut builder = MessageBuilder::new(Encoding::OpenWire);
     for destination in destinations(&sent)? {
         builder.destination(Field::Destination, &destination);
@@ -57,13 +54,15 @@ pub(in crate::protocol) fn message(sent: Message, wall: i64) -> Result<Stored, F
             builder.field(field, value.as_bytes().to_vec());
         }
     }
+    let passed = sent.broker_path.iter().flatten();
+    let passed =
+        passed.filter_map(|it| if let Structure::BrokerId(id) = it { id.value.as_ref() } else { None });
+    for id in passed {
+        builder.field(Field::BrokerPath, id.as_bytes().to_vec());
+    }
     builder.field(Field::Arrival, wall.to_le_bytes().to_vec());
     body(&mut builder, sent.kind, sent.content, sent.compressed)?;
-    let message = builder.build().map_err(|error| Failure::general(error.to_string()))?;
-    if let Some((name, _)) = message.properties().find(|(name, _)| name.starts_with(SCHEDULED)) {
-        return Err(Failure::general(format!("{name}: scheduled delivery is not supported by this version")));
-    }
-    Ok(message)
+    builder.build().map_err(|error| Failure::general(error.to_string()))
 }
 
 fn destinations(sent: &Message) -> Result<Vec<Destination>, Failure> {

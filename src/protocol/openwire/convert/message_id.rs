@@ -9,13 +9,13 @@ use super::super::codec::{MessageId, ProducerId};
 use super::super::consumer::Reference;
 
 /// The text of a producer's id: `ID:host-1-2-0:1:1:1`.
-pub(in crate::protocol) fn producer_text(producer: &ProducerId) -> String {
+pub(crate) fn producer_text(producer: &ProducerId) -> String {
     let connection = producer.connection_id.as_deref().unwrap_or_default();
     format!("{connection}:{}:{}", producer.session_id, producer.value)
 }
 
 /// The text of a message's id, which JMS calls `JMSMessageID`.
-pub(in crate::protocol) fn text(id: &MessageId) -> String {
+pub(crate) fn text(id: &MessageId) -> String {
     match &id.text_view {
         Some(text) if text.starts_with("ID:") => text.to_string(),
         Some(text) => format!("ID:{text}"),
@@ -27,7 +27,7 @@ pub(in crate::protocol) fn text(id: &MessageId) -> String {
 }
 
 /// What a client says to name a delivery.
-pub(in crate::protocol) fn reference(id: &MessageId) -> Reference {
+pub(crate) fn reference(id: &MessageId) -> Reference {
     let delivery = DeliveryId(u64::try_from(id.broker_sequence_id).unwrap_or_default());
     let mut hasher = DefaultHasher::new();
     if let Some(producer) = &id.producer_id {
@@ -39,7 +39,7 @@ pub(in crate::protocol) fn reference(id: &MessageId) -> Reference {
 }
 
 /// The id of a message of the broker's, in a delivery of this number.
-pub(in crate::protocol) fn of(message: &Message, delivery: DeliveryId) -> MessageId {
+pub(crate) fn of(message: &Message, delivery: DeliveryId) -> MessageId {
     let text = message.text(Field::MessageId).unwrap_or_default();
     let named = message.text(Field::ProducerId).and_then(producer);
     let (producer, sequence) = match (named, i64::try_from(message.producer_sequence())) {

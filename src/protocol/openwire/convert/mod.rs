@@ -6,14 +6,14 @@ mod inflate;
 pub(super) mod message_id;
 mod outgoing;
 mod plain;
-pub(in crate::protocol) mod properties;
+pub(crate) mod properties;
 #[cfg(test)]
 mod tests;
-pub(in crate::protocol) mod text;
-mod told;
+pub(crate) mod text;
+pub(super) mod told;
 
-pub(in crate::protocol) use destination::write_destination;
+pub(crate) use destination::{destinations, write_destination};
 pub(super) use destination::{read_destination, write_destinations};
 pub(super) use incoming::message;
 pub(super) use outgoing::{Heading, dispatch};
-pub(in crate::protocol) use plain::plain_body;
+pub(crate) use plain::plain_body;

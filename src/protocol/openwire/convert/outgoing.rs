@@ -5,25 +5,27 @@ use bytes::Bytes;
 use crate::broker::DeliveryId;
 use crate::model::{BodyForm, BodyKind, Destination, Field, Message as Stored};
 
-use super::super::codec::{ConsumerId, Message, MessageDispatch, MessageId, MessageKind, Structure, Text};
+use super::super::codec::{
+    BrokerId, ConsumerId, Message, MessageDispatch, MessageId, MessageKind, Structure, Text,
+};
 use super::{message_id, properties, text, told, write_destination, write_destinations};
 
 /// What a dispatch says beside the message.
 #[derive(Debug)]
-pub(in crate::protocol) struct Heading<'a> {
-    pub(in crate::protocol) consumer: &'a ConsumerId,
-    pub(in crate::protocol) delivery: DeliveryId,
+pub(crate) struct Heading<'a> {
+    pub(crate) consumer: &'a ConsumerId,
+    pub(crate) delivery: DeliveryId,
     /// Where it comes from, if the message names several destinations.
-    pub(in crate::protocol) destination: Option<&'a Destination>,
+    pub(crate) destination: Option<&'a Destination>,
     /// Deliveries before this one that count.
-    pub(in crate::protocol) redeliveries: u32,
-    pub(in crate::protocol) first_of_group: bool,
+    pub(crate) redeliveries: u32,
+    pub(crate) first_of_group: bool,
     /// The time, in ms since 1970.
-    pub(in crate::protocol) wall: i64,
+    pub(crate) wall: i64,
 }
 
 /// A message on its way to a consumer, and its id.
-pub(in crate::protocol) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (MessageDispatch, MessageId) {
+pub(crate) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (MessageDispatch, MessageId) {
     let all: Vec<Destination> = stored.destinations(Field::Destination).collect();
     let destination = match heading.destination {
         Some(from) => Some(write_destination(from)),
@@ -38,6 +40,8 @@ pub(in crate::protocol) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (
     let id = message_id::of(stored, heading.delivery);
     let redelivery_counter = i32::try_from(heading.redeliveries).unwrap_or(i32::MAX);
     let (kind, content, compressed) = content(stored);
+    let path = stored.broker_path().map(|id| Structure::BrokerId(BrokerId { value: Some(id.into()) }.into()));
+    let path: Vec<Structure> = path.collect();
     let message = Message {
         kind,
         producer_id: id.producer_id.clone(),
@@ -58,6 +62,7 @@ pub(in crate::protocol) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (
         data_structure: stored.happening().and_then(told::write).map(Box::new),
         compressed,
         redelivery_counter,
+        broker_path: Some(path).filter(|path| !path.is_empty()),
         arrival: stored.arrival(),
         user_id: owned(Field::UserId),
         broker_in_time: stored.arrival(),

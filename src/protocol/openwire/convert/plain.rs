@@ -11,7 +11,7 @@ use super::{inflate, text};
 const INFLATED_LENGTH_BYTES: usize = 4;
 
 /// The body of a message; empty if there is none that others could read.
-pub(in crate::protocol) fn plain_body(message: &Message) -> Bytes {
+pub(crate) fn plain_body(message: &Message) -> Bytes {
     let body = message.body();
     if message.encoding() != Encoding::OpenWire {
         return body;

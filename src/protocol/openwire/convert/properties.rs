@@ -85,7 +85,7 @@ impl<'a> Rest<'a> {
 }
 
 /// Adds properties to a message. Nothing, and some of them added, if they are none.
-pub(in crate::protocol) fn read(marshalled: &[u8], builder: &mut MessageBuilder) -> Option<()> {
+pub(crate) fn read(marshalled: &[u8], builder: &mut MessageBuilder) -> Option<()> {
     let mut rest = Rest(marshalled);
     let count = i32::from_be_bytes(rest.array()?);
     for _ in 0..count {
@@ -127,7 +127,7 @@ pub(in crate::protocol) fn read(marshalled: &[u8], builder: &mut MessageBuilder)
 }
 
 /// A message's properties; nothing if it has none.
-pub(in crate::protocol) fn write(message: &Message) -> Option<Bytes> {
+pub(crate) fn write(message: &Message) -> Option<Bytes> {
     let mut out = BytesMut::new();
     out.put_i32(0);
     let mut count = 0;

@@ -9,7 +9,7 @@ const LENGTH_BYTES: usize = 4;
 
 /// The UTF-8 of a text message's content; nothing unless [`write`] would make the same content of it again. Almost always a
 /// part of it, without a copy.
-pub(in crate::protocol) fn read(content: &Bytes) -> Option<Bytes> {
+pub(crate) fn read(content: &Bytes) -> Option<Bytes> {
     let (length, text) = content.split_first_chunk::<LENGTH_BYTES>()?;
     if usize::try_from(i32::from_be_bytes(*length)).ok()? != text.len() {
         return None;
@@ -22,7 +22,7 @@ pub(in crate::protocol) fn read(content: &Bytes) -> Option<Bytes> {
 }
 
 /// The content of a text message that says this; what is no UTF-8 is written as it is.
-pub(in crate::protocol) fn write(text: &[u8]) -> Bytes {
+pub(crate) fn write(text: &[u8]) -> Bytes {
     let mut content = BytesMut::with_capacity(LENGTH_BYTES + text.len());
     content.put_i32(0);
     match std::str::from_utf8(text) {
@@ -35,7 +35,7 @@ pub(in crate::protocol) fn write(text: &[u8]) -> Bytes {
 }
 
 /// What can be shown of content that [`read`] gives nothing for.
-pub(in crate::protocol) fn read_lossy(content: &[u8]) -> String {
+pub(crate) fn read_lossy(content: &[u8]) -> String {
     String::from_utf8_lossy(content.get(LENGTH_BYTES..).unwrap_or_default()).into_owned()
 }
 

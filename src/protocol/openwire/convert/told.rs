@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::model::{Happening, ToldConnection, ToldConsumer, ToldDestination, ToldProducer};
 
 use super::super::codec::{
-    ConnectionId, ConnectionInfo, ConsumerId, ConsumerInfo, DestinationInfo, ProducerId, ProducerInfo,
-    RemoveInfo, Structure, Text,
+    BrokerId, ConnectionId, ConnectionInfo, ConsumerId, ConsumerInfo, DestinationInfo, ProducerId,
+    ProducerInfo, RemoveInfo, Structure, Text,
 };
 use super::write_destination;
 
@@ -63,8 +65,28 @@ fn consumer(told: ToldConsumer) -> Option<Structure> {
         client_id: filled(told.client_id),
         subscription_name: filled(told.durable_name),
         network_subscription: !told.bridge.is_empty(),
+        broker_path: read_path(&told.bridge),
         ..ConsumerInfo::default()
     })))
+}
+
+/// Behind each broker's id in a path.
+const PATH_MARK: char = '\n';
+
+/// The brokers that a demand has passed, for [`ToldConsumer::bridge`]; something even if it names none.
+pub(crate) fn write_path<'a>(path: impl Iterator<Item = &'a str>) -> Bytes {
+    let mut written: String = path.flat_map(|id| [id, "\n"]).collect();
+    if written.is_empty() {
+        written.push(PATH_MARK);
+    }
+    written.into()
+}
+
+fn read_path(bridge: &[u8]) -> Option<Vec<Structure>> {
+    let path = std::str::from_utf8(bridge).unwrap_or_default().split_terminator(PATH_MARK);
+    let path = path.filter(|id| !id.is_empty());
+    let path = path.map(|id| Structure::BrokerId(BrokerId { value: Some(id.into()) }.into()));
+    Some(path.collect()).filter(|path: &Vec<_>| !path.is_empty())
 }
 
 fn connection(told: ToldConnection) -> Structure {

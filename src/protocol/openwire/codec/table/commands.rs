@@ -5,7 +5,7 @@ use bytes::Bytes;
 #[cfg(test)]
 use crate::protocol::openwire::codec::chance::{Any, Chance};
 use crate::protocol::openwire::codec::coded::Coded;
-use crate::protocol::openwire::codec::error::CodecError;
+use crate::protocol::openwire::codec::error::FrameError;
 use crate::protocol::openwire::codec::text::Text;
 use crate::protocol::openwire::codec::throwable::Throwable;
 use crate::protocol::openwire::codec::wire::{Cached, Typed, Wire};

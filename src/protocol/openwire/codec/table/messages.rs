@@ -5,7 +5,7 @@ use bytes::Bytes;
 #[cfg(test)]
 use crate::protocol::openwire::codec::chance::{Any, Chance};
 use crate::protocol::openwire::codec::coded::Coded;
-use crate::protocol::openwire::codec::error::CodecError;
+use crate::protocol::openwire::codec::error::FrameError;
 use crate::protocol::openwire::codec::text::Text;
 use crate::protocol::openwire::codec::throwable::Throwable;
 use crate::protocol::openwire::codec::wire::{Cached, Typed, Wire};
@@ -51,7 +51,7 @@ rows! {
 /// What a message's body is. The codes are type numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub(in crate::protocol) enum MessageKind {
+pub(crate) enum MessageKind {
     /// No body.
     #[default]
     Plain = 23,
@@ -92,13 +92,13 @@ impl MessageKind {
 
 /// Where the body of a blob message is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in crate::protocol) struct Blob {
+pub(crate) struct Blob {
     /// Its address.
-    pub(in crate::protocol) remote_blob_url: Option<Text>,
+    pub(crate) remote_blob_url: Option<Text>,
     /// What it is.
-    pub(in crate::protocol) mime_type: Option<Text>,
+    pub(crate) mime_type: Option<Text>,
     /// Whether the broker removes it once it is consumed.
-    pub(in crate::protocol) deleted_by_broker: bool,
+    pub(crate) deleted_by_broker: bool,
 }
 
 /// A message: one row for all seven types, which differ in nothing but a blob's three fields at the end.
@@ -106,16 +106,16 @@ macro_rules! message {
     ($($field:ident: $(@$cached:ident)? $type:ty $(=> $versions:expr)?;)*) => {
         /// A message. `content` and `marshalled_properties` are as they came: nobody reads them who does not need them.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-        pub(in crate::protocol) struct Message {
+        pub(crate) struct Message {
             /// What its body is.
-            pub(in crate::protocol) kind: MessageKind,
-            $(pub(in crate::protocol) $field: $type,)*
+            pub(crate) kind: MessageKind,
+            $(pub(crate) $field: $type,)*
             /// Of a blob message.
-            pub(in crate::protocol) blob: Blob,
+            pub(crate) blob: Blob,
         }
 
         impl Message {
-            pub(super) fn read(kind: MessageKind, input: &mut Reader<'_>) -> Result<Message, CodecError> {
+            pub(super) fn read(kind: MessageKind, input: &mut Reader<'_>) -> Result<Message, FrameError> {
                 Ok(Message {
                     kind,
                     $($field: read_field!(input $type, $($cached)? ; $($versions)?),)*
@@ -148,7 +148,7 @@ macro_rules! message {
 }
 
 impl Blob {
-    fn read(input: &mut Reader<'_>) -> Result<Blob, CodecError> {
+    fn read(input: &mut Reader<'_>) -> Result<Blob, FrameError> {
         Ok(Blob {
             remote_blob_url: Wire::read(input)?,
             mime_type: Wire::read(input)?,

@@ -20,16 +20,16 @@ use bytes::Bytes;
 #[cfg(test)]
 use super::chance::{Any, Chance};
 use super::coded::Coded;
-use super::error::CodecError;
+use super::error::FrameError;
 use super::reader::{self, Readable};
 use super::wire::{Typed, Wire};
 use super::writer::{self, Writable};
 
-pub(in crate::protocol) use commands::*;
-pub(in crate::protocol) use identities::*;
-pub(in crate::protocol) use messages::*;
-pub(in crate::protocol) use network::*;
-pub(in crate::protocol) use responses::*;
+pub(crate) use commands::*;
+pub(crate) use identities::*;
+pub(crate) use messages::*;
+pub(crate) use network::*;
+pub(crate) use responses::*;
 
 /// A frame that is read, and one that is written.
 type Reader<'a> = reader::Reader<'a, Structure>;
@@ -40,11 +40,11 @@ const MAGIC: [u8; 8] = *b"ActiveMQ";
 
 /// The first frame of each side: what it speaks. It is written the same way in all versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(in crate::protocol) struct WireFormatInfo {
+pub(crate) struct WireFormatInfo {
     /// The highest version.
-    pub(in crate::protocol) version: i32,
+    pub(crate) version: i32,
     /// A map of settings.
-    pub(in crate::protocol) properties: Option<Bytes>,
+    pub(crate) properties: Option<Bytes>,
 }
 
 /// The closed set of structures: what each type number stands for.
@@ -52,7 +52,7 @@ macro_rules! structures {
     ($($name:ident: $held:ident,)+) => {
         /// One structure of any type. A type that is not here is refused: nothing on the wire names a class.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub(in crate::protocol) enum Structure {
+        pub(crate) enum Structure {
             /// No command at all.
             Null,
             /// The first frame.
@@ -105,14 +105,14 @@ macro_rules! structures {
         }
 
         impl Readable for Structure {
-            fn read(code: u8, input: &mut Reader<'_>) -> Result<Structure, CodecError> {
+            fn read(code: u8, input: &mut Reader<'_>) -> Result<Structure, FrameError> {
                 match code {
                     Structure::NULL => Ok(Structure::Null),
                     WIRE_FORMAT_INFO => WireFormatInfo::read(input).map(Structure::WireFormatInfo),
                     $($name::CODE => $name::read_fields(input).map($name::into_structure),)+
                     _ => match MessageKind::from_code(code) {
                         Some(kind) => Ok(Structure::Message(Box::new(Message::read(kind, input)?))),
-                        None => Err(CodecError::Unknown(code)),
+                        None => Err(FrameError::Unknown(code)),
                     },
                 }
             }
@@ -159,9 +159,9 @@ structures! {
 }
 
 impl WireFormatInfo {
-    fn read(input: &mut Reader<'_>) -> Result<WireFormatInfo, CodecError> {
+    fn read(input: &mut Reader<'_>) -> Result<WireFormatInfo, FrameError> {
         if input.array()? != MAGIC {
-            return Err(CodecError::Magic);
+            return Err(FrameError::Magic);
         }
         Ok(WireFormatInfo { version: Wire::read(input)?, properties: Wire::read(input)? })
     }

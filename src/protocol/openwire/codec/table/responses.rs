@@ -3,7 +3,7 @@
 #[cfg(test)]
 use crate::protocol::openwire::codec::chance::{Any, Chance};
 use crate::protocol::openwire::codec::coded::Coded;
-use crate::protocol::openwire::codec::error::CodecError;
+use crate::protocol::openwire::codec::error::FrameError;
 use crate::protocol::openwire::codec::throwable::Throwable;
 use crate::protocol::openwire::codec::wire::{Typed, Wire};
 

@@ -27,15 +27,15 @@ macro_rules! rows {
         $(
             $(#[$doc])*
             #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-            pub(in crate::protocol) struct $name {
-                $($(#[$about])* pub(in crate::protocol) $field: $type,)*
+            pub(crate) struct $name {
+                $($(#[$about])* pub(crate) $field: $type,)*
             }
 
             impl Typed for $name {
                 type Set = Structure;
                 const CODE: u8 = $code;
 
-                fn read_fields(input: &mut Reader<'_>) -> Result<$name, CodecError> {
+                fn read_fields(input: &mut Reader<'_>) -> Result<$name, FrameError> {
                     // A struct's fields are evaluated in the order in which they stand here.
                     Ok($name { $($field: read_field!(input $type, $($cached)? ; $($versions)?),)* })
                 }
@@ -48,10 +48,10 @@ macro_rules! rows {
                     Structure::$name(self.into())
                 }
 
-                fn of_structure(structure: Structure) -> Result<$name, CodecError> {
+                fn of_structure(structure: Structure) -> Result<$name, FrameError> {
                     match structure {
                         Structure::$name(it) => Ok(Held::take(it)),
-                        other => Err(CodecError::Misplaced(other.code())),
+                        other => Err(FrameError::Misplaced(other.code())),
                     }
                 }
             }

@@ -1,13 +1,13 @@
 //! Fields that hold structures of any type.
 
-use crate::protocol::openwire::codec::error::CodecError;
+use crate::protocol::openwire::codec::error::FrameError;
 use crate::protocol::openwire::codec::reader::Readable;
 use crate::protocol::openwire::codec::wire::{Cached, Wire};
 
 use super::{Reader, Structure, Writer};
 
 impl Wire<Structure> for Option<Box<Structure>> {
-    fn read(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+    fn read(input: &mut Reader<'_>) -> Result<Self, FrameError> {
         input.nested(|code, input| Structure::read(code, input).map(Box::new))
     }
 
@@ -17,7 +17,7 @@ impl Wire<Structure> for Option<Box<Structure>> {
 }
 
 impl Cached<Structure> for Option<Box<Structure>> {
-    fn read_cached(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+    fn read_cached(input: &mut Reader<'_>) -> Result<Self, FrameError> {
         input.cached().map(|value| value.map(Box::new))
     }
 
@@ -28,7 +28,7 @@ impl Cached<Structure> for Option<Box<Structure>> {
 
 impl Wire<Structure> for Option<Vec<Structure>> {
     /// A null among them is left out: it says nothing.
-    fn read(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+    fn read(input: &mut Reader<'_>) -> Result<Self, FrameError> {
         if !input.bool()? {
             return Ok(None);
         }

@@ -1,0 +1,3 @@
+//! Clients that others wrote, unchanged: the scripts beside this file.
+
+mod seeds;
