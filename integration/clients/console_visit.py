@@ -10,6 +10,7 @@ import urllib.parse
 
 import axe_core_python
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -28,7 +29,9 @@ def browser(scripts=True):
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     if not scripts:
         options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-    return webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    started = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    started.set_script_timeout(2 * PATIENCE)
+    return started
 
 
 chrome = browser()
@@ -47,7 +50,9 @@ def go(path):
 
 
 def wait(what, condition):
-    WebDriverWait(chrome, PATIENCE).until(lambda _: condition(), what)
+    # What is looked at may just be exchanged.
+    passing = [NoSuchElementException, StaleElementReferenceException]
+    WebDriverWait(chrome, PATIENCE, ignored_exceptions=passing).until(lambda _: condition(), what)
 
 
 def complaints():
@@ -156,7 +161,8 @@ def messages():
     judge("message")
     go("/admin/messages?queue=visited&after=1")
     find("tbody th a").click()
-    assert "<script>document.title = 'taken'</script>" in text() and "taken" not in chrome.title, text()
+    wait("a script is text", lambda: "<script>document.title = 'taken'</script>" in find("pre").text)
+    assert "taken" not in chrome.title
     judge("script")
 
 
@@ -177,16 +183,29 @@ def live():
 
 def changes():
     go("/admin/queue?name=visited")
+    press()
+    wait("the queue is paused", lambda: "paused" in text() and find("main button").text == "Resume")
+    judge("paused")
+    press()
+    wait("the queue goes on", lambda: "goes on" in text())
+    find("main a[href^='/admin/transfer']").click()
+    wait("it is asked what goes where", lambda: "messages wait in visited" in text())
+    judge("transfer")
+    find("[name=way][value=copy]").click()
+    fill(to="copies", max="2")
+    press()
+    wait("messages are copied", lambda: "2 messages of visited were taken over" in text())
+    go("/admin/queue?name=visited")
     find("main a[href^='/admin/purge']").click()
-    assert text().count("3 messages wait in visited") == 1, text()
+    wait("the count is told", lambda: "3 messages wait in visited" in text())
     judge("purge")
     press()
     wait("the queue is purged", lambda: "3 messages of visited are gone" in text())
     go("/admin/queue?name=visited")
-    assert find("dd").text == "0"
+    assert find("dt + dd + dt + dd").text == "0"
     go("/admin/subscriptions")
     find("main a[href^='/admin/remove']").click()
-    assert "will be removed" in text()
+    wait("what will happen is told", lambda: "will be removed" in text())
     judge("remove")
     press()
     wait("the subscription is removed", lambda: "is removed" in text())

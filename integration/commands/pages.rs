@@ -1,16 +1,17 @@
 //! The console's pages as people meet them: logins, roles and rights on a node, and a real browser that visits every page.
 
 use std::process::Command;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{quorate_at, told, well};
-use crate::harness::cluster::binary;
+use crate::harness::cluster::{Cluster, NODES, Options, binary};
 use crate::harness::lone::Lone;
 use crate::harness::stomp::{Connection, Frame};
-use crate::harness::{http, python};
+use crate::harness::{eventually, http, python};
 
 const HOSTILE: &str = "<script>alert(1)</script>'\"&";
 
@@ -122,6 +123,43 @@ async fn who_operates_does_so_under_his_own_rights_and_commands_find_the_token()
     assert!(!wrong.status.success() && told(&wrong).contains("not the console's token"), "{wrong:?}");
     assert_eq!(http::text(lone.console(), "/api/v1/queues", "").unwrap().0, 401);
     assert_eq!(http::text(lone.console(), "/health/serving", "").unwrap().0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_a_group_say_who_leads_and_a_hand_over_from_one_shows_on_all() {
+    const LIMIT: Duration = Duration::from_secs(60);
+    let cluster = Cluster::start("pages", Options { zk_servers: 1, ..Options::default() }).await;
+    let master = cluster.master(LIMIT).await;
+    cluster.agreement(LIMIT).await;
+    let page = |node: usize, path: &str, headers: &str| http::text(cluster.console(node), path, headers);
+    let shows_the_master = |master: usize| {
+        let shown = |node: usize| {
+            let (code, overview) = page(node, "/admin/", "")?;
+            let (_, group) = page(node, "/admin/group", "")?;
+            let leads = !overview.contains("This node does not serve clients");
+            let members = group.matches("<tr><th scope=\"row\">").count();
+            Some(code == 200 && leads == (node == master) && members == NODES)
+        };
+        (1..=NODES).all(|node| shown(node) == Some(true)).then_some(())
+    };
+    eventually("all pages agree", LIMIT, || async { shows_the_master(master) }).await;
+    let token =
+        std::fs::read_to_string(cluster.directory(master).join("data/replicated/console.token")).unwrap();
+    let login = format!("Authorization: Basic {}\r\n", STANDARD.encode(format!(":{token}")));
+    let (code, asked) = page(master, "/admin/step-down", &login).unwrap();
+    assert!(code == 200 && asked.contains("Another node that has everything becomes the master"), "{asked}");
+    let form = asked.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let step_down =
+        |form: &str| http::post(cluster.console(master), "/admin/step-down", &login, form).unwrap();
+    let (code, told) = step_down("form=guess");
+    assert!(code == 403 && cluster.serving() == Some(master), "{told}");
+    let (code, told) = step_down(&format!("form={form}"));
+    assert!(code == 200 && told.contains("gives up the mastership"), "{told}");
+    let other = eventually("another node serves", LIMIT, || async {
+        cluster.serving().filter(|node| *node != master)
+    })
+    .await;
+    eventually("all pages show it", LIMIT, || async { shows_the_master(other) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::Value;
 
 use super::caller::Caller;
@@ -14,7 +14,7 @@ use super::shown::{link, number};
 use crate::admin::door::ConsoleRole;
 use crate::admin::operator::carry_out;
 use crate::admin::rest::{self, Sending};
-use crate::broker::Command;
+use crate::broker::{Command, Transfer, Way};
 use crate::model::{Destination, DestinationKind, DurableSubscription};
 use crate::node::Request;
 
@@ -147,6 +147,84 @@ pub(super) async fn purged(filled: Filled) -> Response {
             let next = (link("/admin/queue", &[("name", name)]), "Back to the queue");
             done(caller, format!("{} messages of {name} are gone.", number(count)), next).await
         }
+        Err(refused) => refusal(caller, refused).await,
+    }
+}
+
+/// Asks which messages are to go where.
+#[derive(Template)]
+#[template(path = "transfer.html", config = "src/admin/console/askama.toml")]
+struct Transferring {
+    frame: Frame,
+    queue: String,
+    waiting: u64,
+}
+
+pub(super) async fn transfer(caller: Caller) -> Response {
+    if let Err(refused) = allowed(&caller, ConsoleRole::Operate).await {
+        return refused;
+    }
+    let queue = caller.asked("queue");
+    let destination = Destination { kind: DestinationKind::Queue, name: queue.clone() };
+    let Some(counts) = caller.shared.shown.figures.counts(&destination) else {
+        return refusal(&caller, (StatusCode::NOT_FOUND, format!("there is no queue {queue:?}"))).await;
+    };
+    let frame = Frame::of(&caller, "/admin/queues", "Move, copy or retry messages").await;
+    show(&Transferring { frame, queue, waiting: counts.size.saturating_sub(counts.in_flight) })
+}
+
+pub(super) async fn transferred(filled: Filled) -> Response {
+    let caller = &filled.caller;
+    if let Err(refused) = allowed(caller, ConsoleRole::Operate).await {
+        return refused;
+    }
+    let name = filled.field("queue");
+    let (from, transfer) = match read_transfer(&filled) {
+        Ok(read) => read,
+        Err(error) => return refusal(caller, (StatusCode::BAD_REQUEST, error)).await,
+    };
+    let command = |correlation| Command::Transfer { from, transfer, correlation: Some(correlation) };
+    match carry_out(&caller.shared, &caller.visitor, command).await {
+        Ok(count) => {
+            let next = (link("/admin/queue", &[("name", name)]), "Back to the queue");
+            done(caller, format!("{} messages of {name} were taken over.", number(count)), next).await
+        }
+        Err(refused) => refusal(caller, refused).await,
+    }
+}
+
+/// Reads the form of a transfer: from where, and what of it goes where.
+fn read_transfer(filled: &Filled) -> Result<(Destination, Transfer), String> {
+    let queue =
+        |name: &str| Destination::new(DestinationKind::Queue, name).map_err(|error| error.to_string());
+    let way = match filled.field("way") {
+        "move" => Way::Move(queue(filled.field("to").trim())?),
+        "copy" => Way::Copy(queue(filled.field("to").trim())?),
+        "retry" => Way::Retry,
+        _ => return Err("choose to move, to copy or to retry".to_owned()),
+    };
+    let messages_max = match filled.field("max").trim() {
+        "" => u64::MAX,
+        text => text.parse().map_err(|_| format!("{text:?} is no number of messages"))?,
+    };
+    let selector = filled.field("selector").trim().to_owned();
+    Ok((queue(filled.field("queue"))?, Transfer { way, selector, messages_max }))
+}
+
+/// Ends the dispatch of a queue, or begins it again: what can be taken back at once is not asked about.
+pub(super) async fn paused(filled: Filled) -> Response {
+    let caller = &filled.caller;
+    if let Err(refused) = allowed(caller, ConsoleRole::Operate).await {
+        return refused;
+    }
+    let (name, paused) = (filled.field("queue"), filled.field("paused") == "yes");
+    let destination = match Destination::new(DestinationKind::Queue, name) {
+        Ok(destination) => destination,
+        Err(error) => return refusal(caller, (StatusCode::BAD_REQUEST, error.to_string())).await,
+    };
+    let command = |correlation| Command::Pause { destination, paused, correlation: Some(correlation) };
+    match carry_out(&caller.shared, &caller.visitor, command).await {
+        Ok(_) => Redirect::to(&link("/admin/queue", &[("name", name)])).into_response(),
         Err(refused) => refusal(caller, refused).await,
     }
 }

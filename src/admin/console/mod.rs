@@ -8,7 +8,7 @@
 //! | `/admin/queue?name=..` | one queue |
 //! | `/admin/messages?queue=..`, `/admin/message?queue=..&id=..` | what waits in a queue, and one message of it |
 //! | `/admin/subscriptions`, `/admin/connections`, `/admin/group` | as they say |
-//! | `/admin/send`, `/admin/purge`, `/admin/remove`, `/admin/step-down` | what can be done, with the form's token |
+//! | `/admin/send`, `/admin/purge`, `/admin/transfer`, `/admin/pause`, `/admin/remove`, `/admin/step-down` | what can be done, with the form's token |
 //! | `/login`, `/logout` | |
 //! | `/admin/xml/queues.jsp`, `topics.jsp`, `subscribers.jsp` | Classic's feeds |
 
@@ -67,6 +67,8 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/admin/send", get(changes::send).post(changes::sent)),
         ("/admin/purge", get(changes::purge).post(changes::purged)),
         ("/admin/remove", get(changes::remove).post(changes::removed)),
+        ("/admin/transfer", get(changes::transfer).post(changes::transferred)),
+        ("/admin/pause", post(changes::paused)),
         ("/admin/step-down", get(changes::step_down).post(changes::stepped_down)),
         ("/login", get(login::page).post(login::begin)),
         ("/logout", post(login::end)),

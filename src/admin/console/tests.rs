@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::admin::door::tests::{fill, get, log_in, with_users};
-use crate::admin::tests::{Console, console_with, figures};
+use crate::admin::tests::{Console, console_with, exchange, figures, post};
 use crate::broker::Figures;
 use crate::model::DestinationKind;
 use crate::node::{Alarm, ElectionStatus, GroupStatus, MemberStatus, Role, Snapshot, Status};
@@ -67,6 +67,7 @@ async fn what_strangers_have_named_stands_on_pages_as_text_only() {
         &format!("/admin/queue?name={name}"),
         &format!("/admin/queue?name=x{name}"),
         &format!("/admin/purge?queue={name}"),
+        &format!("/admin/transfer?queue={name}"),
         &format!("/admin/remove?client_id={name}&name={name}"),
         &format!("/admin/send?name={name}"),
         &format!("/admin/messages?queue=x{name}&selector={name}"),
@@ -115,6 +116,8 @@ async fn forms_change_something_only_with_what_the_page_knew() {
         ("/admin/purge", "queue=Q"),
         ("/admin/send", "kind=queue&name=Q&body=x&priority=4"),
         ("/admin/remove", "client_id=c&name=n"),
+        ("/admin/transfer", "queue=Q&way=move&to=R"),
+        ("/admin/pause", "queue=Q&paused=yes"),
     ] {
         for wrong in [String::new(), "&form=".to_owned(), format!("&form={other}"), format!("&form={right}0")]
         {
@@ -134,6 +137,36 @@ async fn forms_change_something_only_with_what_the_page_knew() {
 }
 
 #[tokio::test]
+async fn what_is_larger_than_its_bound_is_refused() {
+    let (console, cookie) = console(figures(DestinationKind::Queue, &["Q"])).await;
+    let form = form(&console, &cookie).await;
+    let body = format!("kind=queue&name=Q&priority=4&form={form}&body={}", "x".repeat(60 << 10));
+    assert_eq!(fill(&console, "/admin/send", &cookie, &body).await.0, 409);
+    let token = "Authorization: Bearer sesame, open";
+    let body = format!("{{\"body\": \"{}\"}}", "x".repeat(200 << 10));
+    assert_eq!(post(&console, "/api/v1/queues/Q/messages", token, &body).await.0, 409);
+    for (path, headers, bound) in [
+        ("/admin/send", &*cookie, 64 << 10),
+        ("/login", "", 64 << 10),
+        ("/api/v1/queues/Q/messages", token, 256 << 10),
+        ("/api/v1/topics/T/messages", token, 256 << 10),
+    ] {
+        let headers = format!("{headers}\r\n").trim_start().to_owned();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}Content-Type: \
+             application/json\r\nContent-Length: {}\r\n\r\n{}",
+            bound + 1,
+            "x".repeat(bound + 1)
+        );
+        let (head, _) = exchange(&console, &request).await;
+        assert!(head.starts_with("HTTP/1.1 413"), "{path}: {head}");
+    }
+    let long = format!("user={}&password=x", "u".repeat(2000));
+    assert_eq!(fill(&console, "/login", "", &long).await.0, 403);
+    console.admin.stop().await;
+}
+
+#[tokio::test]
 async fn a_viewers_forms_and_pages_do_not_change_anything() {
     let console = console_with(with_users(), figures(DestinationKind::Queue, &["Q"])).await;
     let cookie = log_in(&console, "vera", "arev").await.unwrap();
@@ -143,7 +176,14 @@ async fn a_viewers_forms_and_pages_do_not_change_anything() {
     for path in ["/admin/send", "/admin/purge?queue=Q", "/admin/step-down"] {
         assert_eq!(get(&console, path, &cookie).await.0, 403, "{path}");
     }
-    for path in ["/admin/send", "/admin/purge", "/admin/remove", "/admin/step-down"] {
+    for path in [
+        "/admin/send",
+        "/admin/purge",
+        "/admin/transfer",
+        "/admin/pause",
+        "/admin/remove",
+        "/admin/step-down",
+    ] {
         let body = format!("queue=Q&kind=queue&name=Q&form={form}");
         assert_eq!(fill(&console, path, &cookie, &body).await.0, 403, "{path}");
     }
