@@ -4,7 +4,7 @@
 //! environment variable `QUORATE_BUG` names the one that is in. In every other build [`on`] is the constant `false`.
 
 /// All of them.
-pub const NAMES: [&str; 39] = [
+pub const NAMES: [&str; 41] = [
     "acknowledge_before_quorum",
     "slave_acks_before_fsync",
     "promise_not_fsynced",
@@ -44,6 +44,8 @@ pub const NAMES: [&str; 39] = [
     "sorted_forgotten",
     "urgent_not_folded",
     "subscription_forgotten",
+    "sent_and_scheduled",
+    "due_not_in_checkpoint",
 ];
 
 /// Whether this bug is planted.

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Admin, AdminOptions, Shown};
-use crate::broker::{BrokerNames, BrokerOptions, Gate};
+use crate::broker::{BrokerNames, BrokerOptions, CensusOptions, Gate};
 use crate::config::{Config, Replicated, Security, StoreConfig, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, Process, ZooKeeperCoordinator, ZooKeeperOptions,
@@ -111,8 +111,10 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     }
     let resources = Resources::of(&config)?;
     let (gate, inbound) = Gate::bounded(bytes(resources.memory.limit) / WAITING_SHARE);
+    let logins = logins(&config);
     let inside = gate.of(names(&config));
-    let gate = if config.security.asks() { inside.clone().asking(logins(&config)) } else { inside.clone() };
+    let gate =
+        if config.security.asks() { inside.clone().asking(Arc::clone(&logins)) } else { inside.clone() };
     let patient = resources.disk.clone();
     let limit = ConnectionLimit::new(resources.files.clients);
     let (body_bytes_max, side_max) = (resources.body_bytes_max(), resources.files.half_open);
@@ -129,7 +131,7 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
         _ = interrupt.recv() => return Ok(()),
     };
     let mut node = Node::start(parts);
-    let console = AdminOptions::of(&config, side_max);
+    let console = AdminOptions::of(&config, side_max, logins);
     let admin = match Admin::start(console, Shown::of(&node, gate.clone(), networks.shown())).await {
         Ok(admin) => admin,
         Err(error) => {
@@ -324,12 +326,16 @@ fn parts(
     let volatile = matches!(config.store, StoreConfig::Memory);
     let (temporary, temp_limit) = temporary(config, resources)?;
     let memory = resources.memory;
+    let usual = BrokerOptions::within(bytes(memory.limit));
+    let at_start = config.broker.destinations.clone();
     let broker = BrokerOptions {
         names,
+        policies: config.policies.clone(),
+        census: CensusOptions { at_start, ..usual.census },
         windows_bytes_max: bytes(memory.windows),
         temp_limit,
         volatile,
-        ..BrokerOptions::within(bytes(memory.limit))
+        ..usual
     };
     let peers = PeerOptions {
         access: access(kind.replicated)?.with_half_open_max(resources.files.half_open),

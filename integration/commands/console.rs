@@ -101,6 +101,46 @@ async fn a_queue_is_purged_by_who_has_the_consoles_token_and_by_nobody_else() {
     assert!(code == 200 && told.contains("\"size\":0"), "{told}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_moved_copied_and_retried_and_queues_paused_and_deleted_by_commands() {
+    let lone = Lone::start().await;
+    let mut connection = Connection::open(lone.stomp()).await.unwrap();
+    for _ in 0..5 {
+        send(&mut connection, "/queue/a").await;
+    }
+    let console = lone.console().to_string();
+    let run = |words: &[&str]| {
+        let output = Command::new(binary()).args(words).args(["--console", &console]).output().unwrap();
+        (output.status.success(), said(&output))
+    };
+    let size = |queue: &str| {
+        let shown = http::get(lone.console(), &format!("/api/v1/queues/{queue}"))?;
+        Some((shown["size"].as_u64()?, shown["paused"].as_bool()?))
+    };
+    let (code, _) = http::post(lone.console(), "/api/v1/queues/a/move", "", "{\"to\": \"b\"}").unwrap();
+    assert_eq!(code, 401);
+    assert_eq!(run(&["move", "a", "b", "--max", "2"]), (true, "2 messages moved from a to b\n".to_owned()));
+    assert_eq!(
+        run(&["copy", "a", "b", "--selector", "JMSPriority = 4"]).1,
+        "3 messages copied from a to b\n"
+    );
+    assert_eq!((size("a"), size("b")), (Some((3, false)), Some((5, false))));
+    let (done, told) = run(&["move", "a", "b", "--selector", "x ="]);
+    assert!(!done && told.contains("selector"), "{told}");
+    // What was moved from `a` goes back there.
+    assert_eq!(run(&["retry", "b", "--json", "--max", "4"]).1.matches("\"messages\": 4").count(), 1);
+    assert_eq!((size("a"), size("b")), (Some((7, false)), Some((1, false))));
+    assert!(run(&["pause", "a"]).0);
+    assert_eq!(size("a"), Some((7, true)));
+    assert!(run(&["queues"]).1.lines().any(|line| line.starts_with("a ") && line.ends_with("yes")));
+    assert!(run(&["resume", "a"]).0);
+    assert_eq!(size("a"), Some((7, false)));
+    let (done, told) = run(&["delete", "a"]);
+    assert!(!done && told.contains("has 7 messages"), "{told}");
+    assert_eq!(run(&["delete", "a", "--with-messages"]), (true, "a is deleted\n".to_owned()));
+    assert_eq!(size("a"), None);
+}
+
 /// What `scripts/cluster status` says of a node.
 fn line(cluster: &Cluster, node: usize) -> String {
     let name = format!("node{node} ");

@@ -7,6 +7,7 @@ mod clients;
 mod cluster;
 mod lines;
 mod operations;
+mod pages;
 mod selectors;
 mod tls;
 

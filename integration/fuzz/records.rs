@@ -153,6 +153,7 @@ pub(crate) fn samples() -> Vec<Record> {
     let (destination, message) = (DestinationId(1), sample(b"x"));
     let queue = Destination::new(DestinationKind::Queue, "A.B").unwrap();
     let topic = Destination::new(DestinationKind::Topic, "T").unwrap();
+    let schedule = Destination::new(DestinationKind::Schedule, "S").unwrap();
     let create = |id, destination| {
         Record::Catalogue(CatalogueChange::CreateDestination { id: DestinationId(id), destination })
     };
@@ -185,10 +186,16 @@ pub(crate) fn samples() -> Vec<Record> {
         Record::Redelivered { destination, counters: counters.clone() },
         Record::Redelivered { destination: DestinationId(3), counters },
         Record::Dispatched { destination, sequence: Sequence(4) },
+        create(4, schedule),
+        Record::Message { places: place(4, 1).into(), message: sample(b"later") },
+        Record::Message { places: place(4, 2).into(), message: sample(b"once") },
+        Record::Rescheduled { destination: DestinationId(4), sequence: Sequence(1), due: 1_500, sent: 3 },
+        settle(4, &[(2, 2)]),
         Record::Transaction(Bytes::from_static(b"t")),
         Record::Move { places: [place(1, 1), place(2, 9)].into_iter().collect(), message },
         Record::Base(Offset(64)),
         Record::Chunk(Bytes::from_static(b"chunk")),
+        Record::Catalogue(CatalogueChange::PauseDestination { id: destination, paused: true }),
         Record::Catalogue(CatalogueChange::RemoveDestination { id: DestinationId(9) }),
     ]
 }

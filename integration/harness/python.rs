@@ -6,22 +6,17 @@ use std::sync::Mutex;
 
 static MAKING: Mutex<()> = Mutex::new(());
 
-/// The interpreter of an environment that has `requirement`.
-pub(crate) fn with(requirement: &str) -> PathBuf {
+/// The interpreter of an environment that has `requirements`, with spaces between.
+pub(crate) fn with(requirements: &str) -> PathBuf {
     let _one_at_a_time = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("venv").join(requirement.replace("==", "-"));
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("venv");
+    let directory = directory.join(requirements.replace("==", "-").replace(' ', "+"));
     let python = directory.join("bin/python");
     let done = directory.join("done");
     if !done.exists() {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&directory));
-        run(Command::new(&python).args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            requirement,
-        ]));
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        run(Command::new(&python).args(install).args(requirements.split(' ')));
         std::fs::write(done, "").unwrap();
     }
     python

@@ -10,7 +10,8 @@ declare -A bugs_of=(
         compare_by_length no_epoch_start retry_after_failed_fsync directory_not_fsynced torn_record_accepted
         damage_cut_as_torn_tail full_disk_half_acknowledged audit_not_replicated transaction_split
         settle_in_memory_only dispatch_before_commit truncate_below_commit wiped_disk_votes
-        earlier_run_leads_on seen_forgotten one_place_moved group_without_owner sorted_forgotten subscription_forgotten"
+        earlier_run_leads_on seen_forgotten one_place_moved group_without_owner sorted_forgotten subscription_forgotten
+        sent_and_scheduled due_not_in_checkpoint"
     [crash_points]="directory_not_fsynced torn_record_accepted base_before_checkpoint"
     [coordination]="create_retried_blindly"
     [faults]="acknowledge_before_quorum dispatch_before_commit settle_in_memory_only transaction_split no_epoch_start
@@ -30,7 +31,7 @@ bugs_build() {
 bugs_simulation() { "$binary" --nocapture node::simulation::whole; }
 bugs_crash_points() { "$binary" --nocapture node::simulation::crash_points storage::tests::crash; }
 bugs_lanes() { "$binary" --nocapture broker::tests::lanes; }
-bugs_durable() { "$binary" --nocapture broker::tests::durable; }
+bugs_durable() { "$binary" --nocapture broker::tests::topics::durable; }
 bugs_coordination() { "$integration" --nocapture coordination::outages; }
 # Whole connections; new inputs each time, within a minute.
 bugs_connections() { QUORATE_FUZZ_SECONDS=60 "$fuzz" --nocapture whole_connections; }

@@ -7,13 +7,14 @@
 //! | `/health/serving` | the node is the master and lets clients in | |
 //! | `/health/role` | always, with the role | |
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+use axum::{Extension, Json};
 use serde_json::{Value, json};
 
+use super::door::Ends;
 use super::shared::{LOOK_TIME_MAX, Shared};
 use crate::node::{Role, Status};
 
@@ -27,6 +28,11 @@ pub(super) fn routes() -> [(&'static str, MethodRouter<Shared>); 4] {
     ]
 }
 
+/// Whether this is one of the paths here, at which nobody has to log in.
+pub(super) fn serves(path: &str) -> bool {
+    path.starts_with("/health/")
+}
+
 async fn ready(State(shared): State<Shared>) -> Response {
     judged(&shared, "ready", unready).await
 }
@@ -35,11 +41,16 @@ async fn serving(State(shared): State<Shared>) -> Response {
     judged(&shared, "serving", unserving).await
 }
 
-async fn role(State(shared): State<Shared>) -> Json<Value> {
+/// To who asks from the same host it also tells where the token is, which is for the broker's user only.
+async fn role(State(shared): State<Shared>, Extension(ends): Extension<Ends>) -> Json<Value> {
     let snapshot = shared.snapshot().await;
     let status = &snapshot.status;
     let (role, serving, reason) = (status.role, status.serving, &status.reason);
-    Json(json!({ "role": role, "serving": serving, "master": status.master, "reason": reason }))
+    let mut told = json!({ "role": role, "serving": serving, "master": status.master, "reason": reason });
+    if ends.from.is_loopback() {
+        told["store_path"] = json!(status.store_path);
+    }
+    Json(told)
 }
 
 /// 200, or 503 with the reason. A node that does not answer is neither ready nor serving, whatever it said before.

@@ -2,7 +2,6 @@
 //! holds them, takes no descriptor that the store needs, and keeps nobody else out.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +15,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tower::ServiceExt;
 
-use super::guard::At;
+use super::door::Ends;
 
 /// How long a connection may take to send a whole head, from its start or from the answer before.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
@@ -122,9 +121,10 @@ impl Drop for Busy {
 }
 
 async fn serve(stream: TcpStream, router: Router, busy: Arc<AtomicBool>, mut closes: watch::Receiver<bool>) {
-    let Ok(at) = stream.local_addr().map(|address: SocketAddr| At(address.ip())) else { return };
+    let (Ok(at), Ok(from)) = (stream.local_addr(), stream.peer_addr()) else { return };
+    let ends = Ends { at, from: from.ip().to_canonical() };
     let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(at);
+        request.extensions_mut().insert(ends);
         let (busy, router) = (Busy::new(&busy), router.clone());
         async move {
             let answer = router.oneshot(request).await;

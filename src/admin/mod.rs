@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /` | a few lines for people |
+//! | `GET /`, `/admin/..` | pages for people (`console`) |
 //! | `GET /health/..` | whether the node lives, is ready, serves (`health`) |
 //! | `GET`, `POST /api/jolokia` | ActiveMQ's beans for tools that were made for it (`jolokia`) |
 //! | `GET /metrics` | what Prometheus collects (`metrics`) |
@@ -13,7 +13,9 @@
 //! | `GET /api/v1/subscriptions` | a `Page` of [`SubscriptionStatus`](crate::broker::SubscriptionStatus) |
 //! | `POST /api/v1/subscriptions/remove` | ends one; needs the token |
 //! | `GET /api/v1/queues/{name}`, `GET /api/v1/topics/{name}` | the `DestinationStatus`; 404 |
-//! | `POST /api/v1/queues/{name}/purge` | `{"messages": ..}`; 409 with `{"error": ..}` if refused, or elsewhere |
+//! | `POST /api/v1/queues/{name}/purge`, `/move`, `/copy`, `/retry` | `{"messages": ..}`; 409 with `{"error": ..}` if refused, or elsewhere |
+//! | `POST /api/v1/queues/{name}/pause`, `/resume` | `{"paused": ..}`; 409 as above |
+//! | `DELETE /api/v1/queues/{name}?with_messages=true` | `{"deleted": true}`; 409 as above |
 //! | `GET /api/v1/connections` | a page of [`ConnectionStatus`](crate::broker::ConnectionStatus) |
 //! | `GET /api/v1/bridges` | one page of [`BridgeStatus`](crate::network::BridgeStatus) |
 //! | `POST /api/v1/group/step-down` | 202; 409 with `{"error": ..}` if refused |
@@ -23,25 +25,27 @@
 //! Lists come in pages: `paging` says which part is asked for with `after` and `limit`, and a page's `next` is the request for
 //! the one behind it. Destinations are also filtered by a part of the `name` and sorted by a number (`sort`), see `listing`. They are read from the node's shared [`Figures`](crate::broker::Figures) without asking it; the rest is asked for.
 //!
-//! Figures show all that the node had answered before it was asked. The port answers to names of its own only, and changes
-//! need the console's token (`Authorization: Bearer`); `guard` says which, and why.
+//! Figures show all that the node had answered before it was asked. The port answers to names of its own only; `door` says who
+//! is let in how far: where there are users, nobody without a login; changes always need one, or the console's token.
 
-mod guard;
+mod console;
+mod door;
 mod health;
 mod jolokia;
 mod listener;
 mod listing;
 mod metrics;
+mod operator;
 mod paging;
 mod rest;
 mod routes;
 mod shared;
 mod shown;
 mod sums;
-mod token;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -49,11 +53,14 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, StoreConfig};
+use crate::security::Logins;
 
+pub use door::{TOKEN_FILE, Token};
 pub use shown::Shown;
-pub use token::{TOKEN_FILE, Token};
 
-/// What the console is and who may use it.
+use door::{Access, Guard, Roles};
+
+/// What the console's port is and who may use it.
 #[derive(Debug)]
 pub struct AdminOptions {
     /// Where it listens.
@@ -64,12 +71,17 @@ pub struct AdminOptions {
     pub token: Option<Token>,
     /// Connections at once; the oldest idle one goes when there is another.
     pub connections_max: usize,
+    /// The broker's users, who may log in.
+    logins: Arc<Logins>,
+    /// Whether there are any: then nothing but health is shown without a login.
+    asks: bool,
+    roles: Roles,
 }
 
 impl AdminOptions {
     /// The options of a node. Without a token of the operator's a new one is drawn and kept in the store's directory, which
     /// is open and locked by now; a store in memory has none, and nothing that could be changed.
-    pub fn of(config: &Config, connections_max: usize) -> AdminOptions {
+    pub fn of(config: &Config, connections_max: usize, logins: Arc<Logins>) -> AdminOptions {
         let console = &config.console;
         let hostname = match &config.store {
             StoreConfig::Replicated(replicated) => Some(&replicated.hostname),
@@ -94,6 +106,9 @@ impl AdminOptions {
                 None => config.store.directory().and_then(drawn),
             },
             connections_max,
+            logins,
+            asks: config.security.asks(),
+            roles: Roles::of(console),
         }
     }
 }
@@ -114,8 +129,9 @@ impl Admin {
         let listener = TcpListener::bind(options.bind).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let guard = guard::Guard::new(&options.hosts, options.token);
-        let router = routes::router(guard, shown);
+        let guard = Guard::new(&options.hosts);
+        let access = Access::new(options.logins, options.asks, options.roles, options.token);
+        let router = routes::router(guard, access, shown);
         let task = tokio::spawn(listener::accept(listener, options.connections_max, router, stopped));
         Ok(Admin { address, stop, task })
     }

@@ -12,16 +12,20 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::Shown;
-use super::guard::Guard;
+use super::door::{Access, Guard, Refusal};
 use super::sums::Last;
 use crate::node::{Request, RequestError, Snapshot};
 
 /// How long the node may take to show itself. Operators look at sick nodes: then they get what it showed last.
 pub(super) const LOOK_TIME_MAX: Duration = Duration::from_secs(2);
 
+/// Why there is no answer.
+const STOPPING: &str = "the node is stopping";
+
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) guard: Arc<Guard>,
+    pub(super) access: Arc<Access>,
     pub(super) shown: Shown,
     pub(super) last: Last,
 }
@@ -50,20 +54,38 @@ impl Shared {
         &self,
         request: impl FnOnce(oneshot::Sender<Result<T, RequestError>>) -> Request,
     ) -> Result<T, Response> {
-        let stopping = || refused(StatusCode::SERVICE_UNAVAILABLE, "the node is stopping");
-        let (reply, answer) = oneshot::channel();
-        self.shown.requests.send(request(reply)).await.map_err(|_| stopping())?;
-        match answer.await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
+        match self.answer(request).await {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(error)) => {
                 let mut body = json!({ "error": error.to_string() });
                 if let RequestError::PlanChanged(plan) = error {
                     body["plan"] = json!(plan);
                 }
                 Err((StatusCode::CONFLICT, Json(body)).into_response())
             }
-            Err(_) => Err(stopping()),
+            None => Err(refused(StatusCode::SERVICE_UNAVAILABLE, STOPPING)),
         }
+    }
+
+    /// The same, with a refusal in words.
+    pub(super) async fn ask_for<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, RequestError>>) -> Request,
+    ) -> Result<T, Refusal> {
+        match self.answer(request).await {
+            Some(answer) => answer.map_err(|error| (StatusCode::CONFLICT, error.to_string())),
+            None => Err((StatusCode::SERVICE_UNAVAILABLE, STOPPING.to_owned())),
+        }
+    }
+
+    /// What the node says; `None` if it is stopping.
+    async fn answer<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, RequestError>>) -> Request,
+    ) -> Option<Result<T, RequestError>> {
+        let (reply, answer) = oneshot::channel();
+        self.shown.requests.send(request(reply)).await.ok()?;
+        answer.await.ok()
     }
 }
 

@@ -6,12 +6,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
+use super::door::Roles;
 use super::listener::BODY_BYTES_MAX;
 use super::{Admin, AdminOptions, Shown, Token};
 use crate::broker::{Broker, BrokerOptions, DestinationStatus, Figures, Gate, Page};
 use crate::model::{CatalogueChange, Destination, DestinationId, DestinationKind, Epoch, Offset, Record};
 use crate::network::Bridges;
 use crate::node::{GroupStatus, RecoveryPlan, Request, RequestError, Role, Snapshot, Status};
+use crate::security::{Logins, Users};
 use crate::state::State;
 
 const CONNECTIONS_MAX: usize = 64;
@@ -27,11 +29,28 @@ pub(super) struct Console {
     requests: mpsc::Receiver<Request>,
 }
 
+/// The options of a console without users.
+pub(super) fn options(token: Option<Token>) -> AdminOptions {
+    AdminOptions {
+        bind: ([127, 0, 0, 1], 0).into(),
+        hosts: vec!["console.example".to_owned()],
+        token,
+        connections_max: CONNECTIONS_MAX,
+        logins: Arc::new(Logins::new(Users::default())),
+        asks: false,
+        roles: Roles::default(),
+    }
+}
+
 async fn console() -> Console {
     console_of(Figures::default()).await
 }
 
 pub(super) async fn console_of(figures: Figures) -> Console {
+    console_with(options(Some(Token::given("sesame, open"))), figures).await
+}
+
+pub(super) async fn console_with(options: AdminOptions, figures: Figures) -> Console {
     let (published, seen) = watch::channel(Arc::new(Snapshot::default()));
     let (now, looks) = watch::channel(Arc::new(Snapshot::default()));
     let (ask, mut asked) = mpsc::channel(4);
@@ -44,12 +63,6 @@ pub(super) async fn console_of(figures: Figures) -> Console {
             }
         }
     });
-    let options = AdminOptions {
-        bind: ([127, 0, 0, 1], 0).into(),
-        hosts: vec!["console.example".to_owned()],
-        token: Some(Token::given("sesame, open")),
-        connections_max: CONNECTIONS_MAX,
-    };
     let shown = Shown {
         figures,
         snapshots: seen,
@@ -66,8 +79,7 @@ async fn silent() -> Console {
     let (published, seen) = watch::channel(Arc::new(Snapshot::default()));
     let (ask_node, requests) = mpsc::channel(4);
     drop(requests);
-    let bind = ([127, 0, 0, 1], 0).into();
-    let options = AdminOptions { bind, hosts: Vec::new(), token: None, connections_max: CONNECTIONS_MAX };
+    let options = options(None);
     let shown = Shown {
         figures: Figures::default(),
         snapshots: seen,
@@ -82,12 +94,18 @@ async fn silent() -> Console {
 
 /// Code and body of the answer to what is sent as it stands.
 async fn say(console: &Console, request: &str) -> (u16, String) {
+    let (head, body) = exchange(console, request).await;
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body)
+}
+
+/// Head and body of the answer to what is sent as it stands.
+pub(super) async fn exchange(console: &Console, request: &str) -> (String, String) {
     let mut socket = TcpStream::connect(console.admin.address()).await.unwrap();
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    (head.to_owned(), body.to_owned())
 }
 
 /// Code and body of the answer.

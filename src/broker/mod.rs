@@ -12,6 +12,7 @@ mod limits;
 mod names;
 mod options;
 mod output;
+mod schedule;
 mod serving;
 mod session;
 mod subscription;
@@ -41,7 +42,7 @@ pub use options::{
 pub use output::{Inboxes, Output, ReadId, ReadRequest};
 pub use session::{
     Command, Correlation, Credentials, DeliveryId, Principal, ProducerKey, Refusal, SessionEvent, SessionId,
-    SessionInfo, SubscribeOptions, SubscriptionKey, TransactionKey, Verdict,
+    SessionInfo, SubscribeOptions, SubscriptionKey, TransactionKey, Transfer, Verdict, Way,
 };
 
 use figures::Book;

@@ -1,5 +1,7 @@
 //! The broker's bounds. Each bounds a map, a queue or a buffer; at the bound the caller waits or is refused.
 
+use crate::config::Policies;
+use crate::model::Destination;
 use crate::selector::SELECTOR_BYTES_MAX;
 
 use super::BrokerNames;
@@ -40,8 +42,8 @@ pub struct BrokerOptions {
     pub backlog_entries_max: usize,
     /// Bytes that wait for one topic subscription beyond its prefetch; then publishers wait.
     pub backlog_bytes_max: usize,
-    /// Name of the queue for messages that nobody could consume.
-    pub dead_letter_queue: String,
+    /// How destinations behave.
+    pub policies: Policies,
     /// Nothing is stored: persistent messages live in memory like the others.
     pub volatile: bool,
 }
@@ -58,6 +60,8 @@ pub struct CensusOptions {
     /// Bytes of the texts of all subscriptions' selectors; what would make more is refused. Each takes up to sixteen times
     /// as much in memory.
     pub selector_bytes_max: usize,
+    /// What is there from the start.
+    pub at_start: Vec<Destination>,
 }
 
 impl Default for CensusOptions {
@@ -67,6 +71,7 @@ impl Default for CensusOptions {
             name_bytes_max: 32 << 20,
             joins_max: 1 << 20,
             selector_bytes_max: 4 << 20,
+            at_start: Vec::new(),
         }
     }
 }
@@ -90,7 +95,7 @@ impl Default for BrokerOptions {
             windows_bytes_max: 64 << 20,
             backlog_entries_max: 1_000,
             backlog_bytes_max: 4 << 20,
-            dead_letter_queue: "ActiveMQ.DLQ".to_owned(),
+            policies: Policies::default(),
             volatile: false,
         }
     }
@@ -108,6 +113,7 @@ impl BrokerOptions {
                 name_bytes_max: part(usual.census.name_bytes_max).max(DESTINATIONS_MIN * 64),
                 joins_max: part(usual.census.joins_max).max(DESTINATIONS_MIN),
                 selector_bytes_max: part(usual.census.selector_bytes_max).max(SELECTOR_BYTES_MAX),
+                at_start: Vec::new(),
             },
             pipeline_bytes_max: part(2 * usual.pipeline_bytes_max).clamp(1 << 20, usual.pipeline_bytes_max),
             pending_bytes_max: part(2 * usual.pending_bytes_max).clamp(1 << 20, usual.pending_bytes_max),

@@ -133,6 +133,28 @@ pub struct SubscribeOptions {
     pub reach: Option<Reach>,
 }
 
+/// Which of the messages that wait somewhere go where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// Where they go.
+    pub way: Way,
+    /// Selector text, blank for all.
+    pub selector: String,
+    /// At most so many.
+    pub messages_max: u64,
+}
+
+/// Where messages go that an operator transfers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// To this queue.
+    Move(Destination),
+    /// Copies of them to this queue.
+    Copy(Destination),
+    /// Dead letters go back to where they came from; what came from nowhere stays.
+    Retry,
+}
+
 /// What an adapter asks. Commands of one session are carried out in order; answers to those with a correlation come
 /// as [`SessionEvent::Done`], not necessarily in order.
 #[derive(Clone, Debug)]
@@ -250,6 +272,8 @@ pub enum Command {
     Delete {
         /// Which.
         destination: Destination,
+        /// Only if no messages are in it.
+        if_empty: bool,
         /// Who wants to know.
         correlation: Option<Correlation>,
     },
@@ -257,6 +281,25 @@ pub enum Command {
     Purge {
         /// Which.
         destination: Destination,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
+    /// Has messages that wait in a queue, or for a durable subscription, enter another place; what consumers hold stays.
+    /// Before the answer, also before a refusal on the way, comes [`SessionEvent::Affected`].
+    Transfer {
+        /// Where they wait.
+        from: Destination,
+        /// Which, and where they go.
+        transfer: Transfer,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
+    /// Ends or begins again the dispatch of a queue, or of a durable subscription. It goes on to take messages.
+    Pause {
+        /// Which.
+        destination: Destination,
+        /// Whether dispatch ends.
+        paused: bool,
         /// Who wants to know.
         correlation: Option<Correlation>,
     },

@@ -31,6 +31,24 @@ pub(super) struct Backlog {
     pub(super) bytes: usize,
 }
 
+impl Backlog {
+    /// Drops the oldest non-persistent messages until no more than so many messages wait, and so many bytes; returns those.
+    pub(super) fn evict(&mut self, messages_max: usize, bytes_max: usize) -> Vec<Message> {
+        let mut gone = Vec::new();
+        let mut from = 0;
+        while self.messages.len() > messages_max || self.bytes > bytes_max {
+            let oldest = self.messages.iter().skip(from).position(|(_, message)| !message.persistent());
+            let Some(at) = oldest.map(|at| from + at) else { break };
+            if let Some((_, message)) = self.messages.remove(at) {
+                self.bytes -= message.encoded().len();
+                gone.push(message);
+            }
+            from = at;
+        }
+        gone
+    }
+}
+
 /// Where a browser stands.
 #[derive(Debug)]
 pub(super) struct Browse {

@@ -63,6 +63,18 @@ enum Command {
     Unsubscribe(console::UnsubscribeArgs),
     /// Take everything out of a queue that waits in it; what consumers hold stays
     Purge(PurgeArgs),
+    /// Move what waits in a queue to another, in order; what consumers hold stays
+    Move(console::SendOverArgs),
+    /// Copy what waits in a queue to another
+    Copy(console::SendOverArgs),
+    /// Send dead letters back to where they came from
+    Retry(console::RetryArgs),
+    /// End the dispatch of a queue; it goes on to take messages
+    Pause(console::PauseArgs),
+    /// Begin the dispatch of a queue again
+    Resume(console::PauseArgs),
+    /// Delete a queue that nobody consumes from
+    Delete(console::DeleteArgs),
     /// The client connections of a node
     Connections(ConsoleArgs),
     /// The bridges of a node to other brokers
@@ -147,6 +159,14 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Status(console) => console::status(&console, json),
         Command::Queues(console) => console::destinations(&console, "/api/v1/queues", json),
         Command::Purge(args) => console::purge(&args, json),
+        Command::Move(args) => console::send_over(&args, ("move", "moved"), json),
+        Command::Copy(args) => console::send_over(&args, ("copy", "copied"), json),
+        Command::Retry(args) => console::retry(&args, json),
+        Command::Pause(args) => {
+            console::pause(&args, ("pause", "is paused: it takes messages and dispatches none"), json)
+        }
+        Command::Resume(args) => console::pause(&args, ("resume", "dispatches again"), json),
+        Command::Delete(args) => console::delete(&args, json),
         Command::Topics(console) => console::destinations(&console, "/api/v1/topics", json),
         Command::Subscriptions(console) => console::subscriptions(&console, json),
         Command::Unsubscribe(args) => console::unsubscribe(&args, json),

@@ -19,7 +19,7 @@ pub(super) fn is_xml(text: &str) -> bool {
     text.trim_start_matches('\u{feff}').trim_start().starts_with('<')
 }
 
-const POLICIES: &str = "there is no key: destination policies are not served by this version";
+const POLICIES: &str = "write a [[policy]] for each policyEntry, with its attributes in snake_case";
 const LOGINS: &str =
     "there is no key: logins and rights are not served by this version, every login is admitted";
 const CLUSTERS: &str = "there is no key: clients are not told of other brokers by this version; write all addresses in their failover: URL";
@@ -64,7 +64,7 @@ const NAMES: &[(&str, &str)] = &[
     ("policyEntries", POLICIES),
     ("policyEntry", POLICIES),
     ("deadLetterStrategy", POLICIES),
-    ("destinations", "there is no key: queues and topics come into being when they are used"),
+    ("destinations", "write \"destinations\" in [broker], a list such as [\"queue://A\", \"topic://B\"]"),
     ("destinationInterceptors", "there is no key: virtual destinations are not served by this version"),
     ("virtualDestinations", "there is no key: virtual destinations are not served by this version"),
     ("simpleAuthenticationPlugin", LOGINS),

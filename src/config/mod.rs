@@ -7,6 +7,7 @@ mod acl;
 mod activemq;
 mod connector;
 mod fault;
+mod policy;
 mod raw;
 mod secret;
 mod section;
@@ -15,9 +16,8 @@ mod service;
 mod store;
 #[cfg(test)]
 mod tests;
-mod units;
 mod unknown;
-mod uri;
+mod values;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -27,14 +27,18 @@ pub use connector::{
     ConnectionOptions, Discovery, NetworkConnector, Retry, Scheme, TransportConnector, WireFormatOptions,
 };
 pub use fault::{ConfigError, Fault, Origin};
+pub use policy::{DeadLetterStrategy, DeadLetters, Policies, Policy};
 pub use secret::Secret;
 pub use section::Setting;
 pub use security::Security;
 pub use store::{Local, Replicated, StoreConfig, Sync, Tls};
-pub use units::{Limit, duration as parse_duration, size as parse_size};
-pub use uri::host_port as parse_host_port;
+pub use values::units::{Limit, duration as parse_duration, size as parse_size};
+pub use values::uri::host_port as parse_host_port;
+
+use crate::model::{Destination, DestinationKind, Pattern};
 
 use section::{Section, Source, Unit};
+use values::{units, uri};
 
 /// A configuration that can be run.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +51,8 @@ pub struct Config {
     pub transport_connectors: Vec<TransportConnector>,
     /// `[[network_connector]]`; names are unique.
     pub network_connectors: Vec<NetworkConnector>,
+    /// `[[policy]]`.
+    pub policies: Policies,
     /// `[system_usage]`.
     pub system_usage: SystemUsage,
     /// `[security]`, `[[users]]` and `[[rights]]`.
@@ -64,6 +70,8 @@ pub struct BrokerConfig {
     pub name: String,
     /// Where everything is stored that has no directory of its own.
     pub data_directory: PathBuf,
+    /// What is there from the start.
+    pub destinations: Vec<Destination>,
 }
 
 /// `[system_usage]`: at these bounds producers wait.
@@ -86,6 +94,12 @@ pub struct Console {
     pub hosts: Vec<String>,
     /// What a request must show to change something; `None`: the node draws one and keeps it in its store's directory.
     pub token: Option<Secret>,
+    /// Groups whose users may see everything, messages too.
+    pub view: Vec<String>,
+    /// Groups whose users may do that, and send, purge and remove.
+    pub operate: Vec<String>,
+    /// Groups whose users may do all that, and change the group of nodes.
+    pub administer: Vec<String>,
 }
 
 /// `[log]`.
@@ -207,10 +221,16 @@ impl Config {
         }
         let bind = self.console.bind;
         if !bind.ip().to_canonical().is_loopback() {
-            risks.push(format!(
-                "console.bind: {bind} is reached from other machines: whoever reaches the port can see what the \
-                 broker holds and who is connected; changes need the console's token, which is sent in plain text"
-            ));
+            let risk = match self.security.asks() {
+                true => {
+                    "passwords and what is shown can be overheard unless a proxy in front of it speaks TLS"
+                }
+                false => {
+                    "whoever reaches the port can see what the broker holds and who is connected; changes need the \
+                     console's token, which is sent in plain text"
+                }
+            };
+            risks.push(format!("console.bind: {bind} is reached from other machines: {risk}"));
         }
         risks
     }
@@ -233,6 +253,7 @@ fn read(source: &Source, file: Option<&str>, warnings: &mut Vec<String>) -> Conf
     let broker = BrokerConfig {
         name: broker.parsed("name", "localhost", broker_name).unwrap_or_default(),
         data_directory: broker.parsed("data_directory", "data", store::directory).unwrap_or_default(),
+        destinations: read_destinations(&broker),
     };
     let store_section = root.section("store");
     let store = store::read(&store_section, &broker.data_directory, warnings);
@@ -248,13 +269,14 @@ fn read(source: &Source, file: Option<&str>, warnings: &mut Vec<String>) -> Conf
         temp: usage.measure("temp", Limit::Bytes(50 << 30), None, &LIMIT),
     };
     let console_section = root.section("console");
-    let console = read_console(&console_section);
+    let console = read_console(&console_section, &security);
     let log = read_log(&root.section("log"));
     let config = Config {
         broker,
         store,
         transport_connectors,
         network_connectors,
+        policies: policy::read(&root.sections("policy")),
         system_usage,
         security,
         console,
@@ -263,6 +285,30 @@ fn read(source: &Source, file: Option<&str>, warnings: &mut Vec<String>) -> Conf
     unique_ports(&config, &transports, &store_section, &console_section);
     warnings.extend(config.open_to_all());
     config
+}
+
+/// Queues and topics by their names; a bare name is a queue's.
+fn read_destinations(section: &Section<'_>) -> Vec<Destination> {
+    let read = |text: &String| {
+        let (kind, name) = match text.split_once("://") {
+            None => (DestinationKind::Queue, text.as_str()),
+            Some(("queue", name)) => (DestinationKind::Queue, name),
+            Some(("topic", name)) => (DestinationKind::Topic, name),
+            Some((other, _)) => {
+                return Err(format!("{other}:// is neither; expected queue://NAME or topic://NAME"));
+            }
+        };
+        match Pattern::parse(name) {
+            Some(_) => Err(format!("{text:?} has wildcards: it stands for no one destination")),
+            None => Destination::new(kind, name).map_err(|error| format!("{text:?}: {error}")),
+        }
+    };
+    let wrong = |fault| {
+        section.fault("destinations", fault);
+        None
+    };
+    let texts = section.texts("destinations");
+    texts.iter().filter_map(|text| read(text).map_or_else(wrong, Some)).collect()
 }
 
 fn read_log(section: &Section<'_>) -> LogConfig {
@@ -316,14 +362,16 @@ fn broker_name(text: &str) -> Result<String, String> {
 
 const CONSOLE_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8161);
 
-fn read_console(section: &Section<'_>) -> Console {
+fn read_console(section: &Section<'_>, security: &Security) -> Console {
     let bind = section.parsed("bind", &CONSOLE_DEFAULT.to_string(), console_bind).unwrap_or(CONSOLE_DEFAULT);
     let hosts = section.texts("hosts");
     for wrong in hosts.iter().filter_map(|text| store::host(text).err()) {
         section.fault("hosts", wrong);
     }
     let token = store::read_secret(section, ["token", "token_file"], "");
-    Console { bind, hosts, token }
+    let [view, operate, administer] =
+        ["view", "operate", "administer"].map(|key| security::read_groups(section, key, security));
+    Console { bind, hosts, token, view, operate, administer }
 }
 
 fn console_bind(text: &str) -> Result<SocketAddr, String> {

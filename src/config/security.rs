@@ -148,18 +148,7 @@ fn read_rule(section: &Section<'_>, groups: &BTreeSet<&str>, file: Option<&str>)
     let [queue, topic] = ["queue", "topic"].map(|key| section.optional(key, non_empty));
     let allowed = Permission::ALL.map(|it| (it.name(), section.texts(it.name())));
     for (key, names) in &allowed {
-        for name in names.iter().filter(|it| !groups.contains(it.as_str())) {
-            if [EVERYBODY, ANONYMOUS].contains(&name.as_str()) {
-                continue;
-            }
-            section.fault(
-                key,
-                match nearest(name, groups.iter().copied()) {
-                    Some(meant) => format!("no user is in the group {name:?}; did you mean {meant:?}?"),
-                    None => format!("no user is in the group {name:?}"),
-                },
-            );
-        }
+        check_groups(section, key, names, groups, &[EVERYBODY, ANONYMOUS]);
     }
     let (key, target) = match (queue, topic) {
         (Some(name), None) => ("queue", Target::Queue(name)),
@@ -182,6 +171,32 @@ fn read_rule(section: &Section<'_>, groups: &BTreeSet<&str>, file: Option<&str>)
     Rule::new(&target, allowed.map(|(_, names)| names), place)
         .map_err(|error| section.fault(key, error.to_string()))
         .ok()
+}
+
+/// A list of groups of the users that there are.
+pub(super) fn read_groups(section: &Section<'_>, key: &'static str, security: &Security) -> Vec<String> {
+    let names = section.texts(key);
+    let groups = security.users.iter().flat_map(|it| &it.groups).map(String::as_str).collect();
+    check_groups(section, key, &names, &groups, &[EVERYBODY]);
+    names
+}
+
+/// Finds names of groups in which nobody is.
+fn check_groups(
+    section: &Section<'_>,
+    key: &str,
+    names: &[String],
+    groups: &BTreeSet<&str>,
+    others: &[&str],
+) {
+    let known = |name: &String| groups.contains(name.as_str()) || others.contains(&name.as_str());
+    for name in names.iter().filter(|name| !known(name)) {
+        let message = match nearest(name, groups.iter().copied()) {
+            Some(meant) => format!("no user is in the group {name:?}; did you mean {meant:?}?"),
+            None => format!("no user is in the group {name:?}"),
+        };
+        section.fault(key, message);
+    }
 }
 
 fn read_tls(section: &Section<'_>, warnings: &mut Vec<String>) -> Option<ServerTls> {

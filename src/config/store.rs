@@ -165,14 +165,14 @@ const REPLICAS_MAX: i64 = 7;
 const SECRET_CHARACTERS_MIN: usize = 16;
 const BIND_DEFAULT: &str = "tcp://0.0.0.0:62621";
 
-const DURATION: Unit<Duration> = Unit {
+pub(super) const DURATION: Unit<Duration> = Unit {
     parse: units::duration,
     show: |value| units::show_duration(*value),
     magnitude: Duration::as_millis,
     expected: units::DURATION_EXPECTED,
     bare: false,
 };
-const SIZE: Unit<u64> = Unit {
+pub(super) const SIZE: Unit<u64> = Unit {
     parse: units::size,
     show: |value| units::show_size(*value),
     magnitude: |value| u128::from(*value),

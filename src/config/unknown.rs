@@ -2,6 +2,7 @@
 
 use super::activemq;
 use super::fault::{Origin, nearest};
+use super::policy;
 use super::raw::{Node, Value, element_name};
 use super::section::{Source, VARIABLE_PREFIX, join, variable_name};
 use super::service::is_made_for_a_service;
@@ -54,6 +55,9 @@ impl Source {
 
     /// What to say about an unknown key.
     fn guess(&self, path: &str, name: &str, node: &Node) -> String {
+        if let Some(why) = policy::why_no_key(name).filter(|_| path == "policy") {
+            return why;
+        }
         if let Some(hint) = activemq::hint(name) {
             return hint;
         }

@@ -16,6 +16,8 @@ pub enum DestinationKind {
     TemporaryTopic = 4,
     /// Where the messages of a durable subscription wait. Nobody sends to it, and no client names it.
     Subscription = 5,
+    /// Where messages wait until they are sent. There is one, and no client names it.
+    Schedule = 6,
 }
 
 impl DestinationKind {
@@ -27,6 +29,7 @@ impl DestinationKind {
             3 => DestinationKind::TemporaryQueue,
             4 => DestinationKind::TemporaryTopic,
             5 => DestinationKind::Subscription,
+            6 => DestinationKind::Schedule,
             _ => return None,
         })
     }
@@ -43,11 +46,16 @@ impl DestinationKind {
 
     /// Whether messages wait in it, each for one consumer.
     pub fn holds(self) -> bool {
-        !self.is_topic()
+        self.is_queue() || self == DestinationKind::Subscription
     }
 
-    /// The scheme of ActiveMQ's URIs for this kind: `queue`, `topic`, `temp-queue` or `temp-topic`; and `subscription`, which
-    /// only we have.
+    /// Whether clients may name it.
+    pub fn has_names(self) -> bool {
+        self.is_queue() || self.is_topic()
+    }
+
+    /// The scheme of ActiveMQ's URIs for this kind: `queue`, `topic`, `temp-queue` or `temp-topic`; and `subscription` and
+    /// `schedule`, which only we have.
     pub fn scheme(self) -> &'static str {
         match self {
             DestinationKind::Queue => "queue",
@@ -55,6 +63,7 @@ impl DestinationKind {
             DestinationKind::TemporaryQueue => "temp-queue",
             DestinationKind::TemporaryTopic => "temp-topic",
             DestinationKind::Subscription => "subscription",
+            DestinationKind::Schedule => "schedule",
         }
     }
 }

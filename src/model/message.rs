@@ -19,6 +19,10 @@ use super::{Destination, DestinationKind, Happening, PropertyValue};
 
 const FIXED: usize = 52;
 const PERSISTENT: u8 = 1;
+const SCHEDULED: u8 = 2;
+
+/// What the names of properties begin with that say when a message is to be sent, as in ActiveMQ.
+pub const SCHEDULED_PREFIX: &str = "AMQ_SCHEDULED_";
 
 /// Most bytes of a message without its body that a broker takes in; the copy in the dead-letter queue may have a little more.
 pub const HEAD_BYTES_MAX: usize = (1 << 20) + (32 << 10);
@@ -169,6 +173,11 @@ impl Message {
     /// Whether the message survives a restart.
     pub fn persistent(&self) -> bool {
         self.bytes[1] & PERSISTENT != 0
+    }
+
+    /// Whether a property says when it is to be sent.
+    pub fn scheduled(&self) -> bool {
+        self.bytes[1] & SCHEDULED != 0
     }
 
     /// Priority, 0 to 9; 4 is normal.
@@ -337,6 +346,7 @@ pub struct MessageBuilder {
     pub body: Bytes,
     fields: Vec<(u8, Bytes)>,
     properties: BytesMut,
+    scheduled: bool,
 }
 
 impl MessageBuilder {
@@ -362,6 +372,7 @@ impl MessageBuilder {
             body: message.body(),
             fields: message.fields().map(of).filter(|(tag, _)| !is_properties(*tag)).collect(),
             properties: BytesMut::from(message.field(Field::Properties).unwrap_or_default()),
+            scheduled: message.scheduled(),
         }
     }
 
@@ -387,7 +398,36 @@ impl MessageBuilder {
 
     /// Adds a typed property. A name of more than 65,535 bytes is cut off the set (no protocol sends one).
     pub fn property(&mut self, name: &str, value: PropertyValue<'_>) -> &mut Self {
+        self.scheduled |= name.starts_with(SCHEDULED_PREFIX);
         put_property(&mut self.properties, name, value);
+        self
+    }
+
+    /// It is sent at once, whatever its properties say.
+    pub fn send_now(&mut self) -> &mut Self {
+        self.scheduled = false;
+        self.due = 0;
+        self
+    }
+
+    /// Removes every property of which this is not true; what was scheduled is not, unless a property is left that says so.
+    pub fn retain_properties(&mut self, stays: impl Fn(&str) -> bool) -> &mut Self {
+        let before = std::mem::take(&mut self.properties).freeze();
+        self.scheduled = false;
+        let mut rest = &before[..];
+        while let Some((name, value, after)) = split_property(rest) {
+            if stays(name) {
+                self.property(name, value);
+            }
+            rest = after;
+        }
+        self
+    }
+
+    /// Removes all properties.
+    pub fn clear_properties(&mut self) -> &mut Self {
+        self.properties.clear();
+        self.scheduled = false;
         self
     }
 
@@ -405,7 +445,8 @@ impl MessageBuilder {
         let fields_length = u32::try_from(fields_bytes).map_err(too_long)?;
         let body_length = u32::try_from(self.body.len()).map_err(too_long)?;
         let mut out = BytesMut::with_capacity(FIXED + fields_bytes + self.body.len());
-        out.put_slice(&[Message::VERSION, if self.persistent { PERSISTENT } else { 0 }]);
+        let flags = if self.persistent { PERSISTENT } else { 0 } | if self.scheduled { SCHEDULED } else { 0 };
+        out.put_slice(&[Message::VERSION, flags]);
         out.put_slice(&[self.priority.min(9), self.body_kind as u8, self.encoding as u8, 0, 0, 0]);
         out.put_i64_le(self.timestamp);
         out.put_i64_le(self.expiry);

@@ -29,6 +29,7 @@ pub use ids::{
 };
 pub use message::{
     Encoding, Field, HEAD_BYTES_MAX, Message, MessageBuilder, MessageError, Outline, PRIORITY_DEFAULT,
+    SCHEDULED_PREFIX,
 };
 pub use pattern::Pattern;
 pub use places::{PLACE_BYTES, PLACES_MAX, Place, Places, outline};

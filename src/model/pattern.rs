@@ -27,6 +27,12 @@ impl Pattern {
         Pattern::parse(name).unwrap_or_else(itself)
     }
 
+    /// How much of a name it says: parts that are words, parts in all, and whether that is all. More is more specific.
+    pub fn specificity(&self) -> (usize, usize, bool) {
+        let words = self.parts.iter().filter(|part| *part != "*").count();
+        (words, self.parts.len(), !self.rest)
+    }
+
     /// Whether every name that `other` means is meant, whatever names there will be.
     pub fn covers(&self, other: &Pattern) -> bool {
         let mut parts = other.parts.iter();

@@ -34,6 +34,8 @@ pub enum RecordKind {
     EpochStart = 10,
     /// Part of the body of the message that ends this group.
     Chunk = 11,
+    /// A scheduled message was sent, and will be sent again.
+    Rescheduled = 12,
 }
 
 impl RecordKind {
@@ -52,6 +54,7 @@ impl RecordKind {
             Base,
             EpochStart,
             Chunk,
+            Rescheduled,
         ];
         all.into_iter().find(|kind| *kind as u8 == code)
     }
@@ -101,6 +104,13 @@ pub enum CatalogueChange {
         id: DestinationId,
         /// What it is.
         subscription: DurableSubscription,
+    },
+    /// What waits in a destination is dispatched no more, or again.
+    PauseDestination {
+        /// Its number.
+        id: DestinationId,
+        /// Whether nothing is dispatched.
+        paused: bool,
     },
 }
 
@@ -163,6 +173,17 @@ pub enum Record {
     },
     /// Part of a body.
     Chunk(Bytes),
+    /// A scheduled message was sent so many times, and is sent again.
+    Rescheduled {
+        /// The schedule.
+        destination: DestinationId,
+        /// Which message.
+        sequence: Sequence,
+        /// When it is sent next, in ms since 1970.
+        due: i64,
+        /// How often it was sent.
+        sent: u32,
+    },
 }
 
 /// Why a payload is no record.
@@ -194,6 +215,7 @@ impl Record {
             Record::Base(_) => RecordKind::Base,
             Record::EpochStart { .. } => RecordKind::EpochStart,
             Record::Chunk(_) => RecordKind::Chunk,
+            Record::Rescheduled { .. } => RecordKind::Rescheduled,
         }
     }
 
@@ -223,6 +245,12 @@ impl Record {
             Record::Dispatched { destination, sequence } => {
                 out.put_u32_le(destination.0);
                 out.put_u64_le(sequence.0);
+            }
+            Record::Rescheduled { destination, sequence, due, sent } => {
+                out.put_u32_le(destination.0);
+                out.put_u64_le(sequence.0);
+                out.put_i64_le(*due);
+                out.put_u32_le(*sent);
             }
             Record::Catalogue(change) => change.encode(out),
             Record::Transaction(bytes) | Record::Checkpoint(bytes) | Record::Chunk(bytes) => {
@@ -271,7 +299,15 @@ impl Record {
                 let master = String::from_utf8(at.to_vec()).map_err(|_| wrong)?;
                 Record::EpochStart { epoch, master, time }
             }
-            RecordKind::Dispatched | RecordKind::Base | RecordKind::EpochStart => return Err(wrong),
+            RecordKind::Rescheduled if at.len() == 24 => Record::Rescheduled {
+                destination: DestinationId(at.get_u32_le()),
+                sequence: Sequence(at.get_u64_le()),
+                due: at.get_i64_le(),
+                sent: at.get_u32_le(),
+            },
+            RecordKind::Dispatched | RecordKind::Base | RecordKind::EpochStart | RecordKind::Rescheduled => {
+                return Err(wrong);
+            }
         })
     }
 
@@ -315,6 +351,11 @@ impl CatalogueChange {
                 out.put_u32_le(id.0);
                 subscription.encode(out);
             }
+            CatalogueChange::PauseDestination { id, paused } => {
+                out.put_u8(4);
+                out.put_u32_le(id.0);
+                out.put_u8(u8::from(*paused));
+            }
         }
     }
 
@@ -342,6 +383,12 @@ impl CatalogueChange {
                 let subscription = DurableSubscription::decode(&mut at)?;
                 CatalogueChange::CreateSubscription { id: DestinationId(id), subscription }
             }
+            4 => match at.try_get_u8().ok()? {
+                flag @ (0 | 1) => {
+                    CatalogueChange::PauseDestination { id: DestinationId(id), paused: flag == 1 }
+                }
+                _ => return None,
+            },
             _ => return None,
         };
         at.is_empty().then_some(change)
@@ -366,6 +413,7 @@ mod tests {
             Record::Dispatched { destination, sequence },
             Record::Catalogue(CatalogueChange::CreateDestination { id: destination, destination: queue }),
             Record::Catalogue(CatalogueChange::RemoveDestination { id: destination }),
+            Record::Catalogue(CatalogueChange::PauseDestination { id: destination, paused: true }),
             Record::Catalogue(CatalogueChange::CreateSubscription {
                 id: DestinationId(2),
                 subscription: DurableSubscription {

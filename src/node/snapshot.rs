@@ -94,6 +94,8 @@ pub struct Status {
     pub alarms: Vec<Alarm>,
     /// How many queues and topics there are.
     pub destination_count: usize,
+    /// How many messages are to be sent later.
+    pub scheduled_count: u64,
     /// How many clients are connected.
     pub connection_count: usize,
     /// Wall-clock time of the start in ms since 1970.

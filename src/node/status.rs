@@ -230,6 +230,7 @@ impl Core {
             election: maker.election.clone(),
             alarms: self.alarms(group),
             destination_count: figures.destination_count(),
+            scheduled_count: figures.scheduled(),
             connection_count: figures.connection_count(),
             started_ms: maker.started_ms,
             time_ms: self.clock.wall_ms(),

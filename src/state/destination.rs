@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use crate::bugs;
-use crate::model::{Destination, DurableSubscription, PRIORITY_DEFAULT, Sequence, SequenceSet};
+use crate::model::{
+    Destination, DestinationKind, DurableSubscription, Message, PRIORITY_DEFAULT, Sequence, SequenceSet,
+};
 
 use super::applied::Applied;
 use super::counters::Counters;
+use super::due::{Due, DueTimes};
 
 /// One destination of the catalogue. Sequences begin at 1; each one below `next` is settled or still wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,10 @@ pub struct DestinationState {
     pub(super) failures: Counters,
     /// Of what holds messages, the unsettled messages of more than the usual priority: a new master gives them out first.
     pub(super) urgent: SequenceSet,
+    /// Of the schedule, when its unsettled messages are sent.
+    pub(super) due: DueTimes,
+    /// Whether what waits here is not dispatched; of what holds messages only.
+    pub(super) paused: bool,
     pub(super) dispatched: u64,
     pub(super) enqueued: u64,
     pub(super) dequeued: u64,
@@ -37,6 +44,8 @@ impl DestinationState {
             settled: SequenceSet::new(),
             failures: Counters::default(),
             urgent: SequenceSet::new(),
+            due: DueTimes::default(),
+            paused: false,
             dispatched: 0,
             enqueued: 0,
             dequeued: 0,
@@ -116,11 +125,32 @@ impl DestinationState {
         &self.urgent
     }
 
-    pub(super) fn enter(&mut self, sequence: Sequence, priority: u8) {
+    /// Of the schedule, when its messages are sent.
+    pub fn due(&self) -> &DueTimes {
+        &self.due
+    }
+
+    /// Whether what waits here is not dispatched, until an operator says so.
+    pub fn paused(&self) -> bool {
+        self.paused
+    }
+
+    pub(super) fn pause(&mut self, paused: bool) -> Applied {
+        if !self.destination.kind.holds() {
+            return Applied::Dropped;
+        }
+        self.paused = paused;
+        Applied::Done
+    }
+
+    pub(super) fn enter(&mut self, sequence: Sequence, message: &Message) {
         self.skip_to(sequence.0);
-        let is_urgent = priority > PRIORITY_DEFAULT && !bugs::on("urgent_not_folded");
+        let is_urgent = message.priority() > PRIORITY_DEFAULT && !bugs::on("urgent_not_folded");
         if is_urgent && self.destination.kind.holds() {
             self.urgent.insert(sequence.0, sequence.0);
+        }
+        if self.destination.kind == DestinationKind::Schedule {
+            self.due.insert(sequence.0, Due { at: message.due(), sent: 0 });
         }
         self.next = sequence.0 + 1;
         self.enqueued += 1;
@@ -147,6 +177,9 @@ impl DestinationState {
             if !self.urgent.is_empty() {
                 self.urgent.remove(first, last);
             }
+            if !self.due.is_empty() && first <= last {
+                self.due.remove(first, last);
+            }
         }
         self.dequeued += count;
         count
@@ -159,6 +192,14 @@ impl DestinationState {
                 self.failures.set(first, last, *count);
             }
         }
+        Applied::Done
+    }
+
+    pub(super) fn reschedule(&mut self, sequence: Sequence, due: Due) -> Applied {
+        if self.due.get(sequence.0).is_none() {
+            return Applied::Dropped;
+        }
+        self.due.insert(sequence.0, due);
         Applied::Done
     }
 

@@ -9,6 +9,7 @@ mod audit;
 mod counters;
 mod destination;
 mod destinations;
+mod due;
 mod encoding;
 mod snapshot;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use applied::{Applied, Entrance};
 use audit::Audit;
 pub use destination::DestinationState;
 use destinations::Destinations;
+pub use due::{Due, DueTimes};
 pub use encoding::SnapshotError;
 
 /// How much of the log a state stands for.
@@ -91,6 +93,12 @@ impl State {
                 Some(found) => found.dispatch(*sequence),
                 None => Applied::Dropped,
             },
+            Record::Rescheduled { destination, sequence, due, sent } => {
+                match self.destinations.touch(*destination) {
+                    Some(found) => found.reschedule(*sequence, Due { at: *due, sent: *sent }),
+                    None => Applied::Dropped,
+                }
+            }
             Record::Catalogue(change) => self.change(change),
             Record::Base(base) => {
                 self.base = self.base.max(*base);
@@ -119,7 +127,7 @@ impl State {
             destination.enter_settled(sequence);
             return Entrance::Duplicate;
         }
-        destination.enter(sequence, message.priority());
+        destination.enter(sequence, message);
         Entrance::New
     }
 
@@ -139,6 +147,10 @@ impl State {
             CatalogueChange::RemoveDestination { id } => match self.destinations.remove(*id) {
                 true => Applied::Done,
                 false => Applied::Dropped,
+            },
+            CatalogueChange::PauseDestination { id, paused } => match self.destinations.touch(*id) {
+                Some(found) => found.pause(*paused),
+                None => Applied::Dropped,
             },
         }
     }

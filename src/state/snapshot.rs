@@ -10,6 +10,8 @@
 //! 1 id 3 page     failure counters
 //! 1 id 4 page     runs of blocks that are urgent
 //! 1 id 5 block    a block that is urgent in part
+//! 1 id 6 page     when scheduled messages are sent
+//! 1 id 7 0        it is paused
 //! 3 page          names of the audit, by number
 //! ```
 //! Numbers in keys are big endian, ids of 4 bytes, others of 8, so that the order of keys is the order of entries. All
@@ -26,6 +28,7 @@ use crate::model::{
 
 use super::audit::{AUDIT_ENTRIES_MAX, Mixer};
 use super::counters::Counters;
+use super::due::Due;
 use super::encoding::{Reader, SnapshotError, VERSION, Writer};
 use super::{Applied, Coverage, DestinationState, State};
 
@@ -39,6 +42,8 @@ const BLOCK: u8 = 2;
 const COUNTERS: u8 = 3;
 const URGENT_RUNS: u8 = 4;
 const URGENT_BLOCK: u8 = 5;
+const DUE: u8 = 6;
+const PAUSED: u8 = 7;
 
 /// Items in one page: 64 KiB of the audit's names.
 const PAGE_ITEMS: u64 = 4096;
@@ -96,7 +101,10 @@ impl State {
             let size = it.enqueued.checked_sub(it.dequeued);
             let counted = it.enqueued < it.next && live.is_some() && live == size;
             let waits = it.urgent.iter().all(|(first, last)| it.settled.count(first, last) == 0);
-            let sound = is_below(&it.settled, it.next) && is_below(&it.urgent, it.next) && waits;
+            let scheduled = if it.destination.kind == DestinationKind::Schedule { size } else { Some(0) };
+            let due = it.due.iter().all(|(at, _)| (1..it.next).contains(&at) && !it.settled.contains(at))
+                && scheduled == Some(it.due.len() as u64);
+            let sound = is_below(&it.settled, it.next) && is_below(&it.urgent, it.next) && waits && due;
             id.0 < self.next_destination && counted && sound
         };
         self.destinations.all(sound)
@@ -236,6 +244,14 @@ impl DestinationState {
         set(&key, (RUNS, BLOCK), &self.settled, out);
         counters(&key, &self.failures, out);
         set(&key, (URGENT_RUNS, URGENT_BLOCK), &self.urgent, out);
+        let put =
+            |value: Writer, (sequence, due): (u64, Due)| value.u64(sequence).u64(due.at as u64).u32(due.sent);
+        if !bugs::on("due_not_in_checkpoint") {
+            pages(out, &[&key[..], &[DUE]].concat(), self.due.iter(), put);
+        }
+        if self.paused {
+            out.push((numbered(&[&key[..], &[PAUSED]].concat(), 0), Writer::new().finish()));
+        }
     }
 
     /// Reads an entry of a part of it; `key` is what follows the id.
@@ -260,6 +276,16 @@ impl DestinationState {
                 while !value.is_empty() {
                     self.failures.set(value.u64()?, value.u64()?, value.u32()?);
                 }
+            }
+            DUE => {
+                while !value.is_empty() {
+                    let sequence = value.u64()?;
+                    self.due.insert(sequence, Due { at: value.u64()? as i64, sent: value.u32()? });
+                }
+            }
+            PAUSED => {
+                sound = number == 0 && self.destination.kind.holds();
+                self.paused = true;
             }
             _ => sound = false,
         }

@@ -8,7 +8,7 @@ use crate::model::{
 };
 
 use super::audit::AUDIT_ENTRIES_MAX;
-use super::{Applied, State};
+use super::{Applied, Due, State};
 
 fn message(duplicate_id: Option<String>) -> Message {
     let mut builder = MessageBuilder::new(Encoding::Native);
@@ -124,6 +124,43 @@ fn counters_leave_with_their_message() {
     assert_eq!((queue.failures(1), queue.failures(2), queue.failures(3)), (4, 0, 0));
 }
 
+/// A log of a schedule: three messages, of which one has left and one was sent twice.
+fn scheduled() -> Vec<Record> {
+    let schedule = Destination::new(DestinationKind::Schedule, "S").unwrap();
+    let id = DestinationId(1);
+    let later = |sequence, due| {
+        let mut builder = MessageBuilder::new(Encoding::Native);
+        builder.due = due;
+        Record::Message { places: place(1, sequence).into(), message: builder.build().unwrap() }
+    };
+    vec![
+        Record::Catalogue(CatalogueChange::CreateDestination { id, destination: schedule }),
+        later(1, 300),
+        later(2, 100),
+        later(3, 200),
+        settle(1, 3, 3),
+        Record::Rescheduled { destination: id, sequence: Sequence(2), due: 400, sent: 2 },
+        Record::Rescheduled { destination: id, sequence: Sequence(3), due: 500, sent: 2 },
+    ]
+}
+
+#[test]
+fn the_schedule_is_sorted_by_time_and_a_checkpoint_knows_it() {
+    let state = fold(&scheduled());
+    let due = state.destination(DestinationId(1)).unwrap().due();
+    assert_eq!(due.in_order().collect::<Vec<_>>(), [(300, 1), (400, 2)]);
+    assert_eq!((due.get(2), due.get(3)), (Some(Due { at: 400, sent: 2 }), None));
+    let again = State::restore(state.snapshot()).unwrap();
+    assert_eq!(again.digest(), state.digest());
+    assert_eq!(again.destination(DestinationId(1)), state.destination(DestinationId(1)));
+    // An entry that says when a message is sent that has left is none that a fold writes.
+    let mut wrong = state.clone();
+    wrong.apply(Offset(900), &settle(1, 1, 2));
+    let mut entries = wrong.snapshot();
+    entries.extend(state.snapshot().into_iter().filter(|(key, _)| key.len() > 6 && key[5] == 6));
+    assert!(State::restore(entries).is_err());
+}
+
 #[test]
 fn a_fold_that_begins_above_zero_knows_what_the_next_checkpoint_says() {
     let log = [create(1), enter(1, 1, Some("a")), enter(1, 2, None), settle(1, 1, 1)];
@@ -166,6 +203,8 @@ fn record() -> impl Strategy<Value = Record> {
             destination: DestinationId(id), sequence: Sequence(at) }),
         1 => id.clone().prop_map(|id| Record::Catalogue(
             CatalogueChange::RemoveDestination { id: DestinationId(id) })),
+        1 => (id.clone(), any::<bool>()).prop_map(|(id, paused)| Record::Catalogue(
+            CatalogueChange::PauseDestination { id: DestinationId(id), paused })),
         1 => (1u32..4, id).prop_map(|(name, id)| Record::Catalogue(CatalogueChange::CreateSubscription {
             id: DestinationId(id), subscription: DurableSubscription {
                 client_id: "c".into(), name: name.to_string(), topics: "T.>".into(),

@@ -69,6 +69,11 @@ const DESTINATION: [Attribute; 8] = [
     ("DispatchCount", "long"),
     ("InFlightCount", "long"),
 ];
+/// Those of a queue.
+const QUEUE: [Attribute; 9] = {
+    let [a, b, c, d, e, f, g, h] = DESTINATION;
+    [a, b, c, d, e, f, g, h, ("Paused", "boolean")]
+};
 
 impl Bean {
     pub(super) fn name(&self, broker: &str) -> ObjectName {
@@ -94,6 +99,7 @@ impl Bean {
         match self {
             Bean::Broker => &BROKER,
             Bean::Health => &HEALTH,
+            Bean::Destination(it, _) if it.kind.is_queue() => &QUEUE,
             Bean::Destination(..) => &DESTINATION,
         }
     }
@@ -112,6 +118,7 @@ impl Bean {
                 "DequeueCount" => json!(counts.dequeued),
                 "DispatchCount" => json!(counts.dispatched),
                 "InFlightCount" => json!(counts.in_flight),
+                "Paused" if destination.kind.is_queue() => json!(counts.paused),
                 _ => return None,
             }),
         }
@@ -142,6 +149,7 @@ pub(super) fn destination_type(kind: DestinationKind) -> &'static str {
         DestinationKind::TemporaryQueue => "TempQueue",
         DestinationKind::TemporaryTopic => "TempTopic",
         DestinationKind::Subscription => "Subscription",
+        DestinationKind::Schedule => "Schedule",
     }
 }
 

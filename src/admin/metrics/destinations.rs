@@ -46,7 +46,7 @@ const SUMS: [Column; 6] = [
 ];
 
 /// The same of each destination.
-const EACH: [Column; 6] = [
+const EACH: [Column; 8] = [
     column("quorate_destination_messages", Kind::Gauge, "Messages in it, those in flight too.", |it| it.size),
     column("quorate_destination_consumers", Kind::Gauge, "Subscriptions.", |it| it.consumers),
     column(
@@ -66,6 +66,18 @@ const EACH: [Column; 6] = [
         Kind::Counter,
         "Messages sent to consumers.",
         |it| it.dispatched,
+    ),
+    column(
+        "quorate_destination_messages_discarded_total",
+        Kind::Counter,
+        "Messages dropped because a subscription was too slow for them.",
+        |it| it.discarded,
+    ),
+    column(
+        "quorate_destination_paused",
+        Kind::Gauge,
+        "1 if nothing is dispatched by an operator's will.",
+        |it| u64::from(it.paused),
     ),
 ];
 

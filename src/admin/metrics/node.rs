@@ -16,7 +16,7 @@ const fn counter(name: &'static str, help: &'static str, fill: Fill) -> (Family,
 }
 
 /// All of them.
-pub(super) const FAMILIES: [(Family, Fill); 25] = [
+pub(super) const FAMILIES: [(Family, Fill); 26] = [
     gauge("quorate_build_info", "Version of the program; always 1.", |out, name, shown| {
         sample(out, name, &[("version", &shown.status.version)], 1.0);
     }),
@@ -114,6 +114,9 @@ pub(super) const FAMILIES: [(Family, Fill); 25] = [
     ),
     gauge("quorate_member_lag_bytes", "How far a member is behind this master's log.", |out, name, shown| {
         members(out, name, shown, |member| member.lag_bytes.map(|bytes| bytes as f64))
+    }),
+    gauge("quorate_scheduled_messages", "Messages that are to be sent later.", |out, name, shown| {
+        sample(out, name, &[], shown.status.scheduled_count as f64);
     }),
     gauge("quorate_connections", "Clients that are connected.", |out, name, shown| {
         sample(out, name, &[], shown.status.connection_count as f64);

@@ -229,10 +229,20 @@ impl Backlog {
         }
     }
 
+    /// Whether an unsettled message waits here, looked at or not.
+    pub(in crate::broker) fn has(&self, sequence: u64) -> bool {
+        self.window.binary_search_by_key(&sequence, |it| it.sequence).is_ok()
+            || self.returned.contains(sequence)
+            || sequence >= self.cursor && !self.early.contains(sequence)
+    }
+
     /// Takes a message out that was looked at or not; returns whether it waited here.
     pub(in crate::broker) fn pull(&mut self, sequence: u64) -> bool {
-        if self.window.binary_search_by_key(&sequence, |it| it.sequence).is_ok() {
-            self.retain(|at| at != sequence);
+        if let Ok(at) = self.window.binary_search_by_key(&sequence, |it| it.sequence) {
+            self.detach();
+            if let Some(entry) = self.window.remove(at) {
+                self.bytes -= entry.message.encoded().len();
+            }
             return true;
         }
         self.returned.remove(sequence, sequence) > 0
@@ -250,23 +260,6 @@ impl Backlog {
         }
         *self = Backlog::new(state.next(), SequenceSet::new());
         all
-    }
-
-    /// Drops from the window, and from what came back, what is settled.
-    pub(in crate::broker) fn forget_settled(&mut self, state: &DestinationState) {
-        self.retain(|at| !state.is_settled(at));
-        let returned = std::mem::take(&mut self.returned);
-        for (first, last) in returned.iter() {
-            for (first, last) in state.unsettled_between(first, last, usize::MAX) {
-                self.returned.insert(first, last);
-            }
-        }
-    }
-
-    fn retain(&mut self, stays: impl Fn(u64) -> bool) {
-        self.detach();
-        self.window.retain(|it| stays(it.sequence));
-        self.bytes = self.window.iter().map(|it| it.message.encoded().len()).sum();
     }
 
     /// Whether there are messages that only the log has.

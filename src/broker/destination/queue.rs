@@ -25,8 +25,8 @@ use crate::selector::Selector;
 use crate::state::DestinationState;
 
 use super::{
-    Backlog, Consumer, Consumers, Entry, Expiry, Group, Key, LaneId, Lanes, Offer, Rank, Stalled, Tastes,
-    Transient, Transients,
+    Backlog, Consumer, Consumers, Entry, Expiry, Group, Key, LaneId, Lanes, Offer, Rank, Stalled, Standing,
+    Tastes, Transient, Transients,
 };
 
 /// A message that leaves for the dead-letter queue.
@@ -114,8 +114,7 @@ pub(in crate::broker) struct Queue {
     pub(in crate::broker) transient: Transients,
     pub(in crate::broker) consumers: Consumers,
     tastes: Tastes,
-    /// A committed message could not be read: nothing is delivered any more, so that nothing is skipped.
-    pub(in crate::broker) damaged: bool,
+    pub(in crate::broker) standing: Standing,
     pub(in crate::broker) dirty: bool,
 }
 
@@ -124,6 +123,7 @@ impl Queue {
     pub(in crate::broker) fn new(
         figures: Arc<DestinationFigures>,
         state: Option<&DestinationState>,
+        standing: Standing,
     ) -> Queue {
         let urgent = state.map(|it| it.urgent().clone()).unwrap_or_default();
         let lanes = (!urgent.is_empty()).then(Box::default);
@@ -140,9 +140,15 @@ impl Queue {
             transient: Transients::default(),
             consumers: Consumers::default(),
             tastes: Tastes::default(),
-            damaged: false,
+            standing,
             dirty: false,
         }
+    }
+
+    /// Whether non-persistent messages take so many percent of the memory that the queue may use, if that is bounded.
+    pub(in crate::broker) fn fills(&self, percent: usize) -> bool {
+        let limit = self.standing.policy().memory_limit;
+        limit.is_some_and(|limit| self.transient.memory() as u128 * 100 >= limit as u128 * percent as u128)
     }
 
     /// Gives the next message its sequence.
@@ -322,6 +328,14 @@ impl Queue {
         self.backlog.shrink(entries, bytes);
     }
 
+    /// Whether an unsettled message waits, so that [`Queue::pull`] would take it.
+    pub(in crate::broker) fn waits(&self, sequence: u64) -> bool {
+        let sorted = || self.lanes.as_ref().is_some_and(|it| it.has(sequence));
+        !self.dead.contains_key(&sequence)
+            && !self.expiry.is_leaving(sequence)
+            && (sorted() || self.backlog.has(sequence))
+    }
+
     /// Takes an unsettled message out of its place, on its way out of the queue. Not if it is with a consumer, or on its way
     /// already.
     pub(in crate::broker) fn pull(&mut self, sequence: u64) -> bool {
@@ -344,12 +358,6 @@ impl Queue {
         }
         self.outstanding += waiting.len();
         waiting
-    }
-
-    /// Drops what is settled from what is in memory, and from what came back.
-    pub(in crate::broker) fn forget_settled(&mut self, state: &DestinationState) {
-        self.unsort();
-        self.backlog.forget_settled(state);
     }
 
     /// Panics when the queue counts wrongly; `elsewhere` is how many of its messages are in the log, or with consumers and in
@@ -389,6 +397,9 @@ impl Queue {
             lanes.disown(subscriber);
         }
         self.figures.consumers.set(self.consumers.len() as u64);
+        if self.consumers.is_empty() {
+            self.standing.end_gathering();
+        }
     }
 
     /// A consumer is given a message; its group is its own from now on, unless the message is the group's last. Returns whether

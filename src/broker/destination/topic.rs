@@ -4,17 +4,23 @@ use std::sync::Arc;
 
 use crate::broker::figures::DestinationFigures;
 use crate::broker::subscription::SubscriberId;
+use crate::config::Policy;
 
 /// Who wants a topic's messages.
 #[derive(Debug)]
 pub(in crate::broker) struct Topic {
     pub(in crate::broker) figures: Arc<DestinationFigures>,
     pub(in crate::broker) subscribers: Vec<SubscriberId>,
+    policy: Arc<Policy>,
 }
 
 impl Topic {
-    pub(in crate::broker) fn new(figures: Arc<DestinationFigures>) -> Topic {
-        Topic { figures, subscribers: Vec::new() }
+    pub(in crate::broker) fn new(figures: Arc<DestinationFigures>, policy: Arc<Policy>) -> Topic {
+        Topic { figures, subscribers: Vec::new(), policy }
+    }
+
+    pub(in crate::broker) fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     pub(in crate::broker) fn add_subscriber(&mut self, subscriber: SubscriberId) {

@@ -106,12 +106,7 @@ impl Transients {
 
     /// The first message; `None` also when it has to be read back first.
     pub(in crate::broker) fn take(&mut self) -> Option<Transient> {
-        if self.head.is_empty()
-            && let Some(chunk) = self.chunks.pop_front_if(|it| !it.in_memory().is_empty())
-            && let Place::Writing(messages) | Place::Kept(messages) = chunk.place
-        {
-            self.join(messages);
-        }
+        self.advance();
         let (from, bytes) = match self.head.is_empty() && self.chunks.is_empty() {
             true => (&mut self.tail, &mut self.tail_bytes),
             false => (&mut self.head, &mut self.head_bytes),
@@ -119,6 +114,16 @@ impl Transients {
         let entry = from.pop_front()?;
         *bytes -= entry.bytes();
         Some(entry)
+    }
+
+    /// What is next is in the head, if it is in memory and not in the tail.
+    fn advance(&mut self) {
+        if self.head.is_empty()
+            && let Some(chunk) = self.chunks.pop_front_if(|it| !it.in_memory().is_empty())
+            && let Place::Writing(messages) | Place::Kept(messages) = chunk.place
+        {
+            self.join(messages);
+        }
     }
 
     /// Puts a message aside that was taken and is for nobody now; returns its place.
@@ -135,6 +140,28 @@ impl Transients {
         let entry = self.aside.remove(&place)?;
         self.aside_bytes -= entry.bytes();
         Some(entry)
+    }
+
+    /// Takes a message in memory out of its place.
+    pub(in crate::broker) fn pull(&mut self, place: (u64, u64)) -> Option<Transient> {
+        if self.aside.contains_key(&place) {
+            return self.take_aside(place);
+        }
+        let rows = [(&mut self.head, &mut self.head_bytes), (&mut self.tail, &mut self.tail_bytes)];
+        for (row, bytes) in rows {
+            if let Ok(at) = row.binary_search_by_key(&place, Transient::place) {
+                let entry = row.remove(at)?;
+                *bytes -= entry.bytes();
+                return Some(entry);
+            }
+        }
+        None
+    }
+
+    /// Whether what is next has to be read back from a file.
+    pub(in crate::broker) fn is_in_file(&mut self) -> bool {
+        self.advance();
+        self.head.is_empty() && self.aside.is_empty() && !self.chunks.is_empty()
     }
 
     /// Takes all that was put aside.

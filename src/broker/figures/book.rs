@@ -42,6 +42,7 @@ impl Book {
                 destination.subscription().cloned(),
             );
             figures.fall_back_to(destination.enqueued(), destination.dequeued());
+            figures.pause(destination.paused());
             self.put(id, Arc::new(figures));
         }
     }
@@ -90,6 +91,11 @@ impl Book {
                     self.figures.remove(&gone.destination);
                 }
             }
+            CatalogueChange::PauseDestination { id, paused } => {
+                if let Some(figures) = self.get(*id) {
+                    figures.pause(*paused);
+                }
+            }
             CatalogueChange::CreateSubscription { id, subscription } => {
                 let blank = || {
                     let destination = subscription.destination().ok()?;
@@ -117,16 +123,17 @@ impl Book {
     pub(in crate::broker) fn check(&self, state: &State) {
         let shown = |it: &DestinationFigures| {
             let live = [&it.consumers, &it.dispatched, &it.in_flight].map(|counter| counter.get());
-            (it.enqueued.get(), it.dequeued.get(), live)
+            (it.enqueued.get(), it.dequeued.get(), live, it.counts().paused)
         };
         for (id, destination) in state.destinations() {
             let figures = self.get(id).map(|it| shown(it));
-            let known = (destination.enqueued(), destination.dequeued(), [0; 3]);
+            let (enqueued, dequeued) = (destination.enqueued(), destination.dequeued());
+            let known = (enqueued, dequeued, [0; 3], destination.paused());
             assert_eq!(figures, Some(known), "the figures of {}", destination.destination());
         }
         let count = state.destinations().count();
         assert_eq!(
-            (self.destinations.len(), self.figures.destination_count() + self.figures.durable_count()),
+            (self.destinations.len(), self.figures.destination_count() + self.figures.inner_count()),
             (count, count),
             "destinations"
         );

@@ -1,7 +1,7 @@
 //! The counters of one destination and of one session.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use crate::broker::{SessionId, SessionInfo};
 use crate::model::{Destination, DurableSubscription};
@@ -42,6 +42,8 @@ pub(in crate::broker) struct DestinationFigures {
     pub(in crate::broker) producers: Counter,
     pub(in crate::broker) dispatched: Counter,
     pub(in crate::broker) in_flight: Counter,
+    pub(in crate::broker) discarded: Counter,
+    paused: AtomicBool,
 }
 
 impl DestinationFigures {
@@ -63,7 +65,14 @@ impl DestinationFigures {
             producers: Counter::default(),
             dispatched: Counter::default(),
             in_flight: Counter::default(),
+            discarded: Counter::default(),
+            paused: AtomicBool::new(false),
         }
+    }
+
+    /// Dispatch ends, or begins again.
+    pub(super) fn pause(&self, paused: bool) {
+        self.paused.store(paused, Relaxed);
     }
 
     /// Messages in the destination. The two counters are not read at one moment: what left in between never counts twice.
@@ -76,7 +85,7 @@ impl DestinationFigures {
     pub(super) fn fall_back_to(&self, enqueued: u64, dequeued: u64) {
         self.enqueued.set(enqueued);
         self.dequeued.set(dequeued);
-        [&self.consumers, &self.producers, &self.dispatched, &self.in_flight]
+        [&self.consumers, &self.producers, &self.dispatched, &self.in_flight, &self.discarded]
             .into_iter()
             .for_each(|counter| counter.set(0));
     }
@@ -90,6 +99,8 @@ impl DestinationFigures {
             dequeued: self.dequeued.get(),
             dispatched: self.dispatched.get(),
             in_flight: self.in_flight.get(),
+            discarded: self.discarded.get(),
+            paused: self.paused.load(Relaxed),
         }
     }
 

@@ -28,6 +28,7 @@ struct Registry {
     topics: RwLock<BTreeSet<ByDestination>>,
     /// Durable subscriptions, by client id and name.
     durables: RwLock<BTreeSet<ByDestination>>,
+    schedule: RwLock<BTreeSet<ByDestination>>,
     sessions: RwLock<BTreeMap<SessionId, Arc<SessionFigures>>>,
     gone: Mutex<Gone>,
 }
@@ -103,10 +104,15 @@ impl Figures {
         read(&self.0.queues).len() + read(&self.0.topics).len()
     }
 
-    /// How many durable subscriptions there are.
+    /// How many messages are to be sent later.
+    pub fn scheduled(&self) -> u64 {
+        read(&self.0.schedule).iter().map(|it| it.0.size()).sum()
+    }
+
+    /// How many destinations there are that no client names.
     #[cfg(test)]
-    pub(super) fn durable_count(&self) -> usize {
-        read(&self.0.durables).len()
+    pub(super) fn inner_count(&self) -> usize {
+        read(&self.0.durables).len() + read(&self.0.schedule).len()
     }
 
     /// How many clients are connected.
@@ -119,6 +125,7 @@ impl Figures {
             DestinationKind::Queue | DestinationKind::TemporaryQueue => &self.0.queues,
             DestinationKind::Topic | DestinationKind::TemporaryTopic => &self.0.topics,
             DestinationKind::Subscription => &self.0.durables,
+            DestinationKind::Schedule => &self.0.schedule,
         }
     }
 
@@ -138,7 +145,7 @@ impl Figures {
         let kept = match kind {
             DestinationKind::Queue | DestinationKind::TemporaryQueue => &mut gone.queues,
             DestinationKind::Topic | DestinationKind::TemporaryTopic => &mut gone.topics,
-            DestinationKind::Subscription => return,
+            DestinationKind::Subscription | DestinationKind::Schedule => return,
         };
         kept.enqueued = kept.enqueued.saturating_add(last.enqueued);
         kept.dequeued = kept.dequeued.saturating_add(last.dequeued);
@@ -184,6 +191,7 @@ impl Figures {
         write(&self.0.queues).clear();
         write(&self.0.topics).clear();
         write(&self.0.durables).clear();
+        write(&self.0.schedule).clear();
     }
 }
 

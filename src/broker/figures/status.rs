@@ -36,6 +36,10 @@ pub struct DestinationStatus {
     pub dispatched: u64,
     /// Messages sent and not yet settled.
     pub in_flight: u64,
+    /// Messages of a topic that were dropped because a subscription was too slow for them.
+    pub discarded: u64,
+    /// Whether nothing is dispatched until an operator says so.
+    pub paused: bool,
 }
 
 impl DestinationStatus {
@@ -51,6 +55,8 @@ impl DestinationStatus {
             dequeued: counts.dequeued,
             dispatched: counts.dispatched,
             in_flight: counts.in_flight,
+            discarded: counts.discarded,
+            paused: counts.paused,
         }
     }
 }
@@ -82,13 +88,16 @@ pub struct SubscriptionStatus {
     pub dispatched: u64,
     /// See [`DestinationStatus::in_flight`].
     pub in_flight: u64,
+    /// See [`DestinationStatus::paused`].
+    pub paused: bool,
 }
 
 impl SubscriptionStatus {
     /// What is shown of a durable subscription with these counts.
     pub(super) fn of(subscription: DurableSubscription, counts: DestinationCounts) -> SubscriptionStatus {
         let DurableSubscription { client_id, name, topics, selector, no_local, shared } = subscription;
-        let DestinationCounts { size, consumers, enqueued, dequeued, dispatched, in_flight, .. } = counts;
+        let DestinationCounts { size, consumers, enqueued, dequeued, dispatched, in_flight, paused, .. } =
+            counts;
         SubscriptionStatus {
             client_id,
             name,
@@ -102,6 +111,7 @@ impl SubscriptionStatus {
             dequeued,
             dispatched,
             in_flight,
+            paused,
         }
     }
 }
@@ -123,6 +133,10 @@ pub struct DestinationCounts {
     pub dispatched: u64,
     /// See [`DestinationStatus::in_flight`].
     pub in_flight: u64,
+    /// See [`DestinationStatus::discarded`].
+    pub discarded: u64,
+    /// See [`DestinationStatus::paused`].
+    pub paused: bool,
 }
 
 /// A client connection.

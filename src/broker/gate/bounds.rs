@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::broker::{Command, Correlation, Principal, Refusal, TransactionKey};
+use crate::broker::{Command, Correlation, Principal, Refusal, TransactionKey, Transfer, Way};
 use crate::model::{Destination, DestinationKind, Field, Message};
 use crate::security::{Account, Denied, Permission};
 
@@ -48,11 +48,18 @@ impl Bounds {
             Command::Create { destination, correlation } => {
                 (None, *correlation, self.may(Permission::Admin, "create", destination))
             }
-            Command::Delete { destination, correlation } => {
+            Command::Delete { destination, correlation, .. } => {
                 (None, *correlation, self.may(Permission::Admin, "remove", destination))
             }
             Command::Purge { destination, correlation } => {
                 (None, *correlation, self.may(Permission::Admin, "purge", destination))
+            }
+            Command::Pause { destination, paused, correlation } => {
+                let verb = if *paused { "pause" } else { "resume" };
+                (None, *correlation, self.may(Permission::Admin, verb, destination))
+            }
+            Command::Transfer { from, transfer, correlation } => {
+                (None, *correlation, self.may_transfer(from, transfer))
             }
             Command::RemoveSubscription { client_id: Some(_), correlation, .. } => {
                 let all = Destination { kind: DestinationKind::Topic, name: ">".to_owned() };
@@ -89,6 +96,15 @@ impl Bounds {
             self.written.extend_from_slice(field);
         }
         Ok(())
+    }
+
+    /// Where dead letters go back to is judged one by one, by the core.
+    fn may_transfer(&self, from: &Destination, transfer: &Transfer) -> Result<(), Refusal> {
+        self.may(Permission::Admin, "take from", from)?;
+        match &transfer.way {
+            Way::Move(to) | Way::Copy(to) => self.may(Permission::Write, "write to", to),
+            Way::Retry => Ok(()),
+        }
     }
 
     fn may(&self, what: Permission, verb: &'static str, on: &Destination) -> Result<(), Refusal> {

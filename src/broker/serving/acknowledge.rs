@@ -4,11 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::bugs;
 use crate::model::{DestinationId, Outcome, Record, touching};
 
-use super::Serving;
-use super::applied::Pending;
 use super::sessions::Waiter;
 
 /// Ranges in one settle record, so that it stays far below a record's bound.
@@ -51,6 +48,26 @@ impl Acknowledgements {
         self.until = None;
     }
 
+    /// Takes the round as records, with those who wait for it; nothing if it may wait for company. `goes` says whether something
+    /// else goes to the log.
+    pub(super) fn end_round(&mut self, now: Duration, goes: bool) -> Option<(Vec<Record>, Vec<Waiter>)> {
+        if !goes && self.until().is_some_and(|until| now < until) {
+            return None;
+        }
+        let Acknowledgements { consumed, failures, waiters, .. } = std::mem::take(self);
+        let mut group = Vec::new();
+        for (destination, counted) in failures {
+            let counters: Vec<_> = counted.into_iter().map(|(at, count)| (at, at, count)).collect();
+            for part in counters.chunks(RANGES_MAX) {
+                group.push(Record::Redelivered { destination, counters: part.to_vec() });
+            }
+        }
+        for (destination, sequences) in consumed {
+            settle_records(destination, Outcome::Consumed, sequences, &mut group);
+        }
+        Some((group, waiters))
+    }
+
     /// Until when they wait, if nothing else goes to the log.
     pub(super) fn until(&self) -> Option<Duration> {
         self.until.filter(|_| !self.waiters.is_empty())
@@ -77,31 +94,5 @@ pub(super) fn settle_ranges(
 ) {
     for part in ranges.chunks(RANGES_MAX) {
         group.push(Record::Settle { destination, outcome, ranges: part.to_vec() });
-    }
-}
-
-impl Serving {
-    /// Ends the round. Its acknowledgements stand behind its sends in the log: who sends on what it consumed and then
-    /// settles it must not find the second without the first after a failover.
-    pub(super) fn propose_acknowledgements(&mut self) {
-        if self.proposals.is_empty() && self.acknowledgements.until().is_some_and(|until| self.now < until) {
-            return;
-        }
-        let Acknowledgements { consumed, failures, waiters, .. } = std::mem::take(&mut self.acknowledgements);
-        let mut group = Vec::new();
-        for (destination, counted) in failures {
-            let counters: Vec<_> = counted.into_iter().map(|(at, count)| (at, at, count)).collect();
-            for part in counters.chunks(RANGES_MAX) {
-                group.push(Record::Redelivered { destination, counters: part.to_vec() });
-            }
-        }
-        for (destination, sequences) in consumed {
-            settle_records(destination, Outcome::Consumed, sequences, &mut group);
-        }
-        if bugs::on("settle_in_memory_only") {
-            waiters.into_iter().for_each(|waiter| self.clients.answer(waiter, Ok(())));
-        } else if !group.is_empty() {
-            self.propose(group, Pending::Many(waiters));
-        }
     }
 }

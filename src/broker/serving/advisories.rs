@@ -78,7 +78,7 @@ impl Advisory {
             DestinationKind::Topic => "Topic",
             DestinationKind::TemporaryQueue => "TempQueue",
             DestinationKind::TemporaryTopic => "TempTopic",
-            DestinationKind::Subscription => return None,
+            DestinationKind::Subscription | DestinationKind::Schedule => return None,
         };
         if is_advisory(destination) {
             return None;

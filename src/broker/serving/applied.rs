@@ -6,11 +6,13 @@ use crate::broker::SessionId;
 use crate::broker::destination::{Entry, Queue};
 use crate::broker::figures::Book;
 use crate::model::{
-    DestinationId, Message, MessageBuilder, Offset, Outcome, PRIORITY_DEFAULT, Place, Record, RecordKind,
+    CatalogueChange, DestinationId, Message, MessageBuilder, Offset, PRIORITY_DEFAULT, Place, Record,
+    RecordKind,
 };
 use crate::state::{Applied, Entrance, State};
 
 use super::Serving;
+use super::operate::TransferId;
 use super::sessions::Waiter;
 
 /// What a group in the log's pipeline is for.
@@ -24,6 +26,8 @@ pub(super) enum Pending {
     Many(Vec<Waiter>),
     /// A transaction, and what of it lives in memory only.
     Transaction { waiter: Waiter, bytes: usize, late: Vec<Late> },
+    /// So many messages of a transfer, with the same of them.
+    Portion { transfer: (TransferId, u64), waiter: Waiter, bytes: usize, late: Vec<Late> },
 }
 
 /// A part of a transaction that becomes visible with its group without being in it.
@@ -37,8 +41,8 @@ pub(super) enum Late {
 
 /// Kinds of records that only the broker proposes; a group of others is the core's own.
 fn is_ours(kind: RecordKind) -> bool {
-    use RecordKind::{Catalogue, Dispatched, Message, Redelivered, Settle};
-    matches!(kind, Message | Settle | Redelivered | Dispatched | Catalogue)
+    use RecordKind::{Catalogue, Dispatched, Message, Redelivered, Rescheduled, Settle};
+    matches!(kind, Message | Settle | Redelivered | Dispatched | Catalogue | Rescheduled)
 }
 
 impl Serving {
@@ -57,12 +61,16 @@ impl Serving {
             let verdict = state.apply(*offset, record);
             match record {
                 Record::Chunk(part) => body.extend_from_slice(part),
-                Record::Settle { destination, outcome, ranges, .. } => {
+                Record::Rescheduled { destination, sequence, .. } => {
+                    self.scheduler.done(*destination, &[(sequence.0, sequence.0)]);
+                }
+                Record::Settle { destination, ranges, .. } => {
+                    self.scheduler.done(*destination, ranges);
                     if let Some(queue) = self.queues.get_mut(destination) {
                         queue.expiry.left(ranges);
                         queue.history.left(ranges);
                     }
-                    self.left(state, *destination, *outcome, verdict)
+                    self.left(*destination, verdict)
                 }
                 Record::Redelivered { destination, counters, .. } => {
                     if let Some(queue) = self.queues.get_mut(destination) {
@@ -71,6 +79,9 @@ impl Serving {
                 }
                 Record::Catalogue(change) if verdict == Applied::Done => {
                     book.change(change, |id| self.figures_of(id));
+                    if let CatalogueChange::PauseDestination { id, paused } = change {
+                        self.paused(*id, *paused);
+                    }
                 }
                 _ => {}
             }
@@ -108,7 +119,9 @@ impl Serving {
     /// A message is visible now.
     fn entered(&mut self, state: &State, id: DestinationId, sequence: u64, whole: Option<Message>) {
         self.touch(id);
-        let Some(queue) = self.queues.get(&id) else { return };
+        let Some(queue) = self.queues.get(&id) else {
+            return self.scheduler.figures(id).into_iter().for_each(|figures| figures.enqueued.add(1));
+        };
         queue.figures.enqueued.add(1);
         // A body that cannot be put together stays on disk, where the read says what is wrong with it.
         let Some(whole) = whole else { return };
@@ -149,22 +162,13 @@ impl Serving {
     }
 
     /// Messages are gone for good.
-    fn left(&mut self, state: &State, id: DestinationId, outcome: Outcome, verdict: Applied) {
+    fn left(&mut self, id: DestinationId, verdict: Applied) {
         let Applied::Settled(count) = verdict else { return };
-        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let Some(queue) = self.queues.get_mut(&id) else {
+            return self.scheduler.figures(id).into_iter().for_each(|figures| figures.dequeued.add(count));
+        };
         queue.figures.dequeued.add(count);
-        match outcome {
-            Outcome::Consumed | Outcome::Expired | Outcome::Rejected | Outcome::Purged => {
-                queue.outstanding = queue.outstanding.saturating_sub(count);
-            }
-            Outcome::Moved => {
-                // By the hand of an operator, so they may be anywhere; a delivery under way ends as a settle of nothing.
-                let Some(found) = state.destination(id) else { return };
-                let before = queue.loaded_bytes();
-                queue.forget_settled(found);
-                self.window_bytes -= before - queue.loaded_bytes();
-            }
-        }
+        queue.outstanding = queue.outstanding.saturating_sub(count);
     }
 
     /// Answers those who waited for the oldest group in the pipeline.
@@ -178,14 +182,19 @@ impl Serving {
             Some(Pending::Many(waiters)) => {
                 waiters.into_iter().for_each(|waiter| self.clients.end_pending(waiter, 0));
             }
-            Some(Pending::Transaction { waiter, bytes, late }) => {
-                if let Some(client) = self.clients.get_mut(waiter.session) {
-                    client.showing -= usize::from(!late.is_empty());
-                }
-                late.into_iter().for_each(|late| self.show(late));
-                self.clients.end_pending(waiter, bytes);
+            Some(Pending::Transaction { waiter, bytes, late }) => self.complete_with(waiter, bytes, late),
+            Some(Pending::Portion { transfer: (id, messages), waiter, bytes, late }) => {
+                self.complete_with(waiter, bytes, late);
+                self.transfers.committed(id, messages);
             }
         }
+    }
+
+    /// Shows what is in no log, too.
+    fn complete_with(&mut self, waiter: Waiter, bytes: usize, late: Vec<Late>) {
+        self.clients.end_showing(waiter, !late.is_empty());
+        late.into_iter().for_each(|late| self.show(late));
+        self.clients.end_pending(waiter, bytes);
     }
 
     /// Makes the part of a transaction visible that is not in the log.

@@ -11,15 +11,44 @@ use super::Serving;
 use super::acknowledge::settle_records;
 use super::applied::Pending;
 
+/// Properties of dead letters, as ActiveMQ names them: why they are dead, and when they would have expired.
+pub(super) const CAUSE: &str = "dlqDeliveryFailureCause";
+pub(super) const ORIGINAL_EXPIRATION: &str = "originalExpiration";
+
 impl Serving {
     /// The record that puts a copy of a message into the dead-letter queue; `None` if there can be no such queue.
     pub(super) fn dead_copy(
         &mut self,
+        id: DestinationId,
+        message: &Message,
+        outcome: Outcome,
+    ) -> Option<Record> {
+        let queue = self.queues.get(&id)?;
+        let origin = came_from(&queue.figures.destination, message);
+        let policy = queue.standing.policy();
+        if outcome == Outcome::Expired && !policy.dead_letters.expired {
+            return None;
+        }
+        let name = match queue.standing.takes_dead_letters() {
+            true => queue.figures.destination.name.clone(),
+            false => policy.dead_letter_queue(&origin)?,
+        };
+        self.dead_copy_in(name, &origin, message, outcome)
+    }
+
+    /// The same for a message that came from there and is in no queue.
+    pub(super) fn unsent_copy(&mut self, origin: &Destination, message: &Message) -> Option<Record> {
+        let name = self.options.policies.of(origin.kind, &origin.name).dead_letter_queue(origin)?;
+        self.dead_copy_in(name, origin, message, Outcome::Rejected)
+    }
+
+    fn dead_copy_in(
+        &mut self,
+        name: String,
         origin: &Destination,
         message: &Message,
         outcome: Outcome,
     ) -> Option<Record> {
-        let name = self.options.dead_letter_queue.clone();
         let target = Destination::new(DestinationKind::Queue, name).ok()?;
         let destination = match self.known(&target) {
             Some(id) => id,
@@ -43,13 +72,29 @@ impl Serving {
         outcome: Outcome,
         pending: Pending,
     ) {
-        let Some(origin) = self.queues.get(&id).map(|queue| queue.figures.destination.clone()) else {
-            return;
-        };
         let mut group = Vec::with_capacity(2);
         settle_records(id, outcome, vec![sequence], &mut group);
-        group.extend(self.dead_copy(&origin, message, outcome));
+        group.extend(self.dead_copy(id, message, outcome));
         self.propose(group, pending);
+    }
+
+    /// A non-persistent message that nobody could consume is gone. It becomes a dead letter if its queue's policy says so.
+    pub(super) fn lose(&mut self, id: DestinationId, message: &Message, outcome: Outcome) {
+        self.forget_transient(id, message.encoded().len());
+        let standing = self.queues.get(&id).map(|queue| &queue.standing);
+        let is_kept =
+            standing.is_some_and(|it| it.policy().dead_letters.non_persistent && !it.takes_dead_letters());
+        if is_kept
+            && !self.options.volatile
+            && let Some(record) = self.dead_copy(id, message, outcome)
+        {
+            return self.propose(vec![record], Pending::Nobody);
+        }
+        if let Some(figures) =
+            self.figures_of(id).filter(|_| outcome == Outcome::Expired && self.is_listened_to())
+        {
+            self.announce_message("Expired", &figures.destination, message);
+        }
     }
 
     /// Bodies of messages that are to be buried have come.
@@ -85,6 +130,13 @@ impl Serving {
     }
 }
 
+/// Where a message was sent to that waits here: what a durable subscription kept comes from a topic.
+pub(super) fn came_from(place: &Destination, message: &Message) -> Destination {
+    let topic = || message.destinations(Field::Destination).find(|it| it.kind.is_topic());
+    let topic = if place.kind == DestinationKind::Subscription { topic() } else { None };
+    topic.unwrap_or_else(|| place.clone())
+}
+
 /// The copy: as it was, but that it never expires, is nobody's repetition, and says where it comes from.
 fn dead_message(
     message: &Message,
@@ -101,15 +153,16 @@ fn dead_message(
     builder.remove(Field::DuplicateId).remove(Field::ProducerId);
     builder.producer_sequence = 0;
     if message.field(Field::OriginalDestination).is_none() {
-        // What a durable subscription kept comes from a topic.
-        let topic = || message.destinations(Field::Destination).find(|it| it.kind.is_topic());
-        let topic = if origin.kind == DestinationKind::Subscription { topic() } else { None };
-        builder.destination(Field::OriginalDestination, topic.as_ref().unwrap_or(origin));
+        builder.destination(Field::OriginalDestination, origin);
+    }
+    if !message.persistent() {
+        builder.persistent = true;
+        builder.property("originalDeliveryMode", PropertyValue::String("NON_PERSISTENT"));
     }
     if message.expiry() != 0 {
-        builder.property("originalExpiration", PropertyValue::Long(message.expiry()));
+        builder.property(ORIGINAL_EXPIRATION, PropertyValue::Long(message.expiry()));
     }
     builder.expiry = 0;
-    builder.property("dlqDeliveryFailureCause", PropertyValue::String(cause));
+    builder.property(CAUSE, PropertyValue::String(cause));
     builder.build().ok()
 }

@@ -1,8 +1,9 @@
 //! Destinations come and go.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::broker::destination::{Queue, Topic};
+use crate::broker::destination::{Queue, Standing, Topic};
 use crate::broker::figures::DestinationFigures;
 use crate::broker::subscription::{Source, SubscriberId};
 use crate::broker::{Refusal, SessionEvent, SessionId};
@@ -41,14 +42,76 @@ impl Serving {
         if let Some(subscription) = subscription.filter(|_| !bugs::on("subscription_forgotten")) {
             self.install_durable(id, Arc::clone(subscription));
         }
+        let next = state.map_or(1, DestinationState::next);
+        if self.scheduler.install(id, &figures, next) {
+            return;
+        }
         if destination.kind.holds() {
             self.router.add_queue(id, destination, |topic| self.census.find_destination(topic));
-            self.queues.insert(id, Queue::new(figures, state));
+            let standing = self.standing(id, destination, state);
+            self.queues.insert(id, Queue::new(figures, state, standing));
         } else {
             self.router.add_topic(id, destination);
-            self.topics.insert(id, Topic::new(figures));
+            let policy = self.options.policies.of(destination.kind, &destination.name);
+            self.topics.insert(id, Topic::new(figures, policy));
+        }
+        if self.idle_max(id).is_some() {
+            self.tended.watch(id, self.now);
         }
         subscribers.into_iter().for_each(|subscriber| self.attach(subscriber, id));
+    }
+
+    /// How a queue is to behave; what keeps the messages of topics behaves as those do.
+    fn standing(
+        &self,
+        id: DestinationId,
+        destination: &Destination,
+        state: Option<&DestinationState>,
+    ) -> Standing {
+        let policies = &self.options.policies;
+        let policy = match self.router.durable(id) {
+            Some(kept) => policies.of(DestinationKind::Topic, &kept.topics),
+            None => policies.of(destination.kind, &destination.name),
+        };
+        let takes_dead_letters =
+            destination.kind == DestinationKind::Queue && policies.take_dead_letters(&destination.name);
+        Standing::new(policy, takes_dead_letters, state.is_some_and(DestinationState::paused))
+    }
+
+    /// After which time a destination goes that nobody uses; none if it stays.
+    fn idle_max(&self, id: DestinationId) -> Option<Duration> {
+        let queue = self.queues.get(&id).filter(|it| it.figures.destination.kind == DestinationKind::Queue);
+        let topic = self.topics.get(&id).filter(|_| !is_temporary(id));
+        queue.map(|it| it.standing.policy()).or(topic.map(|it| it.policy()))?.idle_max
+    }
+
+    /// Deletes destinations that have had neither messages nor consumers for as long as their policies say.
+    pub(super) fn delete_idle(&mut self, state: &State) {
+        for id in self.tended.to_look_at(self.now) {
+            let (Some(idle_max), Some(figures)) = (self.idle_max(id), self.figures_of(id)) else { continue };
+            let queue = self.queues.get(&id);
+            // What is on its way through the log is not there yet.
+            let awaits = queue.is_some_and(|it| {
+                it.standing.is_paused()
+                    || state.destination(id).is_none_or(|found| found.next() != it.assigned)
+            });
+            let is_kept = self.router.routes(id).is_some() || state.destination(id).is_none();
+            let has_clients = figures.consumers.get() > 0 || figures.producers.get() > 0;
+            let is_used = awaits || is_kept || figures.size() > 0 || has_clients;
+            if self.tended.rested(id, (is_used, figures.enqueued.get()), self.now) >= idle_max {
+                self.delete(id, Pending::Nobody);
+            }
+        }
+    }
+
+    /// Queues have waited for their consumers long enough.
+    pub(super) fn end_gathering(&mut self) {
+        for id in self.tended.gathered(self.now) {
+            if let Some(queue) = self.queues.get_mut(&id) {
+                queue.standing.end_gathering();
+                self.touch(id);
+            }
+        }
     }
 
     /// Joins a subscription to a destination.
@@ -59,8 +122,13 @@ impl Serving {
                 let Some(queue) = self.queues.get_mut(&id) else { return };
                 let selector = subscription.selection.as_ref().map(|it| &it.selector);
                 let before = queue.loaded_bytes();
-                queue.add_consumer((subscriber, subscription.priority, subscription.exclusive), selector);
+                let is_queue = queue.figures.destination.kind.is_queue();
+                let exclusive = subscription.exclusive || is_queue && queue.standing.policy().exclusive;
+                queue.add_consumer((subscriber, subscription.priority, exclusive), selector);
                 self.window_bytes -= before - queue.loaded_bytes();
+                if is_queue && let Some(time) = queue.standing.joined(queue.consumers.len()) {
+                    self.tended.gather(id, self.now + time);
+                }
                 queues.push(id);
                 self.census.join();
                 self.touch(id);
@@ -101,8 +169,8 @@ impl Serving {
 
     /// Makes a destination of the log. It is usable at once: what enters it stands behind its creation in the log.
     pub(super) fn create(&mut self, destination: Destination, pending: Pending) -> DestinationId {
-        let id = DestinationId(self.next_destination);
-        self.next_destination += 1;
+        let id = DestinationId(self.numbers.destination);
+        self.numbers.destination += 1;
         let change = CatalogueChange::CreateDestination { id, destination: destination.clone() };
         self.propose(vec![Record::Catalogue(change)], pending);
         self.install(id, Arc::new(DestinationFigures::new(destination.clone())), None);
@@ -133,8 +201,8 @@ impl Serving {
                 Err(Refusal::Invalid(format!("{destination} has wildcards")))
             }
             (None, true) => self.admit(&destination).map(|()| {
-                let id = DestinationId(self.next_temporary);
-                self.next_temporary += 1;
+                let id = DestinationId(self.numbers.temporary);
+                self.numbers.temporary += 1;
                 if let Some(client) = self.clients.get_mut(waiter.session) {
                     client.temporary.push(id);
                 }
@@ -159,7 +227,7 @@ impl Serving {
     }
 
     /// A session wants a destination gone.
-    pub(super) fn delete_by(&mut self, waiter: Waiter, destination: &Destination) {
+    pub(super) fn delete_by(&mut self, waiter: Waiter, destination: &Destination, if_empty: bool) {
         let Some(id) = self.census.find_destination(destination) else {
             return self
                 .clients
@@ -169,6 +237,11 @@ impl Serving {
         let consumers = self.topics.get(&id).map_or(queue, |it| it.subscribers.len());
         if consumers > 0 {
             let refusal = Refusal::Invalid(format!("{destination} has {consumers} consumers"));
+            return self.clients.answer(waiter, Err(refusal));
+        }
+        let size = self.queues.get(&id).map_or(0, |queue| queue.figures.size());
+        if if_empty && size > 0 {
+            let refusal = Refusal::Invalid(format!("{destination} has {size} messages"));
             return self.clients.answer(waiter, Err(refusal));
         }
         if is_temporary(id) {
@@ -183,10 +256,17 @@ impl Serving {
             return self.clients.answer(waiter, Ok(()));
         }
         self.clients.begin_pending(waiter, 0);
+        self.delete(id, Pending::One { waiter, bytes: 0 });
+    }
+
+    fn delete(&mut self, id: DestinationId, pending: Pending) {
         let change = CatalogueChange::RemoveDestination { id };
-        self.propose(vec![Record::Catalogue(change)], Pending::One { waiter, bytes: 0 });
+        self.propose(vec![Record::Catalogue(change)], pending);
+        let gone = self.figures_of(id);
         self.remove(id);
-        self.announce_destination(destination, Some(waiter.session), true);
+        if let Some(gone) = gone {
+            self.announce_destination(&gone.destination, None, true);
+        }
     }
 
     /// Takes everything out of a queue that waits in it: by one record of ranges, without reading it. What consumers hold, and what
@@ -223,7 +303,8 @@ impl Serving {
     /// What a destination counts, if it is here.
     pub(super) fn figures_of(&self, id: DestinationId) -> Option<Arc<DestinationFigures>> {
         let topic = || self.topics.get(&id).map(|topic| &topic.figures);
-        self.queues.get(&id).map(|queue| &queue.figures).or_else(topic).cloned()
+        let schedule = || self.scheduler.figures(id);
+        self.queues.get(&id).map(|queue| &queue.figures).or_else(topic).or_else(schedule).cloned()
     }
 
     /// Forgets a temporary destination of this session's.
@@ -240,6 +321,8 @@ impl Serving {
         if let Some(figures) = self.figures_of(id).filter(|_| is_temporary(id)) {
             self.figures.remove(&figures.destination);
         }
+        self.scheduler.remove(id);
+        self.tended.forget(id);
         let mut subscribers = Vec::new();
         if let Some(subscription) = self.router.durable(id) {
             self.census.forget_selector(subscription.selector.len());

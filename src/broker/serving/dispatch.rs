@@ -98,7 +98,7 @@ impl Serving {
         let found = state.destination(id);
         let before = queue.loaded_bytes();
         let mut overdue = Vec::new();
-        if self.allowed && !queue.damaged {
+        if self.allowed && queue.standing.delivers() {
             let mut outlet = Outlet {
                 subscriptions: &mut self.subscriptions,
                 clients: &mut self.clients,
@@ -113,7 +113,7 @@ impl Serving {
         for it in overdue {
             match it {
                 Overdue::Stored(sequence, message) => self.bury_expired(id, sequence, &message),
-                Overdue::Transient(message) => self.drop_expired(id, &message),
+                Overdue::Transient(message) => self.lose(id, &message, Outcome::Expired),
             }
         }
         if let Some(found) = found {

@@ -31,8 +31,8 @@ pub(super) struct Transaction {
 
 /// The records of one command or transaction, while they are collected.
 #[derive(Default)]
-struct Collected {
-    group: Vec<Record>,
+pub(super) struct Collected {
+    pub(super) group: Vec<Record>,
     late: Vec<Late>,
     bytes: usize,
 }
@@ -48,8 +48,13 @@ struct Copies<'a> {
 }
 
 impl Collected {
+    /// The records, what is shown with them, and the bytes of their messages.
+    pub(super) fn into_parts(self) -> (Vec<Record>, Vec<Late>, usize) {
+        (self.group, self.late, self.bytes)
+    }
+
     /// A message is written once for all these places.
-    fn put(&mut self, places: Places, message: &Message) {
+    pub(super) fn put(&mut self, places: Places, message: &Message) {
         self.bytes += message.encoded().len();
         self.group.push(Record::Message { places, message: message.clone() });
     }
@@ -80,7 +85,8 @@ impl Serving {
         // What is shown with a commit that is under way stands before what is shown now.
         let memory_full = self.memory >= options.memory_limit || client.showing > 0;
         let waits = disks_full && sends.iter().any(|message| self.enters_log(message))
-            || memory_full && sends.iter().any(|message| self.enters_memory(message));
+            || memory_full && sends.iter().any(|message| self.enters_memory(message))
+            || self.options.policies.bound_memory() && !sends.iter().all(|it| self.queues_have_room(it));
         !waits
     }
 
@@ -107,13 +113,23 @@ impl Serving {
     }
 
     /// Whether a message is held in memory without being in the log: for topics, or in queues.
-    fn enters_memory(&self, message: &Message) -> bool {
+    pub(super) fn enters_memory(&self, message: &Message) -> bool {
         let is_topic = |field: &[u8]| field_kind(field).is_some_and(DestinationKind::is_topic);
         !self.is_stored(message) || destination_fields(message).any(is_topic)
     }
 
+    /// Whether those of the message's queues have memory for it whose policies bound that.
+    fn queues_have_room(&self, message: &Message) -> bool {
+        let has_room = |id| {
+            let queue = self.queues.get(&id);
+            queue.is_none_or(|it| !it.standing.policy().producer_flow_control || !it.fills(100))
+        };
+        self.is_stored(message)
+            || destination_fields(message).filter_map(|field| self.census.find(field)).all(has_room)
+    }
+
     /// Whether every subscription of the message's topics that selects it can take one more.
-    fn topics_have_room(&self, message: &Message) -> bool {
+    pub(super) fn topics_have_room(&self, message: &Message) -> bool {
         let has_room = |subscription: &Subscription| match &subscription.source {
             Source::Topics(_, backlog) => {
                 backlog.messages.len() < self.options.backlog_entries_max
@@ -127,7 +143,10 @@ impl Serving {
             .all(|field| {
                 let topic = self.census.find(field).and_then(|id| self.topics.get(&id));
                 topic.is_none_or(|topic| {
-                    topic.subscribers.iter().filter_map(|it| self.subscriptions.get(it)).all(has_room)
+                    // What waits for those who are slow makes way.
+                    let evicts = topic.policy().pending_messages_max.is_some() && !message.persistent();
+                    evicts
+                        || topic.subscribers.iter().filter_map(|it| self.subscriptions.get(it)).all(has_room)
                 })
             })
     }
@@ -150,11 +169,11 @@ impl Serving {
     }
 
     /// The numbers of a message's destinations; makes those that are new, once it is clear that none is refused.
-    fn targets(&mut self, message: &Message, session: SessionId) -> Result<Targets, Refusal> {
-        let mut targets = Targets::default();
+    pub(super) fn targets(&mut self, message: &Message, session: SessionId) -> Result<Targets, Refusal> {
+        let mut targets = Targets { due: self.due_time(message)?, ..Targets::default() };
         for field in destination_fields(message) {
-            if field_kind(field) == Some(DestinationKind::Subscription) {
-                return Err(Refusal::Invalid("nothing is sent to a durable subscription".into()));
+            if field_kind(field).is_some_and(|kind| !kind.has_names()) {
+                return Err(Refusal::Invalid("nothing is sent there by that name".into()));
             }
             if let Some(id) = self.census.find(field) {
                 targets.push(id);
@@ -177,7 +196,7 @@ impl Serving {
 
     /// Gives a message to its destinations. What goes through the log is collected as records; the rest happens now, or
     /// with the group's commit if it is `transacted`.
-    fn collect(
+    pub(super) fn collect(
         &mut self,
         message: &Message,
         targets: &Targets,
@@ -185,6 +204,9 @@ impl Serving {
         transacted: bool,
         to: &mut Collected,
     ) {
+        if let Some(due) = targets.due {
+            return self.put_off(message, due, to);
+        }
         let mut copies =
             Copies { message, from, transacted, places: Places::default(), kept: SmallVec::new() };
         for id in targets.iter() {
@@ -193,6 +215,10 @@ impl Serving {
                 continue;
             }
             if self.is_expired(message) {
+                continue;
+            }
+            if self.scheduler.is_management(id) {
+                self.manage_schedule(message, from, to);
                 continue;
             }
             if let Some(routes) = self.router.routes(id).cloned() {
@@ -244,9 +270,8 @@ impl Serving {
                 }
             }
             (true, true) => {
-                let origin = queue.figures.destination.clone();
                 to.bytes += message.encoded().len();
-                to.group.extend(self.dead_copy(&origin, message, Outcome::Expired));
+                to.group.extend(self.dead_copy(id, message, Outcome::Expired));
             }
             (false, true) => {}
             (false, false) => {
@@ -296,6 +321,11 @@ impl Serving {
                 backlog.bytes += bytes;
                 self.memory += bytes;
                 backlog.messages.push_back((Some(id), message.clone()));
+                if let Some(messages_max) = topic.policy().pending_messages_max {
+                    let gone = backlog.evict(messages_max, self.options.backlog_bytes_max);
+                    topic.figures.discarded.add(gone.len() as u64);
+                    self.memory -= gone.iter().map(|it| it.encoded().len()).sum::<usize>();
+                }
             }
         }
     }
@@ -393,10 +423,7 @@ impl Serving {
             late.into_iter().for_each(|late| self.show(late));
             self.clients.answer(waiter, Ok(()));
         } else {
-            self.clients.begin_pending(waiter, bytes);
-            if let Some(client) = self.clients.get_mut(waiter.session) {
-                client.showing += usize::from(!late.is_empty());
-            }
+            self.clients.begin_showing(waiter, bytes, !late.is_empty());
             self.propose(group, Pending::Transaction { waiter, bytes, late });
         }
         others.into_iter().for_each(|(ids, verdict)| self.settle(&ids, verdict, quiet));
@@ -411,7 +438,9 @@ enum Kept {
 
 /// Where a message goes; almost always to one destination, which takes no allocation.
 #[derive(Default)]
-struct Targets {
+pub(super) struct Targets {
+    /// When the message is to be sent, in ms since 1970, if not now.
+    due: Option<i64>,
     first: Option<DestinationId>,
     more: Vec<DestinationId>,
     missing: Vec<Destination>,

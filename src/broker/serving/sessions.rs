@@ -96,6 +96,13 @@ impl Client {
         made.map_err(|denied| Refusal::Denied(denied.to_string()))
     }
 
+    /// Whether it may write to a destination.
+    pub(super) fn may_write(&self, destination: &Destination) -> Result<(), Refusal> {
+        let Principal::Known(account) = &self.principal else { return Ok(()) };
+        let written = account.check(Permission::Write, "write to", destination.kind, &destination.name);
+        written.map_err(|denied| Refusal::Denied(denied.to_string()))
+    }
+
     pub(super) fn subscribe(&mut self, key: SubscriptionKey, subscriber: SubscriberId) {
         self.subscriptions.insert(key, subscriber);
         self.figures.subscriptions.set(self.subscriptions.len() as u64);
@@ -237,6 +244,21 @@ impl Clients {
         if let Some(client) = self.clients.get_mut(&waiter.session) {
             client.pending += 1;
             client.pending_bytes += bytes;
+        }
+    }
+
+    /// A command entered it that shows more with its commit than what is in the log, if `shows`.
+    pub(super) fn begin_showing(&mut self, waiter: Waiter, bytes: usize, shows: bool) {
+        self.begin_pending(waiter, bytes);
+        if let Some(client) = self.clients.get_mut(&waiter.session) {
+            client.showing += usize::from(shows);
+        }
+    }
+
+    /// It is about to show it.
+    pub(super) fn end_showing(&mut self, waiter: Waiter, shows: bool) {
+        if let Some(client) = self.clients.get_mut(&waiter.session) {
+            client.showing -= usize::from(shows);
         }
     }
 

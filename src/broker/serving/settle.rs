@@ -55,8 +55,15 @@ impl Serving {
                 }
                 // It was counted above.
                 (Verdict::Retried, _) => {}
-                // Nobody keeps non-persistent messages that could not be consumed.
-                (_, Held::Transient { queue, entry }) => {
+                (Verdict::Rejected, Held::Transient { queue, entry }) => {
+                    self.landed(queue, Group::of(&entry.message));
+                    self.lose(queue, &entry.message, Outcome::Rejected);
+                }
+                (Verdict::Expired, Held::Transient { queue, entry }) => {
+                    self.landed(queue, Group::of(&entry.message));
+                    self.lose(queue, &entry.message, Outcome::Expired);
+                }
+                (Verdict::Consumed, Held::Transient { queue, entry }) => {
                     self.landed(queue, Group::of(&entry.message));
                     self.forget_transient(queue, entry.message.encoded().len());
                 }
@@ -110,10 +117,9 @@ impl Serving {
     fn is_dead_already(&self, session: SessionId, id: DeliveryId) -> bool {
         let delivery = self.clients.get(session).and_then(|client| client.deliveries.get(id));
         match delivery.map(|it| &it.held) {
-            Some(Held::Stored { queue, .. }) => self
-                .queues
-                .get(queue)
-                .is_some_and(|queue| queue.figures.destination.name == self.options.dead_letter_queue),
+            Some(Held::Stored { queue, .. }) => {
+                self.queues.get(queue).is_some_and(|queue| queue.standing.takes_dead_letters())
+            }
             _ => false,
         }
     }

@@ -78,7 +78,7 @@ impl Serving {
         if options.browse && (pattern.is_some() || !destination.kind.is_queue()) {
             return Err(Refusal::Invalid(format!("{destination} is no single queue to browse")));
         }
-        if destination.kind == DestinationKind::Subscription {
+        if !destination.kind.has_names() {
             return Err(Refusal::Invalid(format!("{destination} is nothing to subscribe to")));
         }
         let places = match &pattern {
@@ -396,8 +396,8 @@ impl Serving {
             }
             self.find_or_create(&topic)?;
         }
-        let id = DestinationId(self.next_destination);
-        self.next_destination += 1;
+        let id = DestinationId(self.numbers.destination);
+        self.numbers.destination += 1;
         let removal = replaced.map(|id| Record::Catalogue(CatalogueChange::RemoveDestination { id }));
         let creation = CatalogueChange::CreateSubscription { id, subscription: made.clone() };
         let group = removal.into_iter().chain([Record::Catalogue(creation)]).collect();

@@ -66,7 +66,7 @@ fn a_queue_is_shown_with_what_is_in_it_once_that_is_committed_and_not_when_it_is
     world.commit(1);
     assert_eq!(world.answer(1, sent), Some(Ok(())));
     assert_eq!(world.view(&queue("Q")).size, 2);
-    world.ask(1, |correlation| Command::Delete { destination: queue("Q"), correlation });
+    world.ask(1, |correlation| Command::Delete { destination: queue("Q"), if_empty: false, correlation });
     world.commit(1);
     assert_eq!(world.broker.figures().destination_count(), 0);
 }

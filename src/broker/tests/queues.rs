@@ -447,7 +447,7 @@ fn a_deleted_queue_begins_anew_under_its_name() {
     world.send(1, "Q", "old");
     world.subscribe(1, 1, queue("Q"), prefetch(0));
     let delete = |world: &mut World| {
-        world.ask(1, |correlation| Command::Delete { destination: queue("Q"), correlation })
+        world.ask(1, |correlation| Command::Delete { destination: queue("Q"), if_empty: false, correlation })
     };
     let refused = delete(&mut world);
     assert!(matches!(world.answer(1, refused), Some(Err(Refusal::Invalid(_)))));

@@ -371,7 +371,21 @@ impl World {
     /// Purges a queue; returns how many messages that is said to be about, and the command.
     pub(in crate::broker::tests) fn purge(&mut self, session: u64, name: &str) -> (Option<u64>, u64) {
         let destination = queue(name);
-        let asked = self.ask(session, |correlation| Command::Purge { destination, correlation });
+        self.affect(session, |correlation| Command::Purge { destination, correlation })
+    }
+
+    /// The same of another command.
+    pub(super) fn affect(
+        &mut self,
+        session: u64,
+        command: impl FnOnce(Option<Correlation>) -> Command,
+    ) -> (Option<u64>, u64) {
+        let asked = self.ask(session, command);
+        (self.affected(session, asked), asked)
+    }
+
+    /// How many messages a command is said to be about.
+    pub(super) fn affected(&mut self, session: u64, asked: u64) -> Option<u64> {
         let mut count = None;
         self.told(session, |event| match event {
             SessionEvent::Affected { correlation, messages } if correlation.0 == asked => {
@@ -380,7 +394,7 @@ impl World {
             }
             _ => false,
         });
-        (count, asked)
+        count
     }
 
     pub(in crate::broker::tests) fn begin(&mut self, session: u64, key: u64) -> u64 {

@@ -1,5 +1,6 @@
 //! How a node's console is asked, and what gives the right to change something.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,7 +21,6 @@ use crate::broker::{PAGE_ENTRIES_MAX, Page};
 use crate::cli::address;
 use crate::cli::exit::{Exit, Failure};
 use crate::env::{DialLimits, Names, dial};
-use crate::node::Status;
 
 /// Which node to ask.
 #[derive(Debug, Args)]
@@ -28,17 +28,13 @@ pub(in crate::cli) struct ConsoleArgs {
     /// Console of the node, host:port
     #[arg(long, value_name = "ADDRESS", env = "QUORATE_CONSOLE", default_value = "127.0.0.1:8161", value_parser = address::console)]
     console: String,
-}
-
-/// Which node to change, and with which right.
-#[derive(Debug, Args)]
-pub(in crate::cli) struct ChangeArgs {
-    #[command(flatten)]
-    pub(super) console: ConsoleArgs,
     /// File with the console's token; without it the token is QUORATE_CONSOLE_TOKEN, or what a node on this host has left
     /// in its store's directory
     #[arg(long, value_name = "FILE", env = "QUORATE_CONSOLE_TOKEN_FILE")]
     token_file: Option<PathBuf>,
+    /// The token, once it was wanted.
+    #[arg(skip)]
+    found: OnceCell<Result<Token, String>>,
 }
 
 /// The variable that holds the token: the same as for the node's `console.token`.
@@ -53,9 +49,15 @@ const DIAL_LIMITS: DialLimits =
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 impl ConsoleArgs {
-    /// Asks for a document; `None` if there is no such thing there.
+    /// Asks for a document; `None` if there is no such thing there. Where the node asks for a login, the token is shown.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
-        let (code, body) = self.ask(Request::get(path), Bytes::new()).await?;
+        let known = self.found.get().and_then(|found| found.as_ref().ok());
+        let (mut code, mut body) = self.ask(with_token(Request::get(path), known)?, Bytes::new()).await?;
+        if code == StatusCode::UNAUTHORIZED && known.is_none() {
+            let token = self.token().await.as_ref().map_err(|error| anyhow!("{error}"));
+            let token = token.context("the node shows nothing without a login, or the console's token")?;
+            (code, body) = self.ask(with_token(Request::get(path), Some(token))?, Bytes::new()).await?;
+        }
         match code {
             StatusCode::OK => {
                 let parsed = serde_json::from_slice(&body);
@@ -142,30 +144,42 @@ impl ConsoleArgs {
         let host = host.trim_matches(['[', ']']);
         host.parse::<IpAddr>().map_or(host == "localhost", |ip| ip.to_canonical().is_loopback())
     }
-}
 
-impl ChangeArgs {
     /// Asks for a change, with `body` as JSON.
     pub(super) async fn post(&self, path: &str, body: &impl Serialize) -> Result<Bytes, Failure> {
+        let request = Request::post(path).header(CONTENT_TYPE, "application/json");
+        self.change(request, serde_json::to_vec(body)?.into()).await
+    }
+
+    /// Asks for something to be deleted.
+    pub(super) async fn delete(&self, path: &str) -> Result<Bytes, Failure> {
+        self.change(Request::delete(path), Bytes::new()).await
+    }
+
+    async fn change(&self, request: hyper::http::request::Builder, body: Bytes) -> Result<Bytes, Failure> {
         let token = self.token().await;
-        let mut request = Request::post(path).header(CONTENT_TYPE, "application/json");
-        if let Ok(token) = &token {
-            let value = HeaderValue::from_bytes(format!("Bearer {}", token.expose()).as_bytes());
-            request =
-                request.header(AUTHORIZATION, value.context("the token holds what no header may hold")?);
-        }
-        let (code, body) = self.console.ask(request, serde_json::to_vec(body)?.into()).await?;
+        let request = with_token(request, token.as_ref().ok())?;
+        let (code, body) = self.ask(request, body).await?;
         match token {
             _ if code.is_success() => Ok(body),
             // The node refuses first what cannot be done whoever asks.
             Err(error) if code == StatusCode::UNAUTHORIZED => {
-                Err(error.context("a change needs the console's token").into())
+                Err(anyhow!("{error}").context("a change needs the console's token").into())
             }
             _ => Err(refused(code, &body)),
         }
     }
 
-    async fn token(&self) -> anyhow::Result<Token> {
+    /// The token, or why there is none.
+    async fn token(&self) -> &Result<Token, String> {
+        if let Some(found) = self.found.get() {
+            return found;
+        }
+        let found = self.find_token().await.map_err(|error| format!("{error:#}"));
+        self.found.get_or_init(|| found)
+    }
+
+    async fn find_token(&self) -> anyhow::Result<Token> {
         if let Some(path) = &self.token_file {
             let text =
                 std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -174,21 +188,34 @@ impl ChangeArgs {
         if let Ok(token) = std::env::var(TOKEN_VARIABLE) {
             return Ok(Token::given(&token));
         }
-        if !self.console.is_local() {
+        if !self.is_local() {
             return Err(anyhow!("give it with --token-file or {TOKEN_VARIABLE}"));
         }
-        let status: Option<Status> =
-            self.console.get("/api/v1/broker").await.map_err(|failure| failure.error)?;
-        let directory = status.map(|status| status.store_path).filter(|path| !path.is_empty());
+        // To this host the node tells without a login where the token is.
+        let (_, body) =
+            self.ask(Request::get("/health/role"), Bytes::new()).await.map_err(|failure| failure.error)?;
+        let told: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
+        let directory = told.as_ref().and_then(|told| told["store_path"].as_str());
+        let directory = directory.filter(|path| !path.is_empty());
         let directory = directory.ok_or_else(|| anyhow!("the node has no directory with a token in it"))?;
-        let path = Path::new(&directory).join(TOKEN_FILE);
-        Token::left_in(Path::new(&directory)).with_context(|| {
+        let path = Path::new(directory).join(TOKEN_FILE);
+        Token::left_in(Path::new(directory)).with_context(|| {
             format!(
                 "cannot read {}: run this as the broker's user, or give --token-file or {TOKEN_VARIABLE}",
                 path.display()
             )
         })
     }
+}
+
+/// The request with the token, if there is one.
+fn with_token(
+    request: hyper::http::request::Builder,
+    token: Option<&Token>,
+) -> anyhow::Result<hyper::http::request::Builder> {
+    let Some(token) = token else { return Ok(request) };
+    let value = HeaderValue::from_bytes(format!("Bearer {}", token.expose()).as_bytes());
+    Ok(request.header(AUTHORIZATION, value.context("the token holds what no header may hold")?))
 }
 
 fn refused(code: StatusCode, body: &[u8]) -> Failure {

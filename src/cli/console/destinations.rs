@@ -7,11 +7,15 @@ use crate::cli::runtime::block_on;
 use crate::cli::table::Listing;
 
 pub(in crate::cli) fn run(console: &ConsoleArgs, path: &str, json: bool) -> Result<(), Failure> {
-    let header = ["name", "pending", "consumers", "enqueued", "dequeued", "in flight"];
+    let header = ["name", "pending", "consumers", "enqueued", "dequeued", "in flight", "paused"];
     let mut listing = Listing::new(json, &header);
     let row = |d: &DestinationStatus| {
         let numbers = [d.size, d.consumers, d.enqueued, d.dequeued, d.in_flight];
-        std::iter::once(d.name.clone()).chain(numbers.map(|number| number.to_string())).collect()
+        let paused = if d.paused { "yes" } else { "-" }.to_owned();
+        std::iter::once(d.name.clone())
+            .chain(numbers.map(|number| number.to_string()))
+            .chain([paused])
+            .collect()
     };
     block_on(console.pages(path, |page| listing.print(page, row)))?;
     listing.end()

@@ -3,7 +3,7 @@
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 
-use super::{ChangeArgs, ConsoleArgs};
+use super::ConsoleArgs;
 use crate::cli::exit::Failure;
 use crate::cli::runtime::block_on;
 use crate::cli::table;
@@ -14,7 +14,7 @@ pub(in crate::cli) enum GroupCommand {
     /// Members, voters and who leads, as the node sees it
     Status(ConsoleArgs),
     /// Make the master hand over to a slave that has everything
-    StepDown(ChangeArgs),
+    StepDown(ConsoleArgs),
     /// Go on with the voters that are left when a quorum of them is lost for good
     Recover(RecoverArgs),
 }
@@ -22,7 +22,7 @@ pub(in crate::cli) enum GroupCommand {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RecoverArgs {
     #[command(flatten)]
-    node: ChangeArgs,
+    node: ConsoleArgs,
     /// Do it; without, only what it would do is printed
     #[arg(long)]
     force: bool,
@@ -52,7 +52,7 @@ pub(in crate::cli) fn run(command: &GroupCommand, json: bool) -> Result<(), Fail
 
 fn recover(args: &RecoverArgs, json: bool) -> Result<(), Failure> {
     const PATH: &str = "/api/v1/group/recover";
-    let plan: Option<RecoveryPlan> = block_on(args.node.console.get(PATH))?;
+    let plan: Option<RecoveryPlan> = block_on(args.node.get(PATH))?;
     let plan = plan.ok_or_else(|| anyhow!("this broker is in no group"))?;
     if json {
         table::json(&plan)?
@@ -67,7 +67,7 @@ fn recover(args: &RecoverArgs, json: bool) -> Result<(), Failure> {
     }
     // What was shown is what is agreed to: the node refuses it if it would do something else by now.
     if let Err(failure) = block_on(args.node.post(PATH, &plan)) {
-        if let Ok(Some(now)) = block_on(args.node.console.get::<RecoveryPlan>(PATH))
+        if let Ok(Some(now)) = block_on(args.node.get::<RecoveryPlan>(PATH))
             && !now.does_the_same(&plan)
         {
             if json { table::json(&now)? } else { table::print(&format!("\n{}", risk(&now)))? }

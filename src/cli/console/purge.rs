@@ -4,7 +4,7 @@ use anyhow::Context;
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::ChangeArgs;
+use super::ConsoleArgs;
 use crate::cli::exit::Failure;
 use crate::cli::runtime::block_on;
 use crate::cli::table;
@@ -14,7 +14,7 @@ pub(in crate::cli) struct PurgeArgs {
     /// Name of the queue
     queue: String,
     #[command(flatten)]
-    node: ChangeArgs,
+    node: ConsoleArgs,
 }
 
 pub(in crate::cli) fn run(args: &PurgeArgs, json: bool) -> Result<(), Failure> {

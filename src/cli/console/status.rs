@@ -52,6 +52,7 @@ fn text(status: &Status, bridges: &[BridgeStatus]) -> String {
         ("applied", format!("{} (digest {})", status.applied, status.digest)),
         ("store", format!("{} {}", status.store, status.store_path)),
         ("destinations", status.destination_count.to_string()),
+        ("scheduled", status.scheduled_count.to_string()),
         ("connections", status.connection_count.to_string()),
     ];
     if let Some(reason) = &status.reason {

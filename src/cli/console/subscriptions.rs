@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{ChangeArgs, ConsoleArgs};
+use super::ConsoleArgs;
 use crate::broker::SubscriptionStatus;
 use crate::cli::exit::Failure;
 use crate::cli::runtime::block_on;
@@ -29,7 +29,7 @@ pub(in crate::cli) struct UnsubscribeArgs {
     #[arg(long, default_value = "")]
     client_id: String,
     #[command(flatten)]
-    node: ChangeArgs,
+    node: ConsoleArgs,
 }
 
 pub(in crate::cli) fn unsubscribe(args: &UnsubscribeArgs, json: bool) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::config::policy::NO_KEYS;
 use crate::config::{Config, LoadedConfig, StoreConfig};
 
 fn load(name: &str) -> LoadedConfig {
@@ -47,7 +48,8 @@ fn the_sample_holds_every_key_with_its_default() {
     let mut written = written(text);
     let one_of_each = "[[transport_connector]]\nname = \"a\"\nuri = \"stomp://127.0.0.1:1\"\n\
                        [[network_connector]]\nuri = \"static:(tcp://a:1)\"\n\
-                       [[users]]\nname = \"a\"\ncertificate = \"CN=a\"\n[[rights]]\nqueue = \"a\"";
+                       [[users]]\nname = \"a\"\ncertificate = \"CN=a\"\n[[rights]]\nqueue = \"a\"\n\
+                       [[policy]]\nqueue = \"a\"";
     let loaded = Config::parse(None, one_of_each, &[], &[]).unwrap();
     for setting in &loaded.settings {
         let path = format!("{}.{}", setting.section, setting.key);
@@ -59,7 +61,7 @@ fn the_sample_holds_every_key_with_its_default() {
             assert_eq!(value, *default, "{path}");
             assert!(
                 !commented
-                    || ["network_connector", "users", "rights"].contains(&setting.section.as_str())
+                    || ["network_connector", "users", "rights", "policy"].contains(&setting.section.as_str())
                     || setting.key == "zk_acl",
                 "{path}"
             );
@@ -67,6 +69,9 @@ fn the_sample_holds_every_key_with_its_default() {
     }
     assert!(written.is_empty(), "no such keys: {written:?}");
 }
+
+/// Keys that go with one strategy each.
+const STRATEGIES: [&str; 2] = ["queue_prefix", "topic_prefix"];
 
 #[test]
 fn the_commented_examples_are_valid() {
@@ -76,8 +81,11 @@ fn the_commented_examples_are_valid() {
         let key = line.trim_start_matches("# ").split(' ').next().unwrap_or_default();
         // Files are read, and there are none.
         let file = [".properties\"", "\"tls/broker", "\"tls/clients"].iter().any(|it| line.contains(it));
-        let skip =
-            file || key.ends_with("_file") || key == "topic" || key == "QUORATE_STORE_REPLICATED_REPLICAS=5.";
+        let skip = file
+            || key.ends_with("_file")
+            || key == "topic"
+            || STRATEGIES.contains(&key)
+            || key == "QUORATE_STORE_REPLICATED_REPLICAS=5.";
         let example = line.strip_prefix("# ").filter(|rest| rest.contains(" = ") || rest.starts_with("[["));
         if !skip {
             out.push_str(example.unwrap_or(line));
@@ -108,4 +116,23 @@ fn the_ready_groups_fit_on_one_host() {
     ports.sort_unstable();
     ports.dedup();
     assert_eq!(ports.len(), count, "a port is used twice");
+}
+
+#[test]
+fn the_table_of_policies_has_every_key_and_every_attribute_that_is_none() {
+    let table = include_str!("../../../config/POLICIES.md");
+    let (keys, others) = table.split_once("## What is no key").unwrap();
+    let rows = |text: &str| -> Vec<(String, String)> {
+        let row = |line: &str| {
+            let (name, what) = line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | ")?;
+            Some((name.to_owned(), what.to_owned()))
+        };
+        text.lines().filter_map(row).collect()
+    };
+    let loaded = Config::parse(None, "[[policy]]\nqueue = \"a\"", &[], &[]).unwrap();
+    let asked = loaded.settings.iter().filter(|it| it.section == "policy").map(|it| it.key.to_owned());
+    let listed = rows(keys).into_iter().map(|(name, _)| name);
+    assert_eq!(listed.collect::<Vec<_>>(), asked.collect::<Vec<_>>());
+    let known = NO_KEYS.map(|(name, why)| (name.to_owned(), why.to_owned()));
+    assert_eq!(rows(others), known);
 }

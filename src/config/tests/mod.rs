@@ -4,7 +4,10 @@ mod defaults;
 mod doors;
 mod wrong;
 
-use super::{Config, ConfigError, LoadedConfig, Scheme, Secret, StoreConfig, Sync};
+use std::time::Duration;
+
+use super::{Config, ConfigError, DeadLetterStrategy, LoadedConfig, Scheme, Secret, StoreConfig, Sync};
+use crate::model::DestinationKind;
 
 fn parse(text: &str) -> Result<LoadedConfig, ConfigError> {
     Config::parse(Some("node.toml"), text, &[], &[])
@@ -212,4 +215,51 @@ fn the_consoles_names_and_token_are_read_and_the_token_is_never_printed() {
     assert_eq!(loaded.config.console.hosts, ["console.example", "192.0.2.1"]);
     assert_eq!(loaded.config.console.token.as_ref().map(Secret::expose), Some("a token that is long"));
     assert!(!format!("{loaded:?}").contains("a token"), "{loaded:?}");
+}
+
+#[test]
+fn the_most_specific_policy_counts_and_no_two_add_up() {
+    let text = r#"
+[[policy]]
+queue = ">"
+memory_limit = "1 MiB"
+[[policy]]
+queue = "A.>"
+dead_letter_strategy = "discard"
+[[policy]]
+queue = "A.*"
+gc_inactive_destinations = true
+[[policy]]
+queue = "A.B"
+consumers_before_dispatch_starts = 3
+[[policy]]
+queue = "A.B"
+process_expired = false
+[[policy]]
+topic = "A.>"
+pending_message_limit = 10
+"#;
+    let policies = parse(text).unwrap().config.policies;
+    let of = |name: &str| policies.of(DestinationKind::Queue, name);
+    assert_eq!(of("B").memory_limit, Some(1 << 20));
+    let deep = of("A.B.C");
+    assert_eq!((deep.memory_limit, &deep.dead_letters.strategy), (None, &DeadLetterStrategy::Discard));
+    assert_eq!(of("A.C").idle_max, Some(Duration::from_secs(60)));
+    let exact = of("A.B");
+    assert_eq!(
+        (exact.gathered_min, exact.gathering_time, exact.dead_letters.expired),
+        (3, Duration::from_secs(1), true)
+    );
+    assert_eq!(policies.of(DestinationKind::Topic, "A.B").pending_messages_max, Some(10));
+    assert_eq!(policies.of(DestinationKind::TemporaryTopic, "B"), policies.of(DestinationKind::Topic, "B"));
+}
+
+#[test]
+fn what_is_there_from_the_start_is_a_list_of_names() {
+    let config = parse("[broker]\ndestinations = [\"A\", \"queue://B.C\", \"topic://T\"]").unwrap().config;
+    let shown: Vec<_> = config.broker.destinations.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["queue://A", "queue://B.C", "topic://T"]);
+    for wrong in ["A.>", "temp-queue://A", "queue://"] {
+        assert!(parse(&format!("[broker]\ndestinations = [\"{wrong}\"]")).is_err(), "{wrong}");
+    }
 }

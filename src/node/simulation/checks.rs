@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::machine::NODES;
 use super::world::World;
-use crate::model::{DestinationId, Epoch, Offset, Record, RecordKind};
+use crate::model::{DestinationId, DestinationKind, Epoch, Offset, Record, RecordKind};
 use crate::node::core::Core;
 use crate::state::{Applied, State};
 use crate::storage::{RecordView, records};
@@ -58,6 +58,7 @@ impl Checks {
         if view.more {
             return Ok(());
         }
+        let mut sent = Vec::new();
         for (offset, record) in std::mem::take(&mut self.open) {
             let applied = self.reference.apply(offset, &record);
             let Record::Message { places, message } = &record else { continue };
@@ -65,12 +66,25 @@ impl Checks {
                 continue;
             };
             for (number, place) in (number..).zip(places.iter()) {
-                if self.entered.insert(number, (place.destination, place.sequence.0)).is_some() {
+                let before = self.entered.insert(number, (place.destination, place.sequence.0));
+                if before.is_some_and(|(destination, _)| !self.is_schedule(destination)) {
                     return Err(format!("M3: message {number} is stored twice"));
                 }
+                sent.extend(before);
             }
         }
-        Ok(())
+        let stays = |(destination, sequence): &(DestinationId, u64)| {
+            !self.reference.destination(*destination).is_some_and(|it| it.is_settled(*sequence))
+        };
+        match sent.iter().find(|it| stays(it)) {
+            Some((_, sequence)) => Err(format!("M6: message {sequence} of the schedule is sent and stays")),
+            None => Ok(()),
+        }
+    }
+
+    fn is_schedule(&self, id: DestinationId) -> bool {
+        let found = self.reference.destination(id);
+        found.is_some_and(|it| it.destination().kind == DestinationKind::Schedule)
     }
 
     /// Whether a message is gone from the fold of all that is committed.

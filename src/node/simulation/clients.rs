@@ -108,6 +108,13 @@ fn message(number: u64, to: &[u64], bytes: usize, named: bool) -> Message {
     builder.build().unwrap()
 }
 
+/// The message, to be sent after so many ms.
+fn later(message: &Message, delay: u64) -> Message {
+    let mut builder = MessageBuilder::from_message(message);
+    builder.property("AMQ_SCHEDULED_DELAY", PropertyValue::Long(delay as i64));
+    builder.build().unwrap()
+}
+
 impl World {
     pub(super) fn work_clients(&mut self, load: bool) {
         for c in 0..self.clients.len() {
@@ -227,7 +234,10 @@ impl World {
             return commands.push(Command::Send { message, transaction: None, correlation });
         }
         let named = self.rng.chance(30);
-        let message = message(one, &[to], bytes, named);
+        let mut message = message(one, &[to], bytes, named);
+        if self.rng.chance(15) {
+            message = later(&message, self.rng.below(500));
+        }
         let correlation = Some(self.asks(c, Asked::Send(vec![one], named.then(|| message.clone()))));
         commands.push(Command::Send { message, transaction: None, correlation });
     }

@@ -259,7 +259,7 @@ impl OpenWireAdapter {
             let correlation = self.wait(request, What::Place, Some(bytes));
             commands.push(match info.operation_type {
                 0 => Command::Create { destination, correlation },
-                _ => Command::Delete { destination, correlation },
+                _ => Command::Delete { destination, if_empty: false, correlation },
             });
         }
         Ok(())

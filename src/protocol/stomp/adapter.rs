@@ -21,7 +21,6 @@ use super::send;
 use super::subscribe;
 use super::subscription::{AckMode, Subscription};
 use super::subscriptions::Subscriptions;
-use super::unserved;
 
 /// Subscriptions of one connection.
 const SUBSCRIPTIONS_MAX: usize = 10_000;
@@ -173,7 +172,6 @@ impl StompAdapter {
         let [destination] = self.names.parse(&wanted.destination, commands)? else {
             return Err("subscribing to several destinations at once is not supported".to_owned());
         };
-        unserved::consumed_from(destination)?;
         let destination = destination.clone();
         let options = wanted.options(destination.kind);
         self.keys += 1;

@@ -32,7 +32,7 @@ pub(super) fn prefix(kind: DestinationKind) -> &'static str {
         DestinationKind::TemporaryQueue => "/remote-temp-queue/",
         DestinationKind::TemporaryTopic => "/remote-temp-topic/",
         // No message names one.
-        DestinationKind::Subscription => "",
+        DestinationKind::Subscription | DestinationKind::Schedule => "",
     }
 }
 

@@ -117,7 +117,6 @@ pub(super) fn message(
     }
     let text = known.destination.take().ok_or("SEND needs a destination header")?;
     for destination in names.parse(&text, commands)? {
-        unserved::sent_to(destination)?;
         builder.destination(Field::Destination, destination);
     }
     if let Some(text) = known.reply_to.take() {

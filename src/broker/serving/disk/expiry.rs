@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::broker::output::{ReadId, ReadRequest};
-use crate::model::{DestinationId, Message, Outcome};
+use crate::model::{DestinationId, Outcome};
 use crate::state::{DestinationState, State};
 use crate::storage::{Expired, Loaded};
 
@@ -48,19 +48,12 @@ impl Serving {
         let wall = self.wall;
         let mut gone = Vec::new();
         for (id, queue) in &mut self.queues {
-            gone.extend(queue.transient.drop_expired(wall).into_iter().map(|message| (*id, message)));
+            let messages = queue.transient.drop_expired(wall);
+            gone.extend(messages.into_iter().map(|message| (*id, message)));
         }
-        gone.into_iter().for_each(|(id, message)| self.drop_expired(id, &message));
+        gone.into_iter().for_each(|(id, message)| self.lose(id, &message, Outcome::Expired));
         if self.expiry.queue.is_none() {
             self.expiry.queue = self.next_to_search(None);
-        }
-    }
-
-    /// A non-persistent message that has expired is gone.
-    pub(in crate::broker::serving) fn drop_expired(&mut self, id: DestinationId, message: &Message) {
-        self.forget_transient(id, message.encoded().len());
-        if let Some(figures) = self.figures_of(id).filter(|_| self.is_listened_to()) {
-            self.announce_message("Expired", &figures.destination, message);
         }
     }
 
@@ -76,7 +69,7 @@ impl Serving {
         while let Some(id) = self.expiry.queue
             && self.expiry.reading.is_none()
         {
-            let Some(queue) = self.queues.get_mut(&id).filter(|queue| !queue.damaged) else {
+            let Some(queue) = self.queues.get_mut(&id).filter(|queue| !queue.standing.is_damaged()) else {
                 self.expiry.queue = self.next_to_search(Some(id));
                 continue;
             };

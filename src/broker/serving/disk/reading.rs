@@ -9,6 +9,7 @@ use crate::state::{DestinationState, State};
 use crate::storage::Loaded;
 
 use crate::broker::serving::Serving;
+use crate::broker::serving::operate::TransferId;
 
 /// Ranges in one read; more come with the next one.
 const RANGES_MAX: usize = 256;
@@ -23,6 +24,11 @@ pub(in crate::broker::serving) enum Purpose {
     Window(DestinationId),
     Dead(DestinationId),
     Browse(SubscriberId),
+    /// What is scheduled, to be sent.
+    Due,
+    /// What is scheduled, to be shown.
+    Schedule,
+    Transfer(TransferId),
 }
 
 /// What was asked of the log.
@@ -74,7 +80,7 @@ impl Serving {
         let subscriptions = &self.subscriptions;
         let has_credit = |it| subscriptions.get(&it).is_some_and(|it: &Subscription| it.credit() > 0);
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        let may_read = self.allowed && !queue.damaged && !queue.consumers.is_empty();
+        let may_read = self.allowed && queue.standing.delivers() && !queue.consumers.is_empty();
         if !may_read || queue.backlog.reading.is_some() || !queue.runs_low(entries_max, has_credit) {
             return;
         }
@@ -160,6 +166,9 @@ impl Serving {
             Some(Purpose::Window(id)) => self.loaded_window(state, id, read, result),
             Some(Purpose::Dead(id)) => self.loaded_dead(state, id, result),
             Some(Purpose::Browse(subscriber)) => self.loaded_browse(state, subscriber, result),
+            Some(Purpose::Due) => self.loaded_due(state, result),
+            Some(Purpose::Schedule) => self.loaded_schedule(state, result),
+            Some(Purpose::Transfer(transfer)) => self.loaded_transfer(state, transfer, result),
             None => {}
         }
     }
@@ -186,7 +195,7 @@ impl Serving {
     /// A queue stands still rather than to skip a message.
     pub(in crate::broker::serving) fn damage(&mut self, id: DestinationId, reason: &str) {
         if let Some(queue) = self.queues.get_mut(&id) {
-            queue.damaged = true;
+            queue.standing.damage();
             self.damages.push(format!("{}: {reason}", queue.figures.destination));
         }
     }
@@ -194,7 +203,7 @@ impl Serving {
     /// Asks for the bodies of messages that are to be buried.
     pub(in crate::broker::serving) fn read_dead(&mut self, id: DestinationId) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        if queue.dead.is_empty() || queue.dead_reading || queue.damaged {
+        if queue.dead.is_empty() || queue.dead_reading || queue.standing.is_damaged() {
             return;
         }
         queue.dead_reading = true;

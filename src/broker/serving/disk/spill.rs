@@ -14,6 +14,8 @@ use crate::broker::serving::Serving;
 /// Bytes of a file, at most and (near the limit) at least.
 const FILE_BYTES_MAX: usize = 1 << 20;
 const FILE_BYTES_MIN: usize = 64 << 10;
+/// How often the longest queues are looked for, of which a part may leave memory.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Nothing is spilled for so long after a file could not be written.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -33,6 +35,7 @@ pub(in crate::broker::serving) struct Spills {
     /// Queues that wait for memory to read a file into.
     starved: BTreeSet<DestinationId>,
     asked: Vec<Spill>,
+    looked_at: Duration,
 }
 
 #[derive(Debug)]
@@ -48,6 +51,15 @@ impl Spills {
 
     pub(in crate::broker::serving) fn made(&self) -> u64 {
         self.made
+    }
+
+    /// Whether the longest queues are to be looked for now.
+    pub(in crate::broker::serving) fn are_due(&mut self, now: Duration) -> bool {
+        let due = now.saturating_sub(self.looked_at) >= LOOK_EVERY;
+        if due {
+            self.looked_at = now;
+        }
+        due
     }
 
     pub(in crate::broker::serving) fn take_asked(&mut self) -> Vec<Spill> {
@@ -66,7 +78,9 @@ impl Serving {
         let (limit, temp_limit) = (self.options.memory_limit, self.options.temp_limit);
         // What is being written leaves by itself.
         let resting = self.memory.saturating_sub(self.spills.writing);
+        let is_bounded = self.options.policies.bound_memory();
         let least = match resting {
+            _ if is_bounded && self.queues.get(&id).is_some_and(|it| it.fills(70)) => FILE_BYTES_MIN,
             _ if resting < limit / 100 * 70 => return,
             _ if resting < limit / 100 * 85 => FILE_BYTES_MAX,
             _ => FILE_BYTES_MIN,
@@ -118,10 +132,14 @@ impl Serving {
 
     /// Sees that a queue's next messages are read back before its consumers wait for them.
     pub(in crate::broker::serving) fn unspill(&mut self, id: DestinationId) {
-        let Some(queue) = self.queues.get_mut(&id) else { return };
-        if !self.allowed || queue.consumers.is_empty() {
-            return;
+        if self.allowed && self.queues.get(&id).is_some_and(|queue| !queue.consumers.is_empty()) {
+            self.read_back(id);
         }
+    }
+
+    /// Asks for a queue's next messages, if they are in a file.
+    pub(in crate::broker::serving) fn read_back(&mut self, id: DestinationId) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
         let Some((spill, bytes)) = queue.transient.wanted() else { return };
         // Above the limit one at a time, so that a queue with consumers is never stuck behind others without.
         let full = self.memory + self.spills.reading + bytes > self.options.memory_limit;

@@ -31,7 +31,7 @@ pub(crate) fn destinations(named: Option<&Structure>) -> Vec<Destination> {
 fn write(kind: DestinationKind, name: &str) -> Structure {
     let physical_name = Some(name.into());
     match kind {
-        DestinationKind::Queue | DestinationKind::Subscription => {
+        DestinationKind::Queue | DestinationKind::Subscription | DestinationKind::Schedule => {
             Structure::ActiveMQQueue(ActiveMQQueue { physical_name }.into())
         }
         DestinationKind::Topic => Structure::ActiveMQTopic(ActiveMQTopic { physical_name }.into()),

@@ -9,9 +9,6 @@ use super::super::failure::Failure;
 use super::super::places;
 use super::{message_id, properties, read_destination, text};
 
-/// What only schedulers read; nobody would.
-const SCHEDULED: &str = "AMQ_SCHEDULED_";
-
 /// The message of a send, that arrives at this time in ms since 1970.
 ///
 /// # Errors
@@ -65,11 +62,7 @@ pub(crate) fn message(sent: Message, wall: i64) -> Result<Stored, Failure> {
     }
     builder.field(Field::Arrival, wall.to_le_bytes().to_vec());
     body(&mut builder, sent.kind, sent.content, sent.compressed)?;
-    let message = builder.build().map_err(|error| Failure::general(error.to_string()))?;
-    if let Some((name, _)) = message.properties().find(|(name, _)| name.starts_with(SCHEDULED)) {
-        return Err(Failure::general(format!("{name}: scheduled delivery is not supported by this version")));
-    }
-    Ok(message)
+    builder.build().map_err(|error| Failure::general(error.to_string()))
 }
 
 fn destinations(sent: &Message) -> Result<Vec<Destination>, Failure> {

@@ -145,5 +145,5 @@ fn what_is_not_served_is_refused() {
     );
     let scheduled = Bytes::from_static(b"\0\0\0\x01\0\x14AMQ_SCHEDULED_DELAYx\x00");
     let sent = Message { marshalled_properties: Some(scheduled), ..sent(MessageKind::Plain, None, false) };
-    assert!(message(sent, WALL).is_err());
+    assert!(message(sent, WALL).is_err(), "a property without a type");
 }

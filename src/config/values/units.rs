@@ -41,9 +41,10 @@ const SIZES: [(&str, u64); 13] = [
     ("tib", 1 << 40),
 ];
 
-pub(super) const DURATION_EXPECTED: &str = "expected a duration such as \"10s\" or \"500ms\"";
-pub(super) const SIZE_EXPECTED: &str = "expected a size such as \"100 MiB\" or \"64kb\"";
-pub(super) const LIMIT_EXPECTED: &str = "expected a size such as \"1 GiB\" or a share such as \"70%\"";
+pub(in crate::config) const DURATION_EXPECTED: &str = "expected a duration such as \"10s\" or \"500ms\"";
+pub(in crate::config) const SIZE_EXPECTED: &str = "expected a size such as \"100 MiB\" or \"64kb\"";
+pub(in crate::config) const LIMIT_EXPECTED: &str =
+    "expected a size such as \"1 GiB\" or a share such as \"70%\"";
 
 /// A duration as people write it: `10s`, `500ms`, `2 min`, `1h`, `1d`.
 ///
@@ -84,7 +85,7 @@ pub fn size(text: &str) -> Result<u64, String> {
 }
 
 /// A size, or `70%`.
-pub(super) fn limit(text: &str) -> Result<Limit, String> {
+pub(in crate::config) fn limit(text: &str) -> Result<Limit, String> {
     let Some(number) = text.trim().strip_suffix('%') else {
         return match size(text) {
             Ok(0) => Err(format!("0 bytes leave no room; {LIMIT_EXPECTED}")),
@@ -106,7 +107,7 @@ fn split(text: &str) -> (&str, &str) {
 }
 
 /// Shortest exact spelling of a duration.
-pub(super) fn show_duration(value: Duration) -> String {
+pub(in crate::config) fn show_duration(value: Duration) -> String {
     let ms = value.as_millis() as u64;
     match ms {
         0 => "0s".to_owned(),
@@ -118,7 +119,7 @@ pub(super) fn show_duration(value: Duration) -> String {
 }
 
 /// Shortest exact spelling of a size.
-pub(super) fn show_size(value: u64) -> String {
+pub(in crate::config) fn show_size(value: u64) -> String {
     for (unit, shift) in [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)] {
         if value != 0 && value.trailing_zeros() >= shift {
             return format!("{} {unit}", value >> shift);

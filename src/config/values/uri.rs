@@ -2,7 +2,7 @@
 
 /// A URI taken apart. Nothing is decoded: no option of ours needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Uri {
+pub(in crate::config) struct Uri {
     pub scheme: String,
     /// Without brackets.
     pub host: String,
@@ -11,7 +11,7 @@ pub(super) struct Uri {
 }
 
 impl Uri {
-    pub(super) fn parse(text: &str) -> Result<Uri, String> {
+    pub(in crate::config) fn parse(text: &str) -> Result<Uri, String> {
         let text = text.trim();
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(match text.split_once(':') {
@@ -70,7 +70,7 @@ pub fn host_port(text: &str) -> Result<(String, Option<u16>), String> {
 }
 
 /// `a=1&b=2`.
-pub(super) fn options(query: &str) -> Result<Vec<(String, String)>, String> {
+pub(in crate::config) fn options(query: &str) -> Result<Vec<(String, String)>, String> {
     if query.contains("&amp;") {
         return Err("\"&amp;\" is XML; write \"&\" between options".to_owned());
     }

@@ -1,37 +1,46 @@
 //! Who may ask. A page in the operator's browser can have its own name lead to this address, and then ask as if it were
-//! the console itself: so a request has to name this console, and one that changes something has to know the token.
+//! the console itself: so a request has to name this console.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::header::{HOST, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::token::Token;
-
-/// The address that a connection has come in at.
+/// The ends of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct At(pub(super) IpAddr);
+pub(in crate::admin) struct Ends {
+    /// Where it has come in.
+    pub(in crate::admin) at: SocketAddr,
+    /// Where it comes from.
+    pub(in crate::admin) from: IpAddr,
+}
+
+impl Ends {
+    /// Name of the cookie of who has logged in here. Several nodes of one host share their cookies, so that each has its own.
+    pub(in crate::admin) fn cookie_name(self) -> String {
+        format!("quorate-{}", self.at.port())
+    }
+}
 
 /// Whose requests are answered.
 #[derive(Clone, Debug)]
-pub(super) struct Guard {
+pub(in crate::admin) struct Guard {
     /// Names of this console beside loopback's and the address that a connection has come in at; lower case.
     hosts: Vec<String>,
-    token: Option<Token>,
 }
 
 /// Why a request is not answered.
-pub(super) type Refusal = (StatusCode, String);
+pub(in crate::admin) type Refusal = (StatusCode, String);
 
 impl Guard {
-    pub(super) fn new(hosts: &[String], token: Option<Token>) -> Guard {
-        Guard { hosts: hosts.iter().map(|host| host.to_ascii_lowercase()).collect(), token }
+    pub(in crate::admin) fn new(hosts: &[String]) -> Guard {
+        Guard { hosts: hosts.iter().map(|host| host.to_ascii_lowercase()).collect() }
     }
 
     /// Refuses what is not meant for this console, or comes from the page of another.
-    pub(super) fn admit(&self, request: &Parts) -> Result<(), Refusal> {
-        let at = request.extensions.get::<At>().map(|at| at.0);
+    pub(in crate::admin) fn admit(&self, request: &Parts) -> Result<(), Refusal> {
+        let at = request.extensions.get::<Ends>().map(|ends| ends.at.ip());
         let mut hosts = request.headers.get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
             return Err((StatusCode::BAD_REQUEST, "expected one Host header".to_owned()));
@@ -59,22 +68,6 @@ impl Guard {
         Ok(())
     }
 
-    /// Refuses a change without the token.
-    pub(super) fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let unauthorized = |error: &str| Err((StatusCode::UNAUTHORIZED, error.to_owned()));
-        let Some(token) = &self.token else {
-            return unauthorized(
-                "this node has no token for changes: its log says why, console.token gives it one",
-            );
-        };
-        let shown = headers.get(AUTHORIZATION).map(|value| value.as_bytes());
-        match shown.and_then(|value| value.strip_prefix(b"Bearer ")) {
-            Some(shown) if token.is(shown) => Ok(()),
-            Some(_) => unauthorized("this is not the console's token"),
-            None => unauthorized("a change needs the console's token (Authorization: Bearer TOKEN)"),
-        }
-    }
-
     /// Whether `name`, with or without a port, is a name of this console.
     fn answers_to(&self, name: &str, at: Option<IpAddr>) -> bool {
         let Some(host) = host_of(name) else { return false };
@@ -86,6 +79,19 @@ impl Guard {
             Err(_) => host == "localhost" || self.hosts.contains(&host),
         }
     }
+}
+
+/// Whether a request, if a browser says where it comes from, comes from a page of the very server that it goes to: another
+/// port of the same host is another server.
+pub(in crate::admin) fn is_own(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let own = |origin: &HeaderValue| {
+        let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        origin.zip(host).is_some_and(|((_, name), host)| name.eq_ignore_ascii_case(host))
+    };
+    let sites = headers.get_all("sec-fetch-site");
+    headers.get_all(ORIGIN).iter().all(own)
+        && sites.iter().all(|site| site == "same-origin" || site == "none")
 }
 
 /// The host of `host`, `host:port`, `[v6]` or `[v6]:port`, in lower case and without the dot of the root.
@@ -108,7 +114,7 @@ mod tests {
     #[test]
     fn a_console_answers_to_loopback_to_where_it_was_reached_and_to_the_names_it_was_given() {
         let hosts = ["Broker1.example".to_owned(), "fd00::1".to_owned()];
-        let guard = Guard::new(&hosts, None);
+        let guard = Guard::new(&hosts);
         let at = Some(IpAddr::from([192, 0, 2, 7]));
         for own in [
             "localhost",

@@ -1,0 +1,7 @@
+//! What operators do to queues.
+
+mod delete;
+mod pause;
+mod policies;
+mod purge;
+mod transfers;
