@@ -37,7 +37,8 @@ pub use gate::{
 pub use limits::{Budget, Outbox, Portion};
 pub use names::BrokerNames;
 pub use options::{
-    BrokerOptions, CensusOptions, PREFETCH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX,
+    BrokerOptions, CensusOptions, PREFETCH_MAX, SessionOptions, TRANSACTION_BYTES_MAX,
+    TRANSACTION_OPERATIONS_MAX,
 };
 pub use output::{Inboxes, Output, ReadId, ReadRequest};
 pub use session::{

@@ -18,12 +18,8 @@ pub struct BrokerOptions {
     pub temp_limit: u64,
     /// What clients may make that stays.
     pub census: CensusOptions,
-    /// How many subscriptions one session may have.
-    pub subscriptions_max: usize,
-    /// How many unanswered commands one session may have in the log's pipeline; then its later commands wait.
-    pub pending_max: usize,
-    /// How many bytes of messages one session may have in the log's pipeline; then its later commands wait.
-    pub pending_bytes_max: usize,
+    /// What one session may have.
+    pub session: SessionOptions,
     /// How many bytes of messages all sessions together may have in the log's pipeline; then sends wait.
     pub pipeline_bytes_max: usize,
     /// Destinations of one send; a longer list is refused.
@@ -48,6 +44,17 @@ pub struct BrokerOptions {
     pub volatile: bool,
 }
 
+/// Bounds on one session.
+#[derive(Clone, Debug)]
+pub struct SessionOptions {
+    /// How many subscriptions it may have, and how many producers.
+    pub subscriptions_max: usize,
+    /// How many unanswered commands one session may have in the log's pipeline; then its later commands wait.
+    pub pending_max: usize,
+    /// How many bytes of messages one session may have in the log's pipeline; then its later commands wait.
+    pub pending_bytes_max: usize,
+}
+
 /// Bounds on what clients make that stays in the master's memory.
 #[derive(Clone, Debug)]
 pub struct CensusOptions {
@@ -62,6 +69,12 @@ pub struct CensusOptions {
     pub selector_bytes_max: usize,
     /// What is there from the start.
     pub at_start: Vec<Destination>,
+}
+
+impl Default for SessionOptions {
+    fn default() -> SessionOptions {
+        SessionOptions { subscriptions_max: 10_000, pending_max: 8_192, pending_bytes_max: 64 << 20 }
+    }
 }
 
 impl Default for CensusOptions {
@@ -83,9 +96,7 @@ impl Default for BrokerOptions {
             memory_limit: 1 << 30,
             temp_limit: 50 << 30,
             census: CensusOptions::default(),
-            subscriptions_max: 10_000,
-            pending_max: 8_192,
-            pending_bytes_max: 64 << 20,
+            session: SessionOptions::default(),
             pipeline_bytes_max: 64 << 20,
             destinations_of_send_max: 256,
             transaction_operations_max: TRANSACTION_OPERATIONS_MAX,
@@ -116,7 +127,11 @@ impl BrokerOptions {
                 at_start: Vec::new(),
             },
             pipeline_bytes_max: part(2 * usual.pipeline_bytes_max).clamp(1 << 20, usual.pipeline_bytes_max),
-            pending_bytes_max: part(2 * usual.pending_bytes_max).clamp(1 << 20, usual.pending_bytes_max),
+            session: SessionOptions {
+                pending_bytes_max: part(2 * usual.session.pending_bytes_max)
+                    .clamp(1 << 20, usual.session.pending_bytes_max),
+                ..usual.session
+            },
             transaction_bytes_max: part(2 * usual.transaction_bytes_max)
                 .clamp(1 << 20, usual.transaction_bytes_max),
             ..usual

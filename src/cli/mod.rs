@@ -135,8 +135,7 @@ fn misunderstood(error: &clap::Error) -> ExitCode {
         return if error.print().is_ok() { Exit::Ok.into() } else { Exit::Failed.into() };
     }
     // Nothing was parsed, but whether a program asks is plain.
-    let json =
-        std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    let json = std::env::args_os().take_while(|it| it != "--").any(|it| it == "--json");
     if json {
         let told = error.render().to_string();
         let told = told.split("\n\nUsage:").next().unwrap_or_default().trim();

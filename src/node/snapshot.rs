@@ -45,6 +45,17 @@ impl Role {
     }
 }
 
+/// How much there is of what clients make.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// How many queues and topics there are.
+    pub destination_count: usize,
+    /// How many messages are to be sent later.
+    pub scheduled_count: u64,
+    /// How many clients are connected.
+    pub connection_count: usize,
+}
+
 /// A node by itself.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -92,12 +103,9 @@ pub struct Status {
     pub election: Option<ElectionStatus>,
     /// What needs an operator.
     pub alarms: Vec<Alarm>,
-    /// How many queues and topics there are.
-    pub destination_count: usize,
-    /// How many messages are to be sent later.
-    pub scheduled_count: u64,
-    /// How many clients are connected.
-    pub connection_count: usize,
+    /// How much there is of what clients make.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// Wall-clock time of the start in ms since 1970.
     pub started_ms: i64,
     /// Wall-clock time of the node when this was said, in ms since 1970.

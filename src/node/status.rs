@@ -10,6 +10,7 @@ use crate::model::{Epoch, Offset, Position, StoreId, quorum};
 use crate::replication::{Recovery, ReplicaSettings};
 
 use super::core::Core;
+use super::snapshot::Counts;
 use super::{
     Alarm, ElectionStatus, Fsyncs, GroupStatus, MemberStatus, RecoveryPlan, RequestError, Role, Snapshot,
     Status,
@@ -229,9 +230,11 @@ impl Core {
             digest_at,
             election: maker.election.clone(),
             alarms: self.alarms(group),
-            destination_count: figures.destination_count(),
-            scheduled_count: figures.scheduled(),
-            connection_count: figures.connection_count(),
+            counts: Counts {
+                destination_count: figures.destination_count(),
+                scheduled_count: figures.scheduled(),
+                connection_count: figures.connection_count(),
+            },
             started_ms: maker.started_ms,
             time_ms: self.clock.wall_ms(),
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use quorate::broker::{
-    Broker, BrokerOptions, Gate, Inbound, Inboxes, ReadId, ReadRequest, Spill, SpillId, Spilled,
+    Broker, BrokerOptions, Gate, Inbound, Inboxes, ReadId, ReadRequest, SessionOptions, Spill, SpillId,
+    Spilled,
 };
 use quorate::model::{DestinationId, Epoch, Message, Offset, Place, Record, Sequence};
 use quorate::state::State;
@@ -29,7 +30,7 @@ fn options() -> BrokerOptions {
     BrokerOptions {
         memory_limit: 1 << 20,
         temp_limit: 2 << 20,
-        pending_bytes_max: 4 << 20,
+        session: SessionOptions { pending_bytes_max: 4 << 20, ..SessionOptions::default() },
         transaction_bytes_max: 2 << 20,
         window_entries_max: 16,
         window_bytes_max: 1 << 20,

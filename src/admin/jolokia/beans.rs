@@ -172,7 +172,7 @@ fn of_the_broker(attribute: &str, view: &View<'_>) -> Option<Value> {
             let named = |uri: &String| (uri.split("://").next().unwrap_or(uri).to_owned(), json!(uri));
             Value::Object(status.listening.iter().map(named).collect())
         }
-        "CurrentConnectionsCount" => json!(status.connection_count),
+        "CurrentConnectionsCount" => json!(status.counts.connection_count),
         "TotalEnqueueCount" => all(|it| it.enqueued),
         "TotalDequeueCount" => all(|it| it.dequeued),
         "TotalConsumerCount" => all(|it| it.consumers),

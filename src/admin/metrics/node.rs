@@ -116,10 +116,10 @@ pub(super) const FAMILIES: [(Family, Fill); 26] = [
         members(out, name, shown, |member| member.lag_bytes.map(|bytes| bytes as f64))
     }),
     gauge("quorate_scheduled_messages", "Messages that are to be sent later.", |out, name, shown| {
-        sample(out, name, &[], shown.status.scheduled_count as f64);
+        sample(out, name, &[], shown.status.counts.scheduled_count as f64);
     }),
     gauge("quorate_connections", "Clients that are connected.", |out, name, shown| {
-        sample(out, name, &[], shown.status.connection_count as f64);
+        sample(out, name, &[], shown.status.counts.connection_count as f64);
     }),
 ];
 

@@ -96,7 +96,6 @@ pub(super) struct Serving {
     expiry: Expirer,
     scheduler: Scheduler,
     transfers: Transfers,
-    damages: Vec<String>,
 }
 
 impl Serving {
@@ -138,7 +137,6 @@ impl Serving {
             expiry: Expirer::default(),
             scheduler: Scheduler::default(),
             transfers: Transfers::default(),
-            damages: Vec::new(),
         };
         for (id, destination) in state.destinations() {
             let blank = || {
@@ -376,7 +374,7 @@ impl Serving {
             expiry: self.expiry.take_asked(),
             spills: self.spills.take_asked(),
             events: self.clients.take_events(),
-            damages: std::mem::take(&mut self.damages),
+            damages: self.reads.take_damages(),
             again: if goes_on {
                 Some(now)
             } else {

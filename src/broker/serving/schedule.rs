@@ -214,7 +214,7 @@ impl Serving {
                 let reason =
                     other.err().unwrap_or_else(|| "a scheduled message is not in the log".to_owned());
                 self.scheduler.is_damaged = true;
-                return self.damages.push(format!("the schedule: {reason}"));
+                return self.reads.complain(format!("the schedule: {reason}"));
             }
         };
         // Those for which there was no room come with the next read.

@@ -66,7 +66,9 @@ impl Serving {
     pub(super) fn has_room(&self, id: SessionId, command: &Command) -> bool {
         let Some(client) = self.clients.get(id) else { return true };
         let options = &self.options;
-        if client.pending >= options.pending_max || client.pending_bytes >= options.pending_bytes_max {
+        if client.pending >= options.session.pending_max
+            || client.pending_bytes >= options.session.pending_bytes_max
+        {
             return false;
         }
         let sends = match command {

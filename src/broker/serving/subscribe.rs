@@ -56,8 +56,8 @@ impl Serving {
         if client.subscriptions.contains_key(&key) {
             return Err(Refusal::Invalid("the subscription exists already".into()));
         }
-        if client.subscriptions.len() >= self.options.subscriptions_max {
-            let max = self.options.subscriptions_max;
+        if client.subscriptions.len() >= self.options.session.subscriptions_max {
+            let max = self.options.session.subscriptions_max;
             return Err(Refusal::Limit(format!("a connection has at most {max} subscriptions")));
         }
         Ok(())

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::broker::limits::{OUTBOX_BYTES_MAX, Outbox, Outboxes};
 use crate::broker::tests::world::{World, prefetch, queue};
 use crate::broker::{
-    Broker, BrokerOptions, Command, SessionEvent, SessionId, SessionInfo, SubscriptionKey, Verdict,
+    Broker, BrokerOptions, Command, SessionEvent, SessionId, SessionInfo, SessionOptions, SubscriptionKey,
+    Verdict,
 };
 use crate::model::Record;
 use crate::state::State;
@@ -36,7 +37,10 @@ fn senders_of_non_persistent_messages_wait_for_memory_and_others_go_on() {
 
 #[test]
 fn a_session_has_only_so_much_in_the_pipeline() {
-    let mut world = World::with(BrokerOptions { pending_max: 4, ..BrokerOptions::default() });
+    let mut world = World::with(BrokerOptions {
+        session: SessionOptions { pending_max: 4, ..SessionOptions::default() },
+        ..BrokerOptions::default()
+    });
     world.automatic = false;
     world.open(1);
     let sent: Vec<_> = (0..10).map(|n| world.send(1, "Q", &n.to_string())).collect();

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use crate::broker::tests::world::{Got, World, message, prefetch, queue};
-use crate::broker::{BrokerOptions, Command, Refusal, SubscribeOptions, SubscriptionKey, Verdict};
+use crate::broker::{
+    BrokerOptions, Command, Refusal, SessionOptions, SubscribeOptions, SubscriptionKey, Verdict,
+};
 use crate::model::{Field, Message, PropertyValue};
 
 const RELEASED: Verdict = Verdict::Released { counted: false };
@@ -148,7 +150,10 @@ fn the_last_message_of_a_group_leaves_it_without_an_owner() {
 
 #[test]
 fn a_queue_has_room_for_so_many_different_selectors() {
-    let mut world = World::with(BrokerOptions { subscriptions_max: 2000, ..BrokerOptions::default() });
+    let mut world = World::with(BrokerOptions {
+        session: SessionOptions { subscriptions_max: 2000, ..SessionOptions::default() },
+        ..BrokerOptions::default()
+    });
     world.open(1);
     for n in 0..1024 {
         let asked = world.subscribe(1, n, queue("Q"), selecting(&format!("k = {n}"), 0));

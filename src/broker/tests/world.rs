@@ -288,8 +288,7 @@ impl World {
 
     /// Opens a session of a client with this id.
     pub(in crate::broker::tests) fn open_as(&mut self, session: u64, client_id: &str) {
-        let info = SessionInfo { client_id: client_id.to_owned(), ..SessionInfo::default() };
-        self.open_with(session, info);
+        self.open_with(session, SessionInfo { client_id: client_id.to_owned(), ..SessionInfo::default() });
     }
 
     pub(in crate::broker::tests) fn open_with(&mut self, session: u64, info: SessionInfo) {

@@ -51,9 +51,9 @@ fn text(status: &Status, bridges: &[BridgeStatus]) -> String {
         ("committed", status.committed.to_string()),
         ("applied", format!("{} (digest {})", status.applied, status.digest)),
         ("store", format!("{} {}", status.store, status.store_path)),
-        ("destinations", status.destination_count.to_string()),
-        ("scheduled", status.scheduled_count.to_string()),
-        ("connections", status.connection_count.to_string()),
+        ("destinations", status.counts.destination_count.to_string()),
+        ("scheduled", status.counts.scheduled_count.to_string()),
+        ("connections", status.counts.connection_count.to_string()),
     ];
     if let Some(reason) = &status.reason {
         lines.insert(4, ("reason", reason.clone()));

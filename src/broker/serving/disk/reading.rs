@@ -37,12 +37,14 @@ pub(in crate::broker::serving) struct Reads {
     purposes: Table<ReadId, Purpose>,
     made: u64,
     requests: Vec<(ReadId, ReadRequest)>,
+    /// What could not be read, for operators.
+    damages: Vec<String>,
 }
 
 impl Reads {
     /// None yet; so many were made under earlier masterships, whose answers must fit no question of this one.
     pub(in crate::broker::serving) fn new(made: u64) -> Reads {
-        Reads { purposes: Table::default(), made, requests: Vec::new() }
+        Reads { purposes: Table::default(), made, requests: Vec::new(), damages: Vec::new() }
     }
 
     pub(in crate::broker::serving) fn made(&self) -> u64 {
@@ -60,6 +62,16 @@ impl Reads {
         self.purposes.insert(read, purpose);
         self.requests.push((read, request));
         read
+    }
+
+    /// Something is damaged.
+    pub(in crate::broker::serving) fn complain(&mut self, damage: String) {
+        self.damages.push(damage);
+    }
+
+    /// What has been found damaged since the last call.
+    pub(in crate::broker::serving) fn take_damages(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.damages)
     }
 
     /// What has been asked since the last call.
@@ -196,7 +208,7 @@ impl Serving {
     pub(in crate::broker::serving) fn damage(&mut self, id: DestinationId, reason: &str) {
         if let Some(queue) = self.queues.get_mut(&id) {
             queue.standing.damage();
-            self.damages.push(format!("{}: {reason}", queue.figures.destination));
+            self.reads.complain(format!("{}: {reason}", queue.figures.destination));
         }
     }
 

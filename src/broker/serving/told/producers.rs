@@ -26,7 +26,7 @@ impl Serving {
         key: ProducerKey,
         destination: Option<Destination>,
     ) -> Result<(), Refusal> {
-        let producers_max = self.options.subscriptions_max;
+        let producers_max = self.options.session.subscriptions_max;
         let producers = self.clients.get(session).map_or(0, |client| client.producers().len());
         if producers >= producers_max {
             return Err(Refusal::Limit(format!("a connection has at most {producers_max} producers")));
