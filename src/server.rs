@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Admin, AdminOptions, Shown};
-use crate::broker::{BrokerOptions, CensusOptions, Gate};
+use crate::broker::{BrokerNames, BrokerOptions, CensusOptions, Gate};
 use crate::config::{Config, Replicated, Security, StoreConfig, Tls, TransportConnector, ZkAcl};
 use crate::coordination::{
     Coordinator, CoordinatorEvent, FixedCoordinator, Process, ZooKeeperCoordinator, ZooKeeperOptions,
@@ -109,6 +109,9 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     }
     let resources = Resources::of(&config)?;
     let (gate, inbound) = Gate::bounded(bytes(resources.memory.limit) / WAITING_SHARE);
+    let address = config.transport_connectors.iter().find(|it| it.is_served()).map_or("", |it| it.address());
+    let names = BrokerNames::new(&config.broker.name, address);
+    let gate = gate.of(names.clone());
     let gate = if config.security.asks() { gate.asking(logins(&config)) } else { gate };
     let patient = resources.disk.clone();
     let limit = ConnectionLimit::new(resources.files.clients);
@@ -116,7 +119,7 @@ pub async fn run(config: Config, zookeeper_wait: Option<Duration>) -> Result<(),
     let config = Arc::new(config);
     let opening = {
         let (config, clock) = (Arc::clone(&config), Arc::clone(&clock));
-        tokio::task::spawn_blocking(move || parts(&config, &resources, clock, inbound))
+        tokio::task::spawn_blocking(move || parts(&config, &resources, clock, inbound, names))
     };
     let parts = tokio::select! {
         opened = opening => opened.map_err(std::io::Error::other)??,
@@ -294,6 +297,7 @@ fn parts(
     resources: &Resources,
     clock: Arc<dyn Clock>,
     gate: mpsc::Receiver<crate::broker::Inbound>,
+    names: BrokerNames,
 ) -> Result<NodeParts, ServerError> {
     let kind = kind(config, resources);
     let settings = settings(config, kind.replicated);
@@ -307,8 +311,8 @@ fn parts(
         _ => Store::open_index(&kind.directory),
     };
     let (events, coordinator_events) = mpsc::unbounded_channel();
-    let (names, process) = (Names::default(), Process::here(&kind.directory));
-    let coordinator = coordinator(kind.replicated, names.clone(), process.clone(), events);
+    let (hosts, process) = (Names::default(), Process::here(&kind.directory));
+    let coordinator = coordinator(kind.replicated, hosts.clone(), process.clone(), events);
     let volatile = matches!(config.store, StoreConfig::Memory);
     let (temporary, temp_limit) = temporary(config, resources)?;
     let memory = resources.memory;
@@ -317,6 +321,7 @@ fn parts(
     let broker = BrokerOptions {
         policies: config.policies.clone(),
         census: CensusOptions { at_start, ..usual.census },
+        names,
         windows_bytes_max: bytes(memory.windows),
         temp_limit,
         volatile,
@@ -326,7 +331,7 @@ fn parts(
         access: access(kind.replicated)?.with_half_open_max(resources.files.half_open),
         bind: kind.replicated.map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |r| r.bind),
         hostname: kind.replicated.map_or("127.0.0.1".to_owned(), |r| r.hostname.clone()),
-        names,
+        names: hosts,
         process,
     };
     Ok(NodeParts {

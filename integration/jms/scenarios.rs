@@ -5,7 +5,7 @@ use crate::harness::lone::Lone;
 use crate::harness::publish;
 
 /// Leaves out the families that this version of the broker does not serve yet.
-const SERVED: &str = "(?!advisory|scheduled|xa)";
+const SERVED: &str = "(?!scheduled|xa)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_scenario_passes_with_a_client_of_javax() {

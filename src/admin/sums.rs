@@ -35,6 +35,7 @@ impl Sums {
                     counts[destination.kind as usize] += 1;
                     sum.size = sum.size.saturating_add(it.size);
                     sum.consumers = sum.consumers.saturating_add(it.consumers);
+                    sum.producers = sum.producers.saturating_add(it.producers);
                     sum.in_flight = sum.in_flight.saturating_add(it.in_flight);
                     sum.enqueued = sum.enqueued.saturating_add(it.enqueued);
                     sum.dequeued = sum.dequeued.saturating_add(it.dequeued);

@@ -19,9 +19,11 @@ use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use crate::env::random_u64;
 use crate::security::{Login, LoginError, Logins};
 
 use super::limits::{Budget, Outbox, Outboxes, Pool, Share, Spread};
+use super::names::BrokerNames;
 use super::{
     Command, Correlation, Credentials, DeliveryId, Principal, Refusal, SessionEvent, SessionId, SessionInfo,
     TransactionKey,
@@ -133,6 +135,9 @@ pub struct Gate {
     frames: Budget,
     transactions: Budget,
     client_ids: ClientIds,
+    /// What the broker is called, and what the names of connections begin with that have none.
+    names: BrokerNames,
+    run: Arc<str>,
     /// Who may come in; everybody without.
     logins: Option<Arc<Logins>>,
 }
@@ -147,7 +152,21 @@ impl Gate {
         let next = Arc::new(AtomicU64::new(1));
         let (pool, outboxes) = (Pool::new(bytes_max), Outboxes::new(bytes_max / 2));
         let client_ids = ClientIds::default();
-        (Gate { core, next, pool, outboxes, frames, transactions, client_ids, logins: None }, inbound)
+        let (names, run) = (BrokerNames::default(), format!("ID:quorate-{:016x}", random_u64()).into());
+        let gate =
+            Gate { core, next, pool, outboxes, frames, transactions, client_ids, names, run, logins: None };
+        (gate, inbound)
+    }
+
+    /// The gate of a broker that is called so.
+    #[must_use]
+    pub fn of(self, names: BrokerNames) -> Gate {
+        Gate { names, ..self }
+    }
+
+    /// What the broker is called.
+    pub fn names(&self) -> &BrokerNames {
+        &self.names
     }
 
     /// The gate with somebody at it who asks for a login.
@@ -203,8 +222,16 @@ impl Gate {
         let client_id = client_id.clone();
         let taken =
             taken.map_err(|remote| NotOpened::ClientIdInUse { client_id: client_id.clone(), remote })?;
-        let info = SessionInfo { client_id, principal: principal.clone(), remote: remote.to_owned() };
         let id = SessionId(self.next.fetch_add(1, Ordering::Relaxed));
+        let info = SessionInfo {
+            client_id,
+            principal: principal.clone(),
+            remote: remote.to_owned(),
+            connection: match &*credentials.connection {
+                "" => format!("{}:{}", self.run, id.0),
+                name => name.to_owned(),
+            },
+        };
         let (events, inbox) = mpsc::unbounded_channel();
         let mut session = Session {
             id,

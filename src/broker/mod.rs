@@ -9,6 +9,7 @@ mod destination;
 mod figures;
 mod gate;
 mod limits;
+mod names;
 mod options;
 mod output;
 mod serving;
@@ -20,7 +21,7 @@ mod tests;
 
 use std::time::Duration;
 
-use crate::model::{Offset, Record};
+use crate::model::{GroupId, Offset, Record};
 use crate::state::State;
 use crate::storage::{Expired, Loaded};
 
@@ -33,13 +34,14 @@ pub use gate::{
     Closed, GATE_COMMANDS, Gate, Inbound, NotOpened, SESSION_SUBMISSIONS, Session, Slot, Submission, Turn,
 };
 pub use limits::{Budget, Outbox, Portion};
+pub use names::BrokerNames;
 pub use options::{
     BrokerOptions, CensusOptions, PREFETCH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX,
 };
 pub use output::{Inboxes, Output, ReadId, ReadRequest};
 pub use session::{
-    Command, Correlation, Credentials, DeliveryId, Principal, Refusal, SessionEvent, SessionId, SessionInfo,
-    SubscribeOptions, SubscriptionKey, TransactionKey, Transfer, Verdict, Way,
+    Command, Correlation, Credentials, DeliveryId, Principal, ProducerKey, Refusal, SessionEvent, SessionId,
+    SessionInfo, SubscribeOptions, SubscriptionKey, TransactionKey, Transfer, Verdict, Way,
 };
 
 use figures::Book;
@@ -120,6 +122,11 @@ impl Broker {
         };
         serving.set_time(now, wall);
         serving.apply(&mut self.state, &mut self.book, group);
+    }
+
+    /// The group that the node belongs to is known: it is what the broker's id is made of.
+    pub fn belongs_to(&self, group: GroupId) {
+        self.options.names.belongs_to(group);
     }
 
     /// Begins to serve. Everything that is committed must have been applied, the epoch's start included; dispatch waits

@@ -4,9 +4,13 @@ use crate::config::Policies;
 use crate::model::Destination;
 use crate::selector::SELECTOR_BYTES_MAX;
 
+use super::BrokerNames;
+
 /// What an operator may set, and what tests set small.
 #[derive(Clone, Debug)]
 pub struct BrokerOptions {
+    /// What the broker is called.
+    pub names: BrokerNames,
     /// Bytes of non-persistent messages held in the master's memory; at the limit their senders wait. From 70 % of it on
     /// the ends of long queues go to temporary files.
     pub memory_limit: usize,
@@ -75,6 +79,7 @@ impl Default for CensusOptions {
 impl Default for BrokerOptions {
     fn default() -> BrokerOptions {
         BrokerOptions {
+            names: BrokerNames::default(),
             memory_limit: 1 << 30,
             temp_limit: 50 << 30,
             census: CensusOptions::default(),

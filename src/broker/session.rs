@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::model::{Destination, Message};
 use crate::security::{Account, Password};
 
@@ -60,6 +62,8 @@ pub struct SessionInfo {
     pub principal: Principal,
     /// Address of the peer, for operators.
     pub remote: String,
+    /// The client's name for its connection, or one that the broker made; unique among those that are open.
+    pub connection: String,
 }
 
 /// The adapter's own name for a subscription, unique within its session.
@@ -73,6 +77,10 @@ pub struct DeliveryId(pub u64);
 /// The adapter's own name for an open transaction, unique within its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransactionKey(pub u64);
+
+/// The adapter's own name for a producer, unique within its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProducerKey(pub u64);
 
 /// The adapter's own number of a request that wants an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,7 +107,7 @@ pub enum Verdict {
 }
 
 /// How a subscription wants its messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SubscribeOptions {
     /// How many unsettled deliveries it may hold.
     pub prefetch: u32,
@@ -117,6 +125,9 @@ pub struct SubscribeOptions {
     pub durable_name: Option<String>,
     /// Whether the durable subscription may have other consumers too. Without a client id it belongs to nobody.
     pub shared: bool,
+    /// What a bridge to another broker says of it, see [`ToldConsumer::bridge`](crate::model::ToldConsumer::bridge); empty if it
+    /// is no bridge's.
+    pub bridge: Bytes,
 }
 
 /// Which of the messages that wait somewhere go where.
@@ -183,6 +194,20 @@ pub enum Command {
         name: String,
         /// Who wants to know.
         correlation: Option<Correlation>,
+    },
+    /// A producer begins to send to a destination, which is made, or to any. It is counted and told of; sending needs none.
+    Produce {
+        /// The adapter's name for it.
+        producer: ProducerKey,
+        /// Where to.
+        destination: Option<Destination>,
+        /// Who wants to know.
+        correlation: Option<Correlation>,
+    },
+    /// A producer ends.
+    EndProducer {
+        /// Which.
+        producer: ProducerKey,
     },
     /// Lets a subscription hold so many unsettled deliveries from now on (AMQP flow, MQTT receive maximum).
     Credit {

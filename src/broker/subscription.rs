@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::{DestinationId, Message, Pattern};
+use crate::model::{DestinationId, Message, Pattern, ToldConsumer};
 use crate::selector::Selector;
 
 use super::{Outbox, Refusal, SessionId, SubscriptionKey};
@@ -26,21 +26,22 @@ pub(super) enum Source {
 /// Messages of topics that wait for credit.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    pub(super) messages: VecDeque<(DestinationId, Message)>,
+    /// Each with the topic that it comes from, if there is such a one.
+    pub(super) messages: VecDeque<(Option<DestinationId>, Message)>,
     pub(super) bytes: usize,
 }
 
 impl Backlog {
     /// Drops the oldest non-persistent messages until no more than so many messages wait, and so many bytes; returns those.
-    pub(super) fn evict(&mut self, messages_max: usize, bytes_max: usize) -> Vec<(DestinationId, Message)> {
+    pub(super) fn evict(&mut self, messages_max: usize, bytes_max: usize) -> Vec<Message> {
         let mut gone = Vec::new();
         let mut from = 0;
         while self.messages.len() > messages_max || self.bytes > bytes_max {
             let oldest = self.messages.iter().skip(from).position(|(_, message)| !message.persistent());
             let Some(at) = oldest.map(|at| from + at) else { break };
-            if let Some((topic, message)) = self.messages.remove(at) {
+            if let Some((_, message)) = self.messages.remove(at) {
                 self.bytes -= message.encoded().len();
-                gone.push((topic, message));
+                gone.push(message);
             }
             from = at;
         }
@@ -82,6 +83,8 @@ pub(super) struct Subscription {
     /// Of a durable subscription's consumer, the topics that are kept.
     pub(super) topics: Option<Pattern>,
     pub(super) source: Source,
+    /// What others are told of it.
+    pub(super) told: Box<ToldConsumer>,
 }
 
 /// Which messages a subscription wants, and the bytes of the text that says so, which are counted over all of them.

@@ -102,7 +102,7 @@ impl TransportConnector {
     }
 
     /// Scheme, host and port, without the options.
-    pub(super) fn address(&self) -> &str {
+    pub fn address(&self) -> &str {
         self.uri.split_once('?').map_or(self.uri.as_str(), |(address, _)| address)
     }
 }

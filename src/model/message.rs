@@ -270,8 +270,8 @@ impl Message {
         })
     }
 
-    /// What it tells of, if it is of an advisory topic, and of which destination.
-    pub fn happening(&self) -> Option<(Happening, Destination)> {
+    /// What it tells of, if it is of an advisory topic.
+    pub fn happening(&self) -> Option<Happening> {
         self.field(Field::Happening).and_then(Happening::read)
     }
 

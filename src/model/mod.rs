@@ -22,7 +22,7 @@ pub use block::Block;
 pub use body::{BodyForm, BodyKind};
 pub use destination::{Destination, DestinationKind, NameError};
 pub use durable::DurableSubscription;
-pub use happening::Happening;
+pub use happening::{Happening, ToldBroker, ToldConnection, ToldConsumer, ToldDestination, ToldProducer};
 pub use identity::{Identity, Known};
 pub use ids::{
     Claim, DestinationId, Epoch, GroupId, Offset, Position, Promise, Sequence, StoreId, Voter, quorum,

@@ -1,5 +1,7 @@
 //! Names with wildcards: `*` stands for one part of a name, `>` at the end for all that follows.
 
+use std::cmp::Ordering;
+
 /// A name to subscribe to, which may have wildcards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -43,6 +45,19 @@ impl Pattern {
         self.rest || parts.next().is_none() && !other.rest
     }
 
+    /// Whether there may be a name that both mean.
+    pub fn meets(&self, other: &Pattern) -> bool {
+        let mut both = self.parts.iter().zip(&other.parts);
+        if both.any(|(one, another)| one != another && one != "*" && another != "*") {
+            return false;
+        }
+        match self.parts.len().cmp(&other.parts.len()) {
+            Ordering::Less => self.rest,
+            Ordering::Equal => true,
+            Ordering::Greater => other.rest,
+        }
+    }
+
     /// Whether a name without wildcards is meant. As in ActiveMQ, `A.>` means `A` too.
     pub fn matches(&self, name: &str) -> bool {
         let mut parts = name.split('.');
@@ -59,6 +74,17 @@ impl Pattern {
 #[cfg(test)]
 mod tests {
     use super::Pattern;
+
+    #[test]
+    fn patterns_meet_where_a_name_is_meant_by_both() {
+        let meets = |one: &str, other: &str| {
+            let (one, other) = (Pattern::of(one), Pattern::of(other));
+            assert_eq!(one.meets(&other), other.meets(&one));
+            one.meets(&other)
+        };
+        assert!(meets(">", "A.*") && meets("A.>", "A") && meets("A.B.C", "A.>") && meets("A.*", "*.B"));
+        assert!(!meets("A.B", "A") && !meets("A.>", "B.>") && !meets("A.*", "A.B.C") && !meets("*", "A.B"));
+    }
 
     #[test]
     fn a_pattern_covers_those_that_mean_less() {

@@ -147,6 +147,9 @@ impl Core {
         if self.serve_when_applied && self.applied.offset == self.replica.committed() {
             self.serve_when_applied = false;
             let (now, wall) = self.time();
+            if let Some(group) = self.replica.group_id() {
+                self.broker.belongs_to(group);
+            }
             self.broker.promote(now, wall);
             self.outside.serving.send_replace(true);
         }

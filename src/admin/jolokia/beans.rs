@@ -32,7 +32,7 @@ pub(super) enum Bean {
 /// Name and Java type.
 type Attribute = (&'static str, &'static str);
 
-const BROKER: [Attribute; 23] = [
+const BROKER: [Attribute; 24] = [
     ("BrokerId", "java.lang.String"),
     ("BrokerName", "java.lang.String"),
     ("BrokerVersion", "java.lang.String"),
@@ -47,6 +47,7 @@ const BROKER: [Attribute; 23] = [
     ("TotalEnqueueCount", "long"),
     ("TotalDequeueCount", "long"),
     ("TotalConsumerCount", "long"),
+    ("TotalProducerCount", "long"),
     ("TotalMessageCount", "long"),
     ("TotalQueuesCount", "int"),
     ("TotalTopicsCount", "int"),
@@ -58,19 +59,20 @@ const BROKER: [Attribute; 23] = [
     ("TemporaryTopics", "[Ljavax.management.ObjectName;"),
 ];
 const HEALTH: [Attribute; 1] = [("CurrentStatus", "java.lang.String")];
-const DESTINATION: [Attribute; 7] = [
+const DESTINATION: [Attribute; 8] = [
     ("Name", "java.lang.String"),
     ("QueueSize", "long"),
     ("ConsumerCount", "long"),
+    ("ProducerCount", "long"),
     ("EnqueueCount", "long"),
     ("DequeueCount", "long"),
     ("DispatchCount", "long"),
     ("InFlightCount", "long"),
 ];
 /// Those of a queue.
-const QUEUE: [Attribute; 8] = {
-    let [a, b, c, d, e, f, g] = DESTINATION;
-    [a, b, c, d, e, f, g, ("Paused", "boolean")]
+const QUEUE: [Attribute; 9] = {
+    let [a, b, c, d, e, f, g, h] = DESTINATION;
+    [a, b, c, d, e, f, g, h, ("Paused", "boolean")]
 };
 
 impl Bean {
@@ -111,6 +113,7 @@ impl Bean {
                 "Name" => json!(destination.name),
                 "QueueSize" => json!(counts.size),
                 "ConsumerCount" => json!(counts.consumers),
+                "ProducerCount" => json!(counts.producers),
                 "EnqueueCount" => json!(counts.enqueued),
                 "DequeueCount" => json!(counts.dequeued),
                 "DispatchCount" => json!(counts.dispatched),
@@ -172,6 +175,7 @@ fn of_the_broker(attribute: &str, view: &View<'_>) -> Option<Value> {
         "TotalEnqueueCount" => all(|it| it.enqueued),
         "TotalDequeueCount" => all(|it| it.dequeued),
         "TotalConsumerCount" => all(|it| it.consumers),
+        "TotalProducerCount" => all(|it| it.producers),
         "TotalMessageCount" => all(|it| it.size),
         "TotalQueuesCount" => json!(sums.count(DestinationKind::Queue)),
         "TotalTopicsCount" => json!(sums.count(DestinationKind::Topic)),

@@ -21,7 +21,7 @@ pub(super) use expiry::Expiry;
 pub(super) use groups::{Group, LaneId};
 pub(super) use lanes::{Audience, Key, Lanes, Offer, Rank, Taken};
 pub(super) use queue::{Dead, Next, Queue};
-pub(super) use router::Router;
+pub(super) use router::{Router, is_advisory};
 pub(super) use standing::Standing;
 pub(super) use tastes::{Stalled, TASTES_MAX, Taste, Tastes, Wanted};
 pub(super) use topic::Topic;

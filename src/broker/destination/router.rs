@@ -12,6 +12,14 @@ use crate::selector::Selector;
 /// What the names of topics with virtual consumers begin with, and those of the consumers' queues, as in ActiveMQ.
 const VIRTUAL_TOPIC: &str = "VirtualTopic.";
 const VIRTUAL_CONSUMER: &str = "Consumer.";
+/// The topics that tell of the broker itself, as in ActiveMQ.
+const ADVISORIES: &str = "ActiveMQ.Advisory.>";
+const ADVISORY: &str = "ActiveMQ.Advisory.";
+
+/// Whether a destination is an advisory topic, or stands for some.
+pub(in crate::broker) fn is_advisory(destination: &Destination) -> bool {
+    destination.kind == DestinationKind::Topic && destination.name.starts_with(ADVISORY)
+}
 
 /// A durable subscription, read.
 #[derive(Debug)]
@@ -32,6 +40,10 @@ impl Durable {
 #[derive(Debug, Default)]
 pub(in crate::broker) struct Router {
     wildcards: Vec<(DestinationKind, Pattern, SubscriberId)>,
+    /// Those of them that mean advisory topics, which are listened to before there are any.
+    listeners: Vec<(Pattern, SubscriberId)>,
+    /// How many advisory topics there are.
+    advisory_topics: usize,
     durables: BTreeMap<DestinationId, Durable>,
     /// By the topic's name: the queues of its virtual consumers.
     consumers: HashMap<Box<str>, Vec<DestinationId>>,
@@ -47,12 +59,16 @@ impl Router {
         pattern: Pattern,
         by: SubscriberId,
     ) {
+        if kind == DestinationKind::Topic && pattern.meets(&Pattern::of(ADVISORIES)) {
+            self.listeners.push((pattern.clone(), by));
+        }
         self.wildcards.push((kind, pattern, by));
     }
 
     /// A subscription has ended.
     pub(in crate::broker) fn remove_wildcard(&mut self, by: SubscriberId) {
         self.wildcards.retain(|(_, _, it)| *it != by);
+        self.listeners.retain(|(_, it)| *it != by);
     }
 
     /// The subscriptions that mean a destination by their wildcards.
@@ -61,6 +77,16 @@ impl Router {
             *kind == destination.kind && pattern.matches(&destination.name)
         };
         self.wildcards.iter().filter(is_meant).map(|(_, _, subscriber)| *subscriber)
+    }
+
+    /// Whether there is anybody who listens to an advisory topic.
+    pub(in crate::broker) fn listens_to_advisories(&self) -> bool {
+        self.advisory_topics > 0 || !self.listeners.is_empty()
+    }
+
+    /// The subscriptions that mean an advisory topic by their wildcards.
+    pub(in crate::broker) fn listening(&self, topic: &str) -> impl Iterator<Item = SubscriberId> {
+        self.listeners.iter().filter(|(pattern, _)| pattern.matches(topic)).map(|(_, subscriber)| *subscriber)
     }
 
     /// A durable subscription exists; `topics` are all that there are. A selector that cannot be read any more selects all:
@@ -106,6 +132,7 @@ impl Router {
         if destination.kind != DestinationKind::Topic {
             return;
         }
+        self.advisory_topics += usize::from(is_advisory(destination));
         let durables = self.durables.iter().filter(|(_, it)| it.topics.matches(&destination.name));
         let consumers = self.consumers.get(&*destination.name).into_iter().flatten();
         let mut found: Vec<_> = durables.map(|(id, _)| id).chain(consumers).copied().collect();
@@ -118,6 +145,7 @@ impl Router {
     /// A destination of any kind is gone.
     pub(in crate::broker) fn remove(&mut self, id: DestinationId, destination: &Destination) {
         self.routes.remove(&id);
+        self.advisory_topics -= usize::from(is_advisory(destination));
         let was_durable = self.durables.remove(&id).is_some();
         let topic = topic_of(destination);
         if let Some(consumers) = topic.and_then(|topic| self.consumers.get_mut(topic)) {

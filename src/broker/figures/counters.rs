@@ -39,6 +39,7 @@ pub(in crate::broker) struct DestinationFigures {
     pub(in crate::broker) enqueued: Counter,
     pub(in crate::broker) dequeued: Counter,
     pub(in crate::broker) consumers: Counter,
+    pub(in crate::broker) producers: Counter,
     pub(in crate::broker) dispatched: Counter,
     pub(in crate::broker) in_flight: Counter,
     pub(in crate::broker) discarded: Counter,
@@ -61,6 +62,7 @@ impl DestinationFigures {
             enqueued: Counter::default(),
             dequeued: Counter::default(),
             consumers: Counter::default(),
+            producers: Counter::default(),
             dispatched: Counter::default(),
             in_flight: Counter::default(),
             discarded: Counter::default(),
@@ -83,7 +85,7 @@ impl DestinationFigures {
     pub(super) fn fall_back_to(&self, enqueued: u64, dequeued: u64) {
         self.enqueued.set(enqueued);
         self.dequeued.set(dequeued);
-        [&self.consumers, &self.dispatched, &self.in_flight, &self.discarded]
+        [&self.consumers, &self.producers, &self.dispatched, &self.in_flight, &self.discarded]
             .into_iter()
             .for_each(|counter| counter.set(0));
     }
@@ -92,6 +94,7 @@ impl DestinationFigures {
         DestinationCounts {
             size: self.size(),
             consumers: self.consumers.get(),
+            producers: self.producers.get(),
             enqueued: self.enqueued.get(),
             dequeued: self.dequeued.get(),
             dispatched: self.dispatched.get(),
@@ -123,6 +126,11 @@ pub(in crate::broker) struct SessionFigures {
 impl SessionFigures {
     pub(in crate::broker) fn new(session: SessionId, info: SessionInfo) -> SessionFigures {
         SessionFigures { session, info, subscriptions: Counter::default(), in_flight: Counter::default() }
+    }
+
+    /// Who the session belongs to.
+    pub(in crate::broker) fn info(&self) -> &SessionInfo {
+        &self.info
     }
 
     /// The client's name for itself; empty if it has none.

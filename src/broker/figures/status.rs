@@ -26,6 +26,8 @@ pub struct DestinationStatus {
     pub size: u64,
     /// Subscriptions.
     pub consumers: u64,
+    /// Producers, of protocols that have them.
+    pub producers: u64,
     /// Messages that came in: stored ones since the destination exists, others since the start of this mastership.
     pub enqueued: u64,
     /// Messages that left: consumed, expired, moved or purged. Counted as those that came in.
@@ -48,6 +50,7 @@ impl DestinationStatus {
             name: destination.name.clone(),
             size: counts.size,
             consumers: counts.consumers,
+            producers: counts.producers,
             enqueued: counts.enqueued,
             dequeued: counts.dequeued,
             dispatched: counts.dispatched,
@@ -120,6 +123,8 @@ pub struct DestinationCounts {
     pub size: u64,
     /// See [`DestinationStatus::consumers`].
     pub consumers: u64,
+    /// See [`DestinationStatus::producers`].
+    pub producers: u64,
     /// See [`DestinationStatus::enqueued`].
     pub enqueued: u64,
     /// See [`DestinationStatus::dequeued`].

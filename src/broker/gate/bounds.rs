@@ -42,6 +42,9 @@ impl Bounds {
             Command::Subscribe { destination, correlation, .. } => {
                 (None, *correlation, self.may(Permission::Read, "read from", destination))
             }
+            Command::Produce { destination: Some(destination), correlation, .. } => {
+                (None, *correlation, self.may(Permission::Write, "write to", destination))
+            }
             Command::Create { destination, correlation } => {
                 (None, *correlation, self.may(Permission::Admin, "create", destination))
             }
@@ -63,6 +66,8 @@ impl Bounds {
                 (None, *correlation, self.may(Permission::Admin, "remove subscriptions of", &all))
             }
             Command::RemoveSubscription { client_id: None, .. }
+            | Command::Produce { destination: None, .. }
+            | Command::EndProducer { .. }
             | Command::Unsubscribe { .. }
             | Command::Credit { .. }
             | Command::Drain { .. }

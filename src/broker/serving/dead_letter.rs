@@ -23,8 +23,11 @@ impl Serving {
         message: &Message,
         outcome: Outcome,
     ) -> Option<Record> {
+        let origin = came_from(&self.queues.get(&id)?.figures.destination, message);
+        if outcome == Outcome::Expired {
+            self.announce_message("Expired", &origin, message);
+        }
         let queue = self.queues.get(&id)?;
-        let origin = came_from(&queue.figures.destination, message);
         let policy = queue.standing.policy();
         if outcome == Outcome::Expired && !policy.dead_letters.expired {
             return None;
@@ -38,6 +41,7 @@ impl Serving {
             Some(id) => id,
             None => self.create(target.clone(), Pending::Nobody),
         };
+        self.announce_message("MessageDLQd", &origin, message);
         let message = dead_message(message, &origin, &target, outcome)?;
         let sequence = Sequence(self.queues.get_mut(&destination)?.assign());
         Some(Record::Message { places: Place { destination, sequence }.into(), message })
@@ -64,11 +68,14 @@ impl Serving {
         let standing = self.queues.get(&id).map(|queue| &queue.standing);
         let is_kept =
             standing.is_some_and(|it| it.policy().dead_letters.non_persistent && !it.takes_dead_letters());
-        if is_kept
-            && !self.options.volatile
-            && let Some(record) = self.dead_copy(id, message, outcome)
+        if is_kept && !self.options.volatile {
+            if let Some(record) = self.dead_copy(id, message, outcome) {
+                self.propose(vec![record], Pending::Nobody);
+            }
+        } else if outcome == Outcome::Expired
+            && let Some(figures) = self.figures_of(id).filter(|_| self.is_listened_to())
         {
-            self.propose(vec![record], Pending::Nobody);
+            self.announce_message("Expired", &figures.destination, message);
         }
     }
 

@@ -1,5 +1,4 @@
-//! Destinations come and go. What happens to temporary ones is told on ActiveMQ's advisory topics: JMS clients answer to nobody
-//! else's temporary queue before they have heard that it is there.
+//! Destinations come and go.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +8,7 @@ use crate::broker::figures::DestinationFigures;
 use crate::broker::subscription::{Source, SubscriberId};
 use crate::broker::{Refusal, SessionEvent, SessionId};
 use crate::bugs;
-use crate::model::{
-    BodyKind, CatalogueChange, Destination, DestinationId, DestinationKind, Encoding, Field, Happening,
-    Message, MessageBuilder, Outcome, Pattern, Record,
-};
+use crate::model::{CatalogueChange, Destination, DestinationId, DestinationKind, Outcome, Pattern, Record};
 use crate::state::{DestinationState, State};
 
 use super::acknowledge::settle_ranges;
@@ -23,27 +19,6 @@ use super::{Serving, TEMPORARY_FIRST};
 /// Whether a destination lives in the master's memory only.
 pub(super) fn is_temporary(id: DestinationId) -> bool {
     id.0 >= TEMPORARY_FIRST
-}
-
-/// Messages that wait for a subscriber which does not take them; then, or when memory is short, it is told no more.
-const WAITING_MAX: usize = 65_536;
-/// Topics of queues and of topics that last as long as a connection.
-const TEMPORARY_QUEUES: &str = "ActiveMQ.Advisory.TempQueue";
-const TEMPORARY_TOPICS: &str = "ActiveMQ.Advisory.TempTopic";
-/// What ActiveMQ calls these messages.
-const TYPE: &str = "Advisory";
-
-fn topic(name: &str) -> Option<Destination> {
-    Destination::new(DestinationKind::Topic, name).ok()
-}
-
-/// The topic that tells of a destination of this kind.
-fn place(kind: DestinationKind) -> Option<Destination> {
-    match kind {
-        DestinationKind::TemporaryQueue => topic(TEMPORARY_QUEUES),
-        DestinationKind::TemporaryTopic => topic(TEMPORARY_TOPICS),
-        DestinationKind::Queue | DestinationKind::Topic | DestinationKind::Subscription => None,
-    }
 }
 
 impl Serving {
@@ -117,9 +92,12 @@ impl Serving {
                     || state.destination(id).is_none_or(|found| found.next() != it.assigned)
             });
             let is_kept = self.router.routes(id).is_some() || state.destination(id).is_none();
-            let is_used = awaits || is_kept || figures.size() > 0 || figures.consumers.get() > 0;
+            let is_used = awaits
+                || is_kept
+                || figures.size() > 0
+                || figures.consumers.get() + figures.producers.get() > 0;
             if self.tended.rested(id, (is_used, figures.enqueued.get()), self.now) >= idle_max {
-                self.delete(id, Pending::Nobody);
+                self.delete((id, &figures.destination), None, Pending::Nobody);
             }
         }
     }
@@ -193,7 +171,8 @@ impl Serving {
         self.numbers.destination += 1;
         let change = CatalogueChange::CreateDestination { id, destination: destination.clone() };
         self.propose(vec![Record::Catalogue(change)], pending);
-        self.install(id, Arc::new(DestinationFigures::new(destination)), None);
+        self.install(id, Arc::new(DestinationFigures::new(destination.clone())), None);
+        self.announce_destination(&destination, None, false);
         id
     }
 
@@ -226,7 +205,7 @@ impl Serving {
                     client.temporary.push(id);
                 }
                 self.install(id, Arc::new(DestinationFigures::new(destination.clone())), None);
-                self.announce(Happening::Made, &destination, waiter.session);
+                self.announce_destination(&destination, Some(waiter.session), false);
             }),
             (None, false) => match self.may_create(&destination) {
                 Ok(()) => {
@@ -275,13 +254,19 @@ impl Serving {
             return self.clients.answer(waiter, Ok(()));
         }
         self.clients.begin_pending(waiter, 0);
-        self.delete(id, Pending::One { waiter, bytes: 0 });
+        self.delete((id, destination), Some(waiter.session), Pending::One { waiter, bytes: 0 });
     }
 
-    fn delete(&mut self, id: DestinationId, pending: Pending) {
+    fn delete(
+        &mut self,
+        (id, destination): (DestinationId, &Destination),
+        from: Option<SessionId>,
+        pending: Pending,
+    ) {
         let change = CatalogueChange::RemoveDestination { id };
         self.propose(vec![Record::Catalogue(change)], pending);
         self.remove(id);
+        self.announce_destination(destination, from, true);
     }
 
     /// Takes everything out of a queue that waits in it: by one record of ranges, without reading it. What consumers hold, and what
@@ -326,7 +311,7 @@ impl Serving {
         let gone = self.figures_of(id);
         self.remove(id);
         if let Some(gone) = gone {
-            self.announce(Happening::Removed, &gone.destination, from);
+            self.announce_destination(&gone.destination, Some(from), true);
         }
     }
 
@@ -364,71 +349,5 @@ impl Serving {
             }
         }
         self.freed = true;
-    }
-
-    /// Tells whoever wants to hear of it what has happened to a temporary destination of the session `from`.
-    fn announce(&mut self, happening: Happening, destination: &Destination, from: SessionId) {
-        let Some(place) = place(destination.kind) else { return };
-        let Some(id) = self.census.find_destination(&place) else { return };
-        let Some(message) = self.announcement(&place, happening, destination) else { return };
-        let listeners = self.topics.get(&id).map(|it| it.subscribers.clone()).unwrap_or_default();
-        for subscriber in listeners {
-            let subscription = self.subscriptions.get(&subscriber);
-            if subscription.is_some_and(|it| !(it.no_local && it.session == from) && it.selects(&message, 0))
-            {
-                self.tell_of(subscriber, id, message.clone());
-            }
-        }
-    }
-
-    /// Tells a new subscriber of a topic what temporary destinations there are.
-    pub(super) fn announce_present(&mut self, subscriber: SubscriberId, id: DestinationId) {
-        let Some(name) = self.topics.get(&id).map(|it| it.figures.destination.name.clone()) else { return };
-        let kind = match &*name {
-            TEMPORARY_QUEUES => DestinationKind::TemporaryQueue,
-            TEMPORARY_TOPICS => DestinationKind::TemporaryTopic,
-            _ => return,
-        };
-        let Some(place) = topic(&name) else { return };
-        let queues = self.queues.iter().map(|(id, it)| (*id, &it.figures.destination));
-        let topics = self.topics.iter().map(|(id, it)| (*id, &it.figures.destination));
-        let present = queues.chain(topics).filter(|(id, it)| is_temporary(*id) && it.kind == kind);
-        let present: Vec<_> = present.map(|(_, it)| it.clone()).collect();
-        for destination in present {
-            let message = self.announcement(&place, Happening::Made, &destination);
-            let selects =
-                |it: &Message| self.subscriptions.get(&subscriber).is_some_and(|own| own.selects(it, 0));
-            if let Some(message) = message.filter(selects) {
-                self.tell_of(subscriber, id, message);
-            }
-        }
-    }
-
-    fn announcement(
-        &self,
-        place: &Destination,
-        happening: Happening,
-        destination: &Destination,
-    ) -> Option<Message> {
-        let mut builder = MessageBuilder::new(Encoding::Native);
-        builder.body_kind = BodyKind::None;
-        builder.timestamp = self.wall;
-        builder.destination(Field::Destination, place);
-        builder.field(Field::Type, TYPE).field(Field::Happening, happening.to(destination));
-        builder.build().ok()
-    }
-
-    /// Lets a message wait for a subscriber of a topic, which gets it as soon as it has credit.
-    fn tell_of(&mut self, subscriber: SubscriberId, topic: DestinationId, message: Message) {
-        let Some(subscription) = self.subscriptions.get_mut(&subscriber) else { return };
-        let Source::Topics(_, backlog) = &mut subscription.source else { return };
-        if backlog.messages.len() >= WAITING_MAX || self.memory >= self.options.memory_limit {
-            return;
-        }
-        let bytes = message.encoded().len();
-        backlog.bytes += bytes;
-        self.memory += bytes;
-        backlog.messages.push_back((topic, message));
-        self.refilled.push(subscriber);
     }
 }

@@ -17,7 +17,7 @@ use super::sessions::{Clients, Marks, Waiter};
 /// Messages that are sorted before those who wait for them get them.
 const SORTED_MAX: usize = 256;
 
-/// What an expired message is told by: its number, and its body for the dead-letter queue.
+/// An expired message, with its number if it is in the log.
 enum Overdue {
     Stored(u64, Message),
     Transient(Message),
@@ -83,7 +83,7 @@ impl Serving {
             if is_over(message.expiry(), self.wall) {
                 continue;
             }
-            let topic = self.topics.get_mut(&topic);
+            let topic = topic.and_then(|topic| self.topics.get_mut(&topic));
             let from = topic.map(|topic| {
                 topic.figures.dispatched.add(1);
                 &*topic.figures.destination

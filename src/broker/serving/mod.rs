@@ -3,6 +3,7 @@
 //! All of it is forgotten when the mastership ends. The files beside this one are its verbs.
 
 mod acknowledge;
+mod advisories;
 mod applied;
 mod browse;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod directory;
 mod disk;
 mod dispatch;
 mod operate;
+mod producers;
 mod send;
 mod sessions;
 mod settle;
@@ -186,6 +188,7 @@ impl Serving {
         let figures = Arc::new(SessionFigures::new(session, info));
         self.figures.open(Arc::clone(&figures));
         self.clients.insert(session, Client::new(figures, principal, outbox));
+        self.announce_connection(session, false);
     }
 
     pub(super) fn drained(&mut self, session: SessionId) {
@@ -201,6 +204,8 @@ impl Serving {
         self.release_orphans(session, |_| true);
         temporary.into_iter().for_each(|id| self.remove_temporary(id, session));
         self.transfers.forget(session);
+        self.end_producers(session);
+        self.announce_connection(session, true);
         self.clients.remove(session);
         self.figures.close(session);
         self.held.retain(|it| *it != session);
@@ -268,6 +273,10 @@ impl Serving {
             Command::RemoveSubscription { client_id, name, correlation } => {
                 self.remove_durable(waiter(correlation), client_id, &name);
             }
+            Command::Produce { producer, destination, correlation } => {
+                self.produce(waiter(correlation), producer, destination);
+            }
+            Command::EndProducer { producer } => self.end_producer(id, producer),
             Command::Credit { subscription, prefetch } => self.credit(id, subscription, prefetch),
             Command::Drain { subscription, correlation } => self.drain(waiter(correlation), subscription),
             Command::Abandon { deliveries } => self.abandon(id, &deliveries),

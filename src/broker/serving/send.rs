@@ -313,11 +313,11 @@ impl Serving {
                 let bytes = message.encoded().len();
                 backlog.bytes += bytes;
                 self.memory += bytes;
-                backlog.messages.push_back((id, message.clone()));
+                backlog.messages.push_back((Some(id), message.clone()));
                 if let Some(messages_max) = topic.policy().pending_messages_max {
                     let gone = backlog.evict(messages_max, self.options.backlog_bytes_max);
                     topic.figures.discarded.add(gone.len() as u64);
-                    self.memory -= gone.iter().map(|(_, it)| it.encoded().len()).sum::<usize>();
+                    self.memory -= gone.iter().map(|it| it.encoded().len()).sum::<usize>();
                 }
             }
         }

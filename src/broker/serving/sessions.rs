@@ -8,10 +8,13 @@ use crate::broker::figures::SessionFigures;
 use crate::broker::subscription::{SubscriberId, Subscription};
 use crate::broker::table::Table;
 use crate::broker::{
-    Command, Correlation, DeliveryId, Outbox, Principal, Refusal, SessionEvent, SessionId, SubscriptionKey,
-    TransactionKey, Turn,
+    Command, Correlation, DeliveryId, Outbox, Principal, ProducerKey, Refusal, SessionEvent, SessionId,
+    SessionInfo, SubscriptionKey, TransactionKey, Turn,
 };
-use crate::model::{Destination, DestinationId, DestinationKind, Field, Message, Pattern};
+use crate::model::{
+    Destination, DestinationId, DestinationKind, Field, Message, Pattern, ToldConnection, ToldDestination,
+    ToldProducer,
+};
 use crate::security::Permission;
 
 use super::send::Transaction;
@@ -38,6 +41,8 @@ pub(super) struct Client {
     pub(super) outbox: Outbox,
     pub(super) subscriptions: BTreeMap<SubscriptionKey, SubscriberId>,
     pub(super) temporary: Vec<DestinationId>,
+    /// Where each producer sends to.
+    producers: BTreeMap<ProducerKey, Option<ToldDestination>>,
     pub(super) transactions: BTreeMap<TransactionKey, Transaction>,
     pub(super) deliveries: Deliveries,
     /// Its commands in the log's pipeline, and the bytes of their messages.
@@ -72,6 +77,7 @@ impl Client {
             outbox,
             subscriptions: BTreeMap::new(),
             temporary: Vec::new(),
+            producers: BTreeMap::new(),
             transactions: BTreeMap::new(),
             pending: 0,
             pending_bytes: 0,
@@ -134,6 +140,43 @@ impl Client {
         let taken = self.waiting.pop_front()?;
         self.waiting_ordered -= usize::from(!taken.is_fleeting);
         Some(taken)
+    }
+
+    /// Whose it is.
+    pub(super) fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The client's name for its connection.
+    pub(super) fn connection(&self) -> &str {
+        &self.figures.info().connection
+    }
+
+    /// What others are told of it.
+    pub(super) fn told(&self) -> ToldConnection {
+        let SessionInfo { client_id, connection, .. } = self.figures.info();
+        ToldConnection { connection: connection.clone(), client_id: client_id.clone() }
+    }
+
+    /// Adds a producer; returns whether its name was free.
+    pub(super) fn add_producer(&mut self, key: ProducerKey, destination: Option<ToldDestination>) -> bool {
+        let is_free = !self.producers.contains_key(&key);
+        self.producers.entry(key).or_insert(destination);
+        is_free
+    }
+
+    /// Removes a producer; it is what others are told of it.
+    pub(super) fn remove_producer(&mut self, key: ProducerKey) -> Option<ToldProducer> {
+        let destination = self.producers.remove(&key)?;
+        Some(ToldProducer { connection: self.connection().to_owned(), number: key.0, destination })
+    }
+
+    /// All producers, as others are told of them.
+    pub(super) fn producers(&self) -> impl ExactSizeIterator<Item = (ProducerKey, ToldProducer)> {
+        self.producers.iter().map(|(key, destination)| {
+            let (connection, destination) = (self.connection().to_owned(), destination.clone());
+            (*key, ToldProducer { connection, number: key.0, destination })
+        })
     }
 
     /// The client's name for itself; empty if it has none.

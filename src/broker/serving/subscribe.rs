@@ -10,13 +10,14 @@ use crate::broker::subscription::{Backlog, Browse, Selection, Source, Subscriber
 use crate::broker::{DeliveryId, Refusal, SessionId, SubscribeOptions, SubscriptionKey};
 use crate::model::{
     CatalogueChange, Destination, DestinationId, DestinationKind, DurableSubscription, Pattern, Record,
+    ToldConsumer, ToldDestination,
 };
 use crate::state::State;
 
 use super::Serving;
 use super::applied::Pending;
 use super::directory::is_temporary;
-use super::sessions::Waiter;
+use super::sessions::{Client, Waiter};
 use super::settle::Return;
 
 /// What an unshared subscription's second consumer is told, as in ActiveMQ.
@@ -94,15 +95,16 @@ impl Serving {
             (false, true) => Source::Queues(Vec::new()),
             (false, false) => Source::Topics(Vec::new(), Backlog::default()),
         };
-        let kind = destination.kind;
-        let subscriber = self.add_subscription((session, key), &options, selection, (source, None));
+        let told = (&destination, String::new());
+        let subscriber = self.add_subscription((session, key), &options, selection, (source, None), told);
         for id in places {
             self.attach(subscriber, id);
-            self.announce_present(subscriber, id);
         }
         if let Some(pattern) = pattern {
-            self.router.add_wildcard(kind, pattern, subscriber);
+            self.router.add_wildcard(destination.kind, pattern, subscriber);
         }
+        self.announce_present(subscriber, &destination);
+        self.announce_arrival(subscriber);
         Ok(())
     }
 
@@ -113,10 +115,27 @@ impl Serving {
         options: &SubscribeOptions,
         selection: Option<Box<Selection>>,
         (source, topics): (Source, Option<Pattern>),
+        (destination, durable_name): (&Destination, String),
     ) -> SubscriberId {
         self.subscriptions_made += 1;
         let subscriber = SubscriberId(self.subscriptions_made);
         let outbox = self.clients.get(session).map(|client| client.outbox.clone()).unwrap_or_default();
+        let client = self.clients.get(session);
+        let connection = client.map_or("", Client::connection).to_owned();
+        let told = ToldConsumer {
+            connection,
+            number: subscriber.0,
+            destination: ToldDestination::of(destination),
+            client_id: client.map_or("", Client::client_id).to_owned(),
+            durable_name,
+            selector: options.selector.clone(),
+            prefetch: options.prefetch,
+            priority: options.priority.into(),
+            browse: options.browse,
+            exclusive: options.exclusive,
+            no_local: options.no_local,
+            bridge: options.bridge.clone(),
+        };
         let made = Subscription {
             session,
             key,
@@ -129,6 +148,7 @@ impl Serving {
             selection,
             topics,
             source,
+            told: Box::new(told),
         };
         self.subscriptions.insert(subscriber, made);
         if let Some(client) = self.clients.get_mut(session) {
@@ -271,6 +291,15 @@ impl Serving {
         }
         self.census.forget_selection(gone.selection.as_deref());
         self.router.remove_wildcard(subscriber);
+        self.announce_consumer(&gone.told, gone.session, true);
+    }
+
+    /// Tells of a consumer that has just come.
+    fn announce_arrival(&mut self, subscriber: SubscriberId) {
+        let found = self.subscriptions.get(&subscriber).filter(|_| self.is_listened_to());
+        if let Some((told, session)) = found.map(|it| (it.told.clone(), it.session)) {
+            self.announce_consumer(&told, session, false);
+        }
     }
 
     /// What a browser sees: what is in the queue now, but for non-persistent messages in temporary files.
@@ -317,6 +346,7 @@ impl Serving {
         let selector =
             Selection::read(&options.selector)?.map_or(String::new(), |_| options.selector.clone());
         let (no_local, shared) = (options.no_local, options.shared);
+        let told_name = name.clone();
         let wanted =
             DurableSubscription { client_id, name, topics: topics.name.clone(), selector, no_local, shared };
         let destination = wanted.destination().map_err(|error| Refusal::Invalid(error.to_string()))?;
@@ -339,9 +369,11 @@ impl Serving {
         };
         // The router has seen to selector and noLocal.
         let options = SubscribeOptions { no_local: false, ..options };
+        let told = (&topics, told_name);
         let source = (Source::Queues(Vec::new()), Some(Pattern::of(&topics.name)));
-        let subscriber = self.add_subscription((waiter.session, key), &options, None, source);
+        let subscriber = self.add_subscription((waiter.session, key), &options, None, source, told);
         self.attach(subscriber, id);
+        self.announce_arrival(subscriber);
         Ok(same.is_some())
     }
 

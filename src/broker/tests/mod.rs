@@ -2,7 +2,6 @@
 
 mod bounds;
 mod composites;
-mod durable;
 mod failover;
 mod figures;
 mod flow;

@@ -17,59 +17,59 @@ use crate::storage::{BatchBuilder, Expired, Loaded, RecordView, push_group, reco
 
 /// One delivery as a client sees it.
 #[derive(Clone, Debug)]
-pub(super) struct Got {
-    pub(super) subscription: u64,
-    pub(super) delivery: DeliveryId,
-    pub(super) destination: Option<Destination>,
-    pub(super) message: Message,
-    pub(super) redelivered: bool,
-    pub(super) first_of_group: bool,
-    pub(super) failures: u32,
+pub(in crate::broker::tests) struct Got {
+    pub(in crate::broker::tests) subscription: u64,
+    pub(in crate::broker::tests) delivery: DeliveryId,
+    pub(in crate::broker::tests) destination: Option<Destination>,
+    pub(in crate::broker::tests) message: Message,
+    pub(in crate::broker::tests) redelivered: bool,
+    pub(in crate::broker::tests) first_of_group: bool,
+    pub(in crate::broker::tests) failures: u32,
 }
 
 impl Got {
-    pub(super) fn body(&self) -> String {
+    pub(in crate::broker::tests) fn body(&self) -> String {
         String::from_utf8(self.message.body().to_vec()).unwrap()
     }
 }
 
 /// See the module.
-pub(super) struct World {
-    pub(super) broker: Broker,
-    pub(super) options: BrokerOptions,
-    pub(super) log: Vec<Vec<Record>>,
+pub(in crate::broker::tests) struct World {
+    pub(in crate::broker::tests) broker: Broker,
+    pub(in crate::broker::tests) options: BrokerOptions,
+    pub(in crate::broker::tests) log: Vec<Vec<Record>>,
     /// Groups that are proposed and not committed.
-    pub(super) pipeline: VecDeque<Vec<Record>>,
-    pub(super) reads: VecDeque<(ReadId, ReadRequest)>,
-    pub(super) expiry: Option<(ReadId, ReadRequest, i64)>,
+    pub(in crate::broker::tests) pipeline: VecDeque<Vec<Record>>,
+    pub(in crate::broker::tests) reads: VecDeque<(ReadId, ReadRequest)>,
+    pub(in crate::broker::tests) expiry: Option<(ReadId, ReadRequest, i64)>,
     /// What is asked of temporary files, the files, and whether they can be written and read.
-    pub(super) spills: VecDeque<Spill>,
-    pub(super) files: BTreeMap<SpillId, Vec<u8>>,
-    pub(super) files_work: bool,
+    pub(in crate::broker::tests) spills: VecDeque<Spill>,
+    pub(in crate::broker::tests) files: BTreeMap<SpillId, Vec<u8>>,
+    pub(in crate::broker::tests) files_work: bool,
     /// Whether groups commit and reads are answered by themselves.
-    pub(super) automatic: bool,
-    pub(super) now: Duration,
-    pub(super) wall: i64,
-    pub(super) damages: Vec<String>,
+    pub(in crate::broker::tests) automatic: bool,
+    pub(in crate::broker::tests) now: Duration,
+    pub(in crate::broker::tests) wall: i64,
+    pub(in crate::broker::tests) damages: Vec<String>,
     /// Whether the broker wants to be asked again at once.
     again: bool,
     events: BTreeMap<u64, Vec<SessionEvent>>,
     store: BTreeMap<(DestinationId, u64), Message>,
     /// Where the log ends, and the checksum of its last record.
-    pub(super) end: Offset,
+    pub(in crate::broker::tests) end: Offset,
     last: u32,
     correlations: u64,
 }
 
-pub(super) fn queue(name: &str) -> Destination {
+pub(in crate::broker::tests) fn queue(name: &str) -> Destination {
     Destination::new(DestinationKind::Queue, name).unwrap()
 }
 
-pub(super) fn topic(name: &str) -> Destination {
+pub(in crate::broker::tests) fn topic(name: &str) -> Destination {
     Destination::new(DestinationKind::Topic, name).unwrap()
 }
 
-pub(super) fn message(to: &[&Destination], body: &str, persistent: bool) -> MessageBuilder {
+pub(in crate::broker::tests) fn message(to: &[&Destination], body: &str, persistent: bool) -> MessageBuilder {
     let mut builder = MessageBuilder::new(Encoding::Native);
     builder.persistent = persistent;
     builder.body = body.to_owned().into();
@@ -79,7 +79,7 @@ pub(super) fn message(to: &[&Destination], body: &str, persistent: bool) -> Mess
     builder
 }
 
-pub(super) fn prefetch(prefetch: u32) -> SubscribeOptions {
+pub(in crate::broker::tests) fn prefetch(prefetch: u32) -> SubscribeOptions {
     SubscribeOptions {
         prefetch,
         selector: String::new(),
@@ -89,15 +89,16 @@ pub(super) fn prefetch(prefetch: u32) -> SubscribeOptions {
         browse: false,
         durable_name: None,
         shared: false,
+        bridge: bytes::Bytes::new(),
     }
 }
 
 impl World {
-    pub(super) fn new() -> World {
+    pub(in crate::broker::tests) fn new() -> World {
         World::with(BrokerOptions::default())
     }
 
-    pub(super) fn with(options: BrokerOptions) -> World {
+    pub(in crate::broker::tests) fn with(options: BrokerOptions) -> World {
         let mut world = World {
             broker: Broker::new(options.clone(), State::new()),
             options,
@@ -133,7 +134,7 @@ impl World {
 
     /// The master dies; of what it had proposed, the first `keep` groups survive. Another node, which folded the same
     /// log, takes over.
-    pub(super) fn fail_over(&mut self, keep: usize) {
+    pub(in crate::broker::tests) fn fail_over(&mut self, keep: usize) {
         let mut slave = Broker::new(self.options.clone(), State::new());
         self.collect();
         let kept: Vec<_> = self.pipeline.drain(..).take(keep).collect();
@@ -184,7 +185,7 @@ impl World {
     }
 
     /// Commits so many groups.
-    pub(super) fn commit(&mut self, groups: usize) {
+    pub(in crate::broker::tests) fn commit(&mut self, groups: usize) {
         for _ in 0..groups {
             let Some(group) = self.pipeline.pop_front() else { break };
             self.commit_group(group);
@@ -193,7 +194,7 @@ impl World {
     }
 
     /// Answers the oldest read.
-    pub(super) fn answer_read(&mut self) {
+    pub(in crate::broker::tests) fn answer_read(&mut self) {
         let Some((read, request)) = self.reads.pop_front() else { return };
         let mut loaded = Vec::new();
         let mut bytes = 0;
@@ -211,7 +212,7 @@ impl World {
     }
 
     /// Answers the search for expired messages. The log knows their times to the second.
-    pub(super) fn answer_expiry(&mut self) {
+    pub(in crate::broker::tests) fn answer_expiry(&mut self) {
         let Some((read, request, wall)) = self.expiry.take() else { return };
         let wanted = request.ranges.iter().flat_map(|(first, last)| *first..=*last);
         let message = |at| Some((at, self.store.get(&(request.destination, at))?.clone()));
@@ -230,7 +231,7 @@ impl World {
     }
 
     /// Does the oldest of what is asked of temporary files.
-    pub(super) fn do_spill(&mut self) {
+    pub(in crate::broker::tests) fn do_spill(&mut self) {
         match self.spills.pop_front() {
             None => {}
             Some(Spill::Write(spill, messages)) => {
@@ -250,12 +251,12 @@ impl World {
     }
 
     /// Makes the stored message unreadable.
-    pub(super) fn damage(&mut self, body: &str) {
+    pub(in crate::broker::tests) fn damage(&mut self, body: &str) {
         self.store.retain(|_, message| message.body() != body.as_bytes());
     }
 
     /// Lets everything happen that can, if that happens by itself.
-    pub(super) fn settle_down(&mut self) {
+    pub(in crate::broker::tests) fn settle_down(&mut self) {
         self.collect();
         while self.automatic {
             self.commit(self.pipeline.len());
@@ -273,30 +274,38 @@ impl World {
         }
     }
 
-    pub(super) fn pass(&mut self, time: Duration) {
+    pub(in crate::broker::tests) fn pass(&mut self, time: Duration) {
         self.now += time;
         self.wall += time.as_millis() as i64;
         self.broker.tick(self.now, self.wall);
         self.settle_down();
     }
 
-    pub(super) fn open(&mut self, session: u64) {
+    pub(in crate::broker::tests) fn open(&mut self, session: u64) {
         self.open_as(session, "");
     }
 
     /// Opens a session of a client with this id.
-    pub(super) fn open_as(&mut self, session: u64, client_id: &str) {
+    pub(in crate::broker::tests) fn open_as(&mut self, session: u64, client_id: &str) {
         let info = SessionInfo { client_id: client_id.to_owned(), ..SessionInfo::default() };
+        self.open_with(session, info);
+    }
+
+    pub(in crate::broker::tests) fn open_with(&mut self, session: u64, info: SessionInfo) {
         self.broker.open(SessionId(session), info, Outbox::default());
     }
 
-    pub(super) fn close(&mut self, session: u64) {
+    pub(in crate::broker::tests) fn close(&mut self, session: u64) {
         self.broker.close(SessionId(session));
         self.events.remove(&session);
         self.settle_down();
     }
 
-    pub(super) fn ask(&mut self, session: u64, command: impl FnOnce(Option<Correlation>) -> Command) -> u64 {
+    pub(in crate::broker::tests) fn ask(
+        &mut self,
+        session: u64,
+        command: impl FnOnce(Option<Correlation>) -> Command,
+    ) -> u64 {
         self.correlations += 1;
         let command = command(Some(Correlation(self.correlations)));
         self.broker.submit(self.now, self.wall, SessionId(session), Submission::from(vec![command]));
@@ -304,21 +313,21 @@ impl World {
         self.correlations
     }
 
-    pub(super) fn send_message(&mut self, session: u64, message: Message) -> u64 {
+    pub(in crate::broker::tests) fn send_message(&mut self, session: u64, message: Message) -> u64 {
         self.ask(session, |correlation| Command::Send { message, transaction: None, correlation })
     }
 
     /// Sends a persistent message to a queue.
-    pub(super) fn send(&mut self, session: u64, to: &str, body: &str) -> u64 {
+    pub(in crate::broker::tests) fn send(&mut self, session: u64, to: &str, body: &str) -> u64 {
         self.send_message(session, message(&[&queue(to)], body, true).build().unwrap())
     }
 
     /// Sends a non-persistent message to a queue.
-    pub(super) fn send_fast(&mut self, session: u64, to: &str, body: &str) -> u64 {
+    pub(in crate::broker::tests) fn send_fast(&mut self, session: u64, to: &str, body: &str) -> u64 {
         self.send_message(session, message(&[&queue(to)], body, false).build().unwrap())
     }
 
-    pub(super) fn subscribe(
+    pub(in crate::broker::tests) fn subscribe(
         &mut self,
         session: u64,
         key: u64,
@@ -333,7 +342,7 @@ impl World {
         })
     }
 
-    pub(super) fn unsubscribe(&mut self, session: u64, key: u64) -> u64 {
+    pub(in crate::broker::tests) fn unsubscribe(&mut self, session: u64, key: u64) -> u64 {
         self.ask(session, |correlation| Command::Unsubscribe {
             subscription: SubscriptionKey(key),
             transacted: Vec::new(),
@@ -341,7 +350,7 @@ impl World {
         })
     }
 
-    pub(super) fn settle(&mut self, session: u64, got: &[Got], verdict: Verdict) -> u64 {
+    pub(in crate::broker::tests) fn settle(&mut self, session: u64, got: &[Got], verdict: Verdict) -> u64 {
         let deliveries = got.iter().map(|it| it.delivery).collect();
         self.ask(session, |correlation| Command::Settle {
             deliveries,
@@ -352,14 +361,14 @@ impl World {
     }
 
     /// Consumes without asking for an answer, in a round that others may have a part in.
-    pub(super) fn consume_quietly(&mut self, session: u64, got: &[Got]) {
+    pub(in crate::broker::tests) fn consume_quietly(&mut self, session: u64, got: &[Got]) {
         let (deliveries, verdict) = (got.iter().map(|it| it.delivery).collect(), Verdict::Consumed);
         let settle = Command::Settle { deliveries, verdict, transaction: None, correlation: None };
         self.broker.submit(self.now, self.wall, SessionId(session), Submission::from(vec![settle]));
     }
 
     /// Purges a queue; returns how many messages that is said to be about, and the command.
-    pub(super) fn purge(&mut self, session: u64, name: &str) -> (Option<u64>, u64) {
+    pub(in crate::broker::tests) fn purge(&mut self, session: u64, name: &str) -> (Option<u64>, u64) {
         let destination = queue(name);
         self.affect(session, |correlation| Command::Purge { destination, correlation })
     }
@@ -387,17 +396,21 @@ impl World {
         count
     }
 
-    pub(super) fn begin(&mut self, session: u64, key: u64) -> u64 {
+    pub(in crate::broker::tests) fn begin(&mut self, session: u64, key: u64) -> u64 {
         self.ask(session, |correlation| Command::Begin { transaction: TransactionKey(key), correlation })
     }
 
-    pub(super) fn finish(&mut self, session: u64, key: u64, commit: bool) -> u64 {
+    pub(in crate::broker::tests) fn finish(&mut self, session: u64, key: u64, commit: bool) -> u64 {
         let transaction = TransactionKey(key);
         self.ask(session, |correlation| Command::Finish { transaction, commit, correlation })
     }
 
     /// The answer to a command, once.
-    pub(super) fn answer(&mut self, session: u64, wanted: u64) -> Option<Result<(), Refusal>> {
+    pub(in crate::broker::tests) fn answer(
+        &mut self,
+        session: u64,
+        wanted: u64,
+    ) -> Option<Result<(), Refusal>> {
         let events = self.events.get_mut(&session)?;
         let is_it = |event: &SessionEvent| matches!(event, SessionEvent::Done { correlation, .. } if correlation.0 == wanted);
         let at = events.iter().position(is_it)?;
@@ -408,7 +421,7 @@ impl World {
     }
 
     /// Takes the deliveries that have come.
-    pub(super) fn got(&mut self, session: u64) -> Vec<Got> {
+    pub(in crate::broker::tests) fn got(&mut self, session: u64) -> Vec<Got> {
         let mut out = Vec::new();
         let Some(events) = self.events.get_mut(&session) else { return out };
         events.retain(|event| match event {
@@ -437,12 +450,12 @@ impl World {
         out
     }
 
-    pub(super) fn bodies(&mut self, session: u64) -> Vec<String> {
+    pub(in crate::broker::tests) fn bodies(&mut self, session: u64) -> Vec<String> {
         self.got(session).iter().map(Got::body).collect()
     }
 
     /// Takes the answers that have come.
-    pub(super) fn answers(&mut self, session: u64) -> Vec<(u64, Result<(), Refusal>)> {
+    pub(in crate::broker::tests) fn answers(&mut self, session: u64) -> Vec<(u64, Result<(), Refusal>)> {
         let mut out = Vec::new();
         let Some(events) = self.events.get_mut(&session) else { return out };
         events.retain(|event| match event {
@@ -456,14 +469,18 @@ impl World {
     }
 
     /// Whether an event other than deliveries has come; takes it.
-    pub(super) fn told(&mut self, session: u64, mut is_it: impl FnMut(&SessionEvent) -> bool) -> bool {
+    pub(in crate::broker::tests) fn told(
+        &mut self,
+        session: u64,
+        mut is_it: impl FnMut(&SessionEvent) -> bool,
+    ) -> bool {
         let events = self.events.entry(session).or_default();
         let before = events.len();
         events.retain(|event| !is_it(event));
         events.len() < before
     }
 
-    pub(super) fn view(&self, destination: &Destination) -> DestinationStatus {
+    pub(in crate::broker::tests) fn view(&self, destination: &Destination) -> DestinationStatus {
         let figures = self.broker.figures();
         let all = match destination.kind {
             kind if kind.is_queue() => figures.queues(None, PAGE_ENTRIES_MAX),

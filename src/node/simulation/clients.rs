@@ -163,6 +163,7 @@ impl World {
             browse: false,
             durable_name: to.kind.is_topic().then(|| "s".to_owned()),
             shared: true,
+            bridge: bytes::Bytes::new(),
         };
         let subscribe = Command::Subscribe {
             subscription: SubscriptionKey(1),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::time::Instant;
 
-use crate::broker::{Command, Credentials, NotOpened, SessionEvent};
+use crate::broker::{BrokerNames, Command, Credentials, NotOpened, SessionEvent};
 use crate::config::ConnectionOptions;
 use crate::protocol::Output;
 
@@ -41,8 +41,8 @@ pub(in crate::protocol) trait Handshake: Send + Sized + 'static {
     /// [`Fault`]: these are no first words of this protocol.
     fn greet(&mut self, arrived: &mut BytesMut, output: &mut Output) -> Result<Option<Credentials>, Fault>;
 
-    /// The client is let in; `session` is unique among all sessions of all nodes.
-    fn welcome(self, session: &str, output: &mut Output) -> Self::Adapter;
+    /// The client is let in by a broker that is called so; `session` is unique among all sessions of all nodes.
+    fn welcome(self, session: &str, broker: &BrokerNames, output: &mut Output) -> Self::Adapter;
 
     /// The client is not let in.
     fn refuse(self, why: &NotOpened, output: &mut Output) -> Fault;

@@ -95,7 +95,7 @@ async fn converse<H: Handshake>(
     debug!(%remote, user = session.principal().user(), "session opened");
     admission.admit();
     input.settle();
-    let adapter = handshake.welcome(&format!("{:016x}", random_u64()), &mut output);
+    let adapter = handshake.welcome(&format!("{:016x}", random_u64()), gate.names(), &mut output);
     let intake = Intake::new(gate.frames());
     Connection::new(transport, (input, output), adapter, session, intake, clock).run().await
 }

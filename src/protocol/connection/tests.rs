@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::broker::{
-    Command, Correlation, Credentials, Gate, Inbound, NotOpened, SessionEvent, SubscriptionKey,
+    BrokerNames, Command, Correlation, Credentials, Gate, Inbound, NotOpened, SessionEvent, SubscriptionKey,
 };
 use crate::config::ConnectionOptions;
 use crate::env::SystemClock;
@@ -71,7 +71,7 @@ impl Handshake for Porter {
         Ok(None)
     }
 
-    fn welcome(self, _: &str, output: &mut Output) -> Lines {
+    fn welcome(self, _: &str, _: &BrokerNames, output: &mut Output) -> Lines {
         output.put(b"welcome\n");
         Lines { leaving: false }
     }

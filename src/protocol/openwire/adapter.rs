@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use tokio::time::Instant;
 
 use crate::broker::{
-    Command, Correlation, DeliveryId, Refusal, SessionEvent, SubscriptionKey, TransactionKey,
+    Command, Correlation, DeliveryId, ProducerKey, Refusal, SessionEvent, SubscriptionKey, TransactionKey,
 };
 use crate::model::{Destination, Message as Stored};
 use crate::protocol::Output;
@@ -31,6 +31,8 @@ pub(super) enum What {
     Send(Option<(ProducerId, i32)>),
     /// One of a consumer's subscriptions begins.
     Join(ConsumerNumber),
+    /// A producer begins.
+    Produce(ProducerKey),
     /// A consumer's client wants to know whether there is anything for it.
     Drain(ConsumerNumber),
     /// A transaction is committed.
@@ -186,14 +188,7 @@ impl OpenWireAdapter {
             }
             Structure::ProducerInfo(info) => {
                 let request = asked(info.command_id, info.response_required);
-                let done = match info.producer_id {
-                    Some(id) => self.producers.insert(id, info.window_size),
-                    None => Err(Failure::general("a producer without an id")),
-                };
-                if done.is_ok() {
-                    self.respond(request, output);
-                }
-                (request, done)
+                (request, self.add_producer(*info, request, bytes, commands))
             }
             Structure::SessionInfo(info) => {
                 self.respond(asked(info.command_id, info.response_required), output);
@@ -259,6 +254,13 @@ impl OpenWireAdapter {
         let Some(Asked { request, what }) = self.unanswered.answered(correlation) else { return };
         match (what, result) {
             (What::Join(number), result) => self.joined(number, request, result, output),
+            (What::Produce(key), result) => match result {
+                Ok(()) => self.respond(request, output),
+                Err(refusal) => {
+                    self.producers.forget(key);
+                    self.fail(request, Failure::of_place(&refusal), output);
+                }
+            },
             (What::Drain(number), _) => self.drained(number, output),
             (What::Send(window), result) => {
                 match result {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-use crate::broker::{Credentials, NotOpened};
+use crate::broker::{BrokerNames, Credentials, NotOpened};
 use crate::config::ConnectionOptions;
 use crate::protocol::Output;
 use crate::protocol::connection::{Fault, Handshake, Rhythm};
@@ -23,8 +23,6 @@ use super::negotiation::{Agreement, agree, offer};
 const FRAME_BYTES_BEFORE: usize = 16 * 1024;
 /// What stands around the largest body in a frame: properties and headers.
 const FRAME_BYTES_AROUND: usize = 1 << 20;
-/// What clients show as the broker's name.
-const BROKER_NAME: &str = "quorate";
 /// The broker writes so many times as often as a silent client is waited for.
 const SIGNS_OF_LIFE: u32 = 3;
 
@@ -90,13 +88,13 @@ impl Handshake for OpenWireHandshake {
         }
     }
 
-    fn welcome(mut self, session: &str, output: &mut Output) -> OpenWireAdapter {
+    fn welcome(mut self, _: &str, broker: &BrokerNames, output: &mut Output) -> OpenWireAdapter {
         let inactivity_max = self.agreed.map_or(Duration::ZERO, |agreed| agreed.inactivity_max);
         self.codec.allow(self.frame_bytes_max());
         let broker = BrokerInfo {
-            broker_id: Some(BrokerId { value: Some(format!("ID:{session}").into()) }),
-            broker_url: Some(Text::default()),
-            broker_name: Some(BROKER_NAME.into()),
+            broker_id: Some(BrokerId { value: Some(broker.id().to_string().into()) }),
+            broker_url: Some(broker.address().into()),
+            broker_name: Some(broker.name().into()),
             ..BrokerInfo::default()
         };
         self.codec.encode(&Structure::BrokerInfo(broker.into()), output);

@@ -126,6 +126,7 @@ mod tests {
             browse: false,
             durable_name: None,
             shared: false,
+            bridge: bytes::Bytes::new(),
         };
         let mut options = blank.clone();
         let name = "A?consumer.exclusive=true&consumer.priority=7&consumer.prefetchSize=0&consumer.retroactive=false";

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::broker::{Command, DeliveryId, Refusal, SubscribeOptions, Verdict};
@@ -10,8 +11,8 @@ use crate::selector::Selector;
 
 use super::adapter::{OpenWireAdapter, What};
 use super::codec::{
-    ConsumerControl, ConsumerInfo, DestinationInfo, MessagePull, RemoveInfo, RemoveSubscriptionInfo,
-    Structure,
+    ConsumerControl, ConsumerInfo, DestinationInfo, MessagePull, ProducerInfo, RemoveInfo,
+    RemoveSubscriptionInfo, Structure,
 };
 use super::consumer::Consumer;
 use super::consumers::{CONSUMERS_MAX, ConsumerNumber};
@@ -104,6 +105,30 @@ impl OpenWireAdapter {
         commands.extend(gone.consumer.parts.into_iter().map(unsubscribe));
     }
 
+    /// A producer begins.
+    pub(super) fn add_producer(
+        &mut self,
+        info: ProducerInfo,
+        request: Option<i32>,
+        bytes: usize,
+        commands: &mut Vec<Command>,
+    ) -> Result<(), Failure> {
+        let places = match info.destination.as_deref() {
+            Some(destination) => {
+                let (kind, name) = read_destination(Some(destination))?;
+                places::read(kind, name)?
+            }
+            None => Vec::new(),
+        };
+        let id = info.producer_id.ok_or_else(|| Failure::general("a producer without an id"))?;
+        let producer = self.producers.insert(id, info.window_size, commands)?;
+        // One that sends to several at once belongs to none of them.
+        let destination = <[_; 1]>::try_from(places).ok().map(|[place]| place);
+        let correlation = self.wait(request, What::Produce(producer), Some(bytes));
+        commands.push(Command::Produce { producer, destination, correlation });
+        Ok(())
+    }
+
     /// A consumer, a producer, a session or the connection ends.
     pub(super) fn remove(
         &mut self,
@@ -116,12 +141,12 @@ impl OpenWireAdapter {
         let ended = match info.object_id.as_deref() {
             Some(Structure::ConsumerId(id)) => self.consumers.find(id).into_iter().collect(),
             Some(Structure::SessionId(id)) => {
-                self.producers.remove_of(id.value);
+                self.producers.remove_of(id.value, commands);
                 self.consumers.like(|it| it.session_id == id.value)
             }
             Some(Structure::ConnectionId(_)) => self.consumers.like(|_| true),
             Some(Structure::ProducerId(id)) => {
-                self.producers.remove(id);
+                self.producers.remove(id, commands);
                 Vec::new()
             }
             _ => return Err(Failure::general("this cannot be removed")),
@@ -264,6 +289,7 @@ fn options(info: &ConsumerInfo, name: &str) -> Result<SubscribeOptions, Failure>
         browse: info.browser,
         durable_name: info.subscription_name.as_deref().map(str::to_owned),
         shared: false,
+        bridge: Bytes::new(),
     };
     places::configure(name, &mut options)?;
     if !options.selector.trim().is_empty() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-use crate::broker::{Credentials, NotOpened};
+use crate::broker::{BrokerNames, Credentials, NotOpened};
 use crate::config::ConnectionOptions;
 use crate::protocol::Output;
 use crate::protocol::connection::{Fault, Handshake, Rhythm};
@@ -58,7 +58,7 @@ impl Handshake for StompHandshake {
         Ok(Some(credentials))
     }
 
-    fn welcome(mut self, session: &str, output: &mut Output) -> StompAdapter {
+    fn welcome(mut self, session: &str, _: &BrokerNames, output: &mut Output) -> StompAdapter {
         let version = self.greeting.version;
         self.decoder.settle(version, Limits::connected(self.body_bytes_max));
         self.greeting.connected(session, self.options.named_activemq, output);

@@ -48,6 +48,7 @@ impl Wanted {
             browse: self.browse,
             durable_name: durable_name.clone(),
             shared: shared.unwrap_or_default(),
+            bridge: bytes::Bytes::new(),
         }
     }
 }

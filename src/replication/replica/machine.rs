@@ -7,7 +7,7 @@ use super::leading::Leading;
 use super::{LACK_TIME, LogState, ReplicaSettings, UNFIT_TIME, WINNER_TIME_MAX};
 use crate::bugs;
 use crate::coordination::{Due, GroupRecord, GroupState, Master, Member, MemberId, MemberRecord, View};
-use crate::model::{Claim, Epoch, FORMAT, Identity, Known, Offset, Position, Promise, StoreId};
+use crate::model::{Claim, Epoch, FORMAT, GroupId, Identity, Known, Offset, Position, Promise, StoreId};
 use crate::replication::{Action, Event, StreamId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -136,6 +136,11 @@ impl Replica {
     /// Everything below is known to be committed.
     pub fn committed(&self) -> Offset {
         self.committed
+    }
+
+    /// The group that the store belongs to, once that is known.
+    pub fn group_id(&self) -> Option<GroupId> {
+        self.identity.known.as_ref().map(|known| known.group_id)
     }
 
     /// The log as the replica knows it.

@@ -48,8 +48,7 @@ impl Serving {
         let wall = self.wall;
         let mut gone = Vec::new();
         for (id, queue) in &mut self.queues {
-            let messages = queue.transient.drop_expired(wall);
-            gone.extend(messages.into_iter().map(|message| (*id, message)));
+            gone.extend(queue.transient.drop_expired(wall).into_iter().map(|message| (*id, message)));
         }
         gone.into_iter().for_each(|(id, message)| self.lose(id, &message, Outcome::Expired));
         if self.expiry.queue.is_none() {

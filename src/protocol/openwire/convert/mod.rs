@@ -10,6 +10,7 @@ pub(in crate::protocol) mod properties;
 #[cfg(test)]
 mod tests;
 pub(in crate::protocol) mod text;
+mod told;
 
 pub(in crate::protocol) use destination::write_destination;
 pub(super) use destination::{read_destination, write_destinations};

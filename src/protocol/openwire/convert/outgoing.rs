@@ -3,12 +3,10 @@
 use bytes::Bytes;
 
 use crate::broker::DeliveryId;
-use crate::model::{BodyForm, BodyKind, Destination, Field, Happening, Message as Stored};
+use crate::model::{BodyForm, BodyKind, Destination, Field, Message as Stored};
 
-use super::super::codec::{
-    ConsumerId, DestinationInfo, Message, MessageDispatch, MessageId, MessageKind, Structure, Text,
-};
-use super::{message_id, properties, text, write_destination, write_destinations};
+use super::super::codec::{ConsumerId, Message, MessageDispatch, MessageId, MessageKind, Structure, Text};
+use super::{message_id, properties, text, told, write_destination, write_destinations};
 
 /// What a dispatch says beside the message.
 #[derive(Debug)]
@@ -57,7 +55,7 @@ pub(in crate::protocol) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (
         r#type: owned(Field::Type),
         content,
         marshalled_properties: marshalled(stored),
-        data_structure: stored.happening().map(|(happening, it)| Box::new(told(happening, &it))),
+        data_structure: stored.happening().and_then(told::write).map(Box::new),
         compressed,
         redelivery_counter,
         arrival: stored.arrival(),
@@ -75,15 +73,6 @@ pub(in crate::protocol) fn dispatch(heading: &Heading<'_>, stored: &Stored) -> (
         ..MessageDispatch::default()
     };
     (dispatch, id)
-}
-
-/// What an advisory message tells of, as clients read it.
-fn told(happening: Happening, destination: &Destination) -> Structure {
-    Structure::DestinationInfo(Box::new(DestinationInfo {
-        destination: Some(Box::new(write_destination(destination))),
-        operation_type: i8::from(happening == Happening::Removed),
-        ..DestinationInfo::default()
-    }))
 }
 
 /// The properties.

@@ -1,5 +1,8 @@
 //! Topics: everybody gets everything, from memory; publishers wait for the slowest.
 
+mod advisories;
+mod durable;
+
 use crate::broker::tests::world::{World, message, prefetch, topic};
 use crate::broker::{
     BrokerOptions, CensusOptions, Command, Refusal, SubscribeOptions, TransactionKey, Verdict,
