@@ -31,22 +31,23 @@ pub(super) struct Backlog {
     pub(super) bytes: usize,
 }
 
-impl Backlog {
-    /// Drops the oldest non-persistent messages until no more than so many messages wait, and so many bytes; returns those.
-    pub(super) fn evict(&mut self, messages_max: usize, bytes_max: usize) -> Vec<Message> {
-        let mut gone = Vec::new();
-        let mut from = 0;
-        while self.messages.len() > messages_max || self.bytes > bytes_max {
-            let oldest = self.messages.iter().skip(from).position(|(_, message)| !message.persistent());
-            let Some(at) = oldest.map(|at| from + at) else { break };
-            if let Some((_, message)) = self.messages.remove(at) {
-                self.bytes -= message.encoded().len();
-                gone.push(message);
-            }
-            from = at;
+/// Drops the oldest non-persistent messages of a row until no more than so many are left, and it is so many bytes shorter;
+/// returns their number and bytes.
+pub(super) fn evict(
+    messages: &mut VecDeque<(Option<DestinationId>, Message)>,
+    messages_max: usize,
+    excess: usize,
+) -> (u64, usize) {
+    let (mut from, mut count, mut bytes) = (0, 0, 0);
+    while messages.len() > messages_max || bytes < excess {
+        let oldest = messages.iter().skip(from).position(|(_, message)| !message.persistent());
+        let Some(at) = oldest.map(|at| from + at) else { break };
+        if let Some((_, message)) = messages.remove(at) {
+            (count, bytes) = (count + 1, bytes + message.encoded().len());
         }
-        gone
+        from = at;
     }
+    (count, bytes)
 }
 
 /// Where a browser stands.

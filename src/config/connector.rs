@@ -21,7 +21,7 @@ use value::number;
 
 use super::fault::nearest;
 use super::section::Section;
-use super::uri::Uri;
+use super::values::uri::Uri;
 
 /// The protocol of a connector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

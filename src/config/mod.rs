@@ -38,7 +38,7 @@ pub use values::uri::host_port as parse_host_port;
 use crate::model::{Destination, DestinationKind, Pattern};
 
 use section::{Section, Source, Unit};
-use values::{units, uri};
+use values::units;
 
 /// A configuration that can be run.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,8 +8,8 @@ use super::acl::{ZkAcl, acl};
 use super::connector::non_empty;
 use super::secret::Secret;
 use super::section::{Section, Unit};
-use super::units;
-use super::uri::{Uri, host_port};
+use super::values::units;
+use super::values::uri::{Uri, host_port};
 
 /// Where persistent messages live.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -118,6 +118,7 @@ const CIRCLES: &[&str] = &[
     "src/broker/serving/disk/reading.rs",
     "src/broker/serving/disk/spill.rs",
     "src/broker/serving/mod.rs",
+    "src/broker/serving/schedule.rs",
     "src/broker/serving/send.rs",
     "src/broker/serving/sessions.rs",
     "src/node/cleaner.rs",
@@ -130,6 +131,6 @@ const CIRCLES: &[&str] = &[
 ];
 const DOUBLES: &[&str] = &["Output"];
 /// With the number of their fields.
-const WIDE_STRUCTS: &[&str] = &["BrokerOptions 17", "Core 33", "Serving 31", "Status 26"];
+const WIDE_STRUCTS: &[&str] = &["BrokerOptions 16", "Core 33", "Serving 31", "Status 25"];
 /// Fields that are open, `impl` blocks that are scattered, items that are unused, items that are narrow, words.
-const COUNTS: [usize; 5] = [76, 19, 12, 0, 25];
+const COUNTS: [usize; 5] = [76, 22, 11, 0, 25];

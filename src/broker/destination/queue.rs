@@ -114,7 +114,7 @@ pub(in crate::broker) struct Queue {
     pub(in crate::broker) transient: Transients,
     pub(in crate::broker) consumers: Consumers,
     tastes: Tastes,
-    pub(in crate::broker) standing: Standing,
+    standing: Standing,
     pub(in crate::broker) dirty: bool,
 }
 
@@ -143,6 +143,14 @@ impl Queue {
             standing,
             dirty: false,
         }
+    }
+
+    pub(in crate::broker) fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    pub(in crate::broker) fn standing_mut(&mut self) -> &mut Standing {
+        &mut self.standing
     }
 
     /// Whether non-persistent messages take so many percent of the memory that the queue may use, if that is bounded.

@@ -23,13 +23,16 @@ impl Serving {
         message: &Message,
         outcome: Outcome,
     ) -> Option<Record> {
+        let origin = came_from(&self.queues.get(&id)?.figures.destination, message);
+        if outcome == Outcome::Expired {
+            self.announce_message("Expired", &origin, message);
+        }
         let queue = self.queues.get(&id)?;
-        let origin = came_from(&queue.figures.destination, message);
-        let policy = queue.standing.policy();
+        let policy = queue.standing().policy();
         if outcome == Outcome::Expired && !policy.dead_letters.expired {
             return None;
         }
-        let name = match queue.standing.takes_dead_letters() {
+        let name = match queue.standing().takes_dead_letters() {
             true => queue.figures.destination.name.clone(),
             false => policy.dead_letter_queue(&origin)?,
         };
@@ -54,9 +57,6 @@ impl Serving {
             Some(id) => id,
             None => self.create(target.clone(), Pending::Nobody),
         };
-        if outcome == Outcome::Expired {
-            self.announce_message("Expired", origin, message);
-        }
         self.announce_message("MessageDLQd", origin, message);
         let message = dead_message(message, origin, &target, outcome)?;
         let sequence = Sequence(self.queues.get_mut(&destination)?.assign());
@@ -81,17 +81,15 @@ impl Serving {
     /// A non-persistent message that nobody could consume is gone. It becomes a dead letter if its queue's policy says so.
     pub(super) fn lose(&mut self, id: DestinationId, message: &Message, outcome: Outcome) {
         self.forget_transient(id, message.encoded().len());
-        let standing = self.queues.get(&id).map(|queue| &queue.standing);
+        let standing = self.queues.get(&id).map(|queue| queue.standing());
         let is_kept =
             standing.is_some_and(|it| it.policy().dead_letters.non_persistent && !it.takes_dead_letters());
-        if is_kept
-            && !self.options.volatile
-            && let Some(record) = self.dead_copy(id, message, outcome)
-        {
-            return self.propose(vec![record], Pending::Nobody);
-        }
-        if let Some(figures) =
-            self.figures_of(id).filter(|_| outcome == Outcome::Expired && self.is_listened_to())
+        if is_kept && !self.options.volatile {
+            if let Some(record) = self.dead_copy(id, message, outcome) {
+                self.propose(vec![record], Pending::Nobody);
+            }
+        } else if outcome == Outcome::Expired
+            && let Some(figures) = self.figures_of(id).filter(|_| self.is_listened_to())
         {
             self.announce_message("Expired", &figures.destination, message);
         }

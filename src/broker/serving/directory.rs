@@ -82,7 +82,7 @@ impl Serving {
     fn idle_max(&self, id: DestinationId) -> Option<Duration> {
         let queue = self.queues.get(&id).filter(|it| it.figures.destination.kind == DestinationKind::Queue);
         let topic = self.topics.get(&id).filter(|_| !is_temporary(id));
-        queue.map(|it| it.standing.policy()).or(topic.map(|it| it.policy()))?.idle_max
+        queue.map(|it| it.standing().policy()).or(topic.map(|it| it.policy()))?.idle_max
     }
 
     /// Deletes destinations that have had neither messages nor consumers for as long as their policies say.
@@ -92,7 +92,7 @@ impl Serving {
             let queue = self.queues.get(&id);
             // What is on its way through the log is not there yet.
             let awaits = queue.is_some_and(|it| {
-                it.standing.is_paused()
+                it.standing().is_paused()
                     || state.destination(id).is_none_or(|found| found.next() != it.assigned)
             });
             let is_kept = self.router.routes(id).is_some() || state.destination(id).is_none();
@@ -108,7 +108,7 @@ impl Serving {
     pub(super) fn end_gathering(&mut self) {
         for id in self.tended.gathered(self.now) {
             if let Some(queue) = self.queues.get_mut(&id) {
-                queue.standing.end_gathering();
+                queue.standing_mut().end_gathering();
                 self.touch(id);
             }
         }
@@ -123,10 +123,11 @@ impl Serving {
                 let selector = subscription.selection.as_ref().map(|it| &it.selector);
                 let before = queue.loaded_bytes();
                 let is_queue = queue.figures.destination.kind.is_queue();
-                let exclusive = subscription.exclusive || is_queue && queue.standing.policy().exclusive;
+                let exclusive = subscription.exclusive || is_queue && queue.standing().policy().exclusive;
                 queue.add_consumer((subscriber, subscription.priority, exclusive), selector);
                 self.window_bytes -= before - queue.loaded_bytes();
-                if is_queue && let Some(time) = queue.standing.joined(queue.consumers.len()) {
+                let count = queue.consumers.len();
+                if is_queue && let Some(time) = queue.standing_mut().joined(count) {
                     self.tended.gather(id, self.now + time);
                 }
                 queues.push(id);

@@ -98,7 +98,7 @@ impl Serving {
         let found = state.destination(id);
         let before = queue.loaded_bytes();
         let mut overdue = Vec::new();
-        if self.allowed && queue.standing.delivers() {
+        if self.allowed && queue.standing().delivers() {
             let mut outlet = Outlet {
                 subscriptions: &mut self.subscriptions,
                 clients: &mut self.clients,

@@ -237,7 +237,7 @@ impl Serving {
                 Err(_) => {
                     let origin = copy.destinations(Field::Destination).next();
                     let dead = origin.and_then(|origin| self.unsent_copy(&origin, &copy));
-                    collected.group.extend(dead);
+                    collected.records().extend(dead);
                 }
             }
         }
@@ -247,10 +247,10 @@ impl Serving {
             Some(at) => {
                 let sent = due.sent.saturating_add(1);
                 let sequence = Sequence(sequence);
-                collected.group.push(Record::Rescheduled { destination: id, sequence, due: at, sent });
+                collected.records().push(Record::Rescheduled { destination: id, sequence, due: at, sent });
             }
-            None if bugs::on("sent_and_scheduled") && !collected.group.is_empty() => {}
-            None => settle_records(id, Outcome::Moved, vec![sequence], &mut collected.group),
+            None if bugs::on("sent_and_scheduled") && !collected.records().is_empty() => {}
+            None => settle_records(id, Outcome::Moved, vec![sequence], collected.records()),
         }
         let (group, late, bytes) = collected.into_parts();
         self.clients.begin_pending(NOBODY, bytes);
@@ -294,7 +294,7 @@ impl Serving {
     fn unschedule(&mut self, range: Option<(u64, u64)>, to: &mut Collected) {
         let schedule = self.scheduler.schedule.as_ref().map(|(id, _)| *id);
         if let Some((id, range)) = schedule.zip(range).filter(|(_, (first, last))| first <= last) {
-            settle_ranges(id, Outcome::Purged, &[range], &mut to.group);
+            settle_ranges(id, Outcome::Purged, &[range], to.records());
         }
     }
 

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::broker::deliveries::Held;
 use crate::broker::limits::Spread;
-use crate::broker::subscription::{Source, Subscription};
+use crate::broker::subscription::{Source, Subscription, evict};
 use crate::broker::{Command, Correlation, DeliveryId, Refusal, SessionId, TransactionKey, Verdict};
 use crate::bugs;
 use crate::model::{
@@ -32,7 +32,7 @@ pub(super) struct Transaction {
 /// The records of one command or transaction, while they are collected.
 #[derive(Default)]
 pub(super) struct Collected {
-    pub(super) group: Vec<Record>,
+    group: Vec<Record>,
     late: Vec<Late>,
     bytes: usize,
 }
@@ -51,6 +51,11 @@ impl Collected {
     /// The records, what is shown with them, and the bytes of their messages.
     pub(super) fn into_parts(self) -> (Vec<Record>, Vec<Late>, usize) {
         (self.group, self.late, self.bytes)
+    }
+
+    /// The records, for those that are no messages.
+    pub(super) fn records(&mut self) -> &mut Vec<Record> {
+        &mut self.group
     }
 
     /// A message is written once for all these places.
@@ -124,7 +129,7 @@ impl Serving {
     fn queues_have_room(&self, message: &Message) -> bool {
         let has_room = |id| {
             let queue = self.queues.get(&id);
-            queue.is_none_or(|it| !it.standing.policy().producer_flow_control || !it.fills(100))
+            queue.is_none_or(|it| !it.standing().policy().producer_flow_control || !it.fills(100))
         };
         self.is_stored(message)
             || destination_fields(message).filter_map(|field| self.census.find(field)).all(has_room)
@@ -324,9 +329,11 @@ impl Serving {
                 self.memory += bytes;
                 backlog.messages.push_back((Some(id), message.clone()));
                 if let Some(messages_max) = topic.policy().pending_messages_max {
-                    let gone = backlog.evict(messages_max, self.options.backlog_bytes_max);
-                    topic.figures.discarded.add(gone.len() as u64);
-                    self.memory -= gone.iter().map(|it| it.encoded().len()).sum::<usize>();
+                    let excess = backlog.bytes.saturating_sub(self.options.backlog_bytes_max);
+                    let (count, bytes) = evict(&mut backlog.messages, messages_max, excess);
+                    topic.figures.discarded.add(count);
+                    backlog.bytes -= bytes;
+                    self.memory -= bytes;
                 }
             }
         }

@@ -118,7 +118,7 @@ impl Serving {
         let delivery = self.clients.get(session).and_then(|client| client.deliveries.get(id));
         match delivery.map(|it| &it.held) {
             Some(Held::Stored { queue, .. }) => {
-                self.queues.get(queue).is_some_and(|queue| queue.standing.takes_dead_letters())
+                self.queues.get(queue).is_some_and(|queue| queue.standing().takes_dead_letters())
             }
             _ => false,
         }

@@ -8,10 +8,12 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::broker::tests::world::{Got, World, message, prefetch, queue};
-use crate::broker::{BrokerOptions, Command, TransactionKey, Verdict};
+use crate::broker::{BrokerOptions, Command, TransactionKey, Transfer, Verdict, Way};
 
 const DEAD: &str = "ActiveMQ.DLQ";
 const QUEUES: [&str; 3] = ["A", "B", DEAD];
+/// Where an operator puts messages, out of which nobody consumes.
+const ASIDE: &str = "ASIDE";
 /// Sessions 1 and 2 send, 3 to 5 consume.
 const SENDERS: std::ops::RangeInclusive<u64> = 1..=2;
 const CONSUMERS: std::ops::RangeInclusive<u64> = 3..=5;
@@ -22,6 +24,8 @@ enum Step {
     Transact { by: u64, commit: bool },
     Subscribe { by: u64, to: usize, prefetch: u32 },
     Settle { by: u64, pick: usize, count: usize, verdict: Verdict },
+    Move { by: u64, from: usize, messages_max: u64 },
+    Pause { by: u64, to: usize, paused: bool },
     Close { by: u64 },
     Commit { groups: usize },
     Read,
@@ -47,6 +51,10 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (CONSUMERS, 0..3usize, 1..4u32).prop_map(|(by, to, prefetch)| Step::Subscribe { by, to, prefetch }),
         10 => (CONSUMERS, 0..4usize, 1..4usize, verdict())
             .prop_map(|(by, pick, count, verdict)| Step::Settle { by, pick, count, verdict }),
+        2 => (SENDERS, 0..3usize, 1..9u64)
+            .prop_map(|(by, from, messages_max)| Step::Move { by, from, messages_max }),
+        1 => (SENDERS, 0..2usize, prop::bool::weighted(0.3))
+            .prop_map(|(by, to, paused)| Step::Pause { by, to, paused }),
         1 => CONSUMERS.prop_map(|by| Step::Close { by }),
         12 => (1..4usize).prop_map(|groups| Step::Commit { groups }),
         6 => Just(Step::Read),
@@ -60,6 +68,8 @@ fn step() -> impl Strategy<Value = Step> {
 enum Asked {
     Send(Vec<String>),
     Consume(Vec<(String, String)>),
+    /// It may be refused: there may be no such queue yet, or no time left.
+    Operate,
     Other,
 }
 
@@ -156,6 +166,16 @@ impl Clients {
                 self.asked.insert(asked, Asked::Other);
             }
             Step::Settle { by, pick, count, verdict } => self.settle(by, pick, count, verdict),
+            Step::Move { by, from, messages_max } => {
+                let way = Way::Move(queue(ASIDE));
+                let transfer = Transfer { way, selector: String::new(), messages_max };
+                let from = queue(QUEUES[from]);
+                let session = self.sessions[&by];
+                let command = |correlation| Command::Transfer { from, transfer, correlation };
+                let asked = self.world.ask(session, command);
+                self.asked.insert(asked, Asked::Operate);
+            }
+            Step::Pause { by, to, paused } => self.pause(self.sessions[&by], to, paused),
             Step::Close { by } => {
                 self.take_events();
                 self.world.close(self.sessions[&by]);
@@ -174,6 +194,13 @@ impl Clients {
             Step::Pass => self.world.pass(Duration::from_secs(1)),
         }
         self.take_events();
+    }
+
+    fn pause(&mut self, session: u64, to: usize, paused: bool) {
+        let destination = queue(QUEUES[to]);
+        let command = |correlation| Command::Pause { destination, paused, correlation };
+        let asked = self.world.ask(session, command);
+        self.asked.insert(asked, Asked::Operate);
     }
 
     /// Consumes what it holds and sends two messages, as one.
@@ -228,11 +255,12 @@ impl Clients {
     fn take_events(&mut self) {
         for session in SENDERS.chain(CONSUMERS) {
             for (asked, result) in self.world.answers(self.sessions[&session]) {
-                assert_eq!(result, Ok(()));
-                match self.asked.remove(&asked) {
+                let asked = self.asked.remove(&asked);
+                assert!(result.is_ok() || matches!(asked, Some(Asked::Operate)), "{result:?}");
+                match asked {
                     Some(Asked::Send(bodies)) => self.confirmed.extend(bodies),
                     Some(Asked::Consume(names)) => self.consumed.extend(names),
-                    Some(Asked::Other) | None => {}
+                    Some(Asked::Operate | Asked::Other) | None => {}
                 }
             }
             for got in self.world.got(self.sessions[&session]) {
@@ -269,7 +297,8 @@ impl Clients {
         self.take_events();
         SENDERS.chain(CONSUMERS).for_each(|by| self.world.close(self.sessions[&by]));
         self.world.open(9);
-        for (key, name) in QUEUES.iter().enumerate() {
+        (0..2).for_each(|to| self.pause(9, to, false));
+        for (key, name) in QUEUES.iter().chain([&ASIDE]).enumerate() {
             self.world.subscribe(9, key as u64, queue(name), prefetch(9_999));
         }
         let left = self.world.got(9);

@@ -4,7 +4,7 @@ use super::non_empty;
 use crate::config::Secret;
 use crate::config::fault::nearest;
 use crate::config::section::Section;
-use crate::config::uri::{Uri, options};
+use crate::config::values::uri::{Uri, options};
 use crate::model::{Destination, DestinationKind};
 
 use super::retry::{OPTIONS as RETRY_OPTIONS, Retry};

@@ -69,7 +69,7 @@ impl Serving {
         while let Some(id) = self.expiry.queue
             && self.expiry.reading.is_none()
         {
-            let Some(queue) = self.queues.get_mut(&id).filter(|queue| !queue.standing.is_damaged()) else {
+            let Some(queue) = self.queues.get_mut(&id).filter(|queue| !queue.standing().is_damaged()) else {
                 self.expiry.queue = self.next_to_search(Some(id));
                 continue;
             };

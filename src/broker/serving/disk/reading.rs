@@ -92,7 +92,7 @@ impl Serving {
         let subscriptions = &self.subscriptions;
         let has_credit = |it| subscriptions.get(&it).is_some_and(|it: &Subscription| it.credit() > 0);
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        let may_read = self.allowed && queue.standing.delivers() && !queue.consumers.is_empty();
+        let may_read = self.allowed && queue.standing().delivers() && !queue.consumers.is_empty();
         if !may_read || queue.backlog.reading.is_some() || !queue.runs_low(entries_max, has_credit) {
             return;
         }
@@ -207,7 +207,7 @@ impl Serving {
     /// A queue stands still rather than to skip a message.
     pub(in crate::broker::serving) fn damage(&mut self, id: DestinationId, reason: &str) {
         if let Some(queue) = self.queues.get_mut(&id) {
-            queue.standing.damage();
+            queue.standing_mut().damage();
             self.reads.complain(format!("{}: {reason}", queue.figures.destination));
         }
     }
@@ -215,7 +215,7 @@ impl Serving {
     /// Asks for the bodies of messages that are to be buried.
     pub(in crate::broker::serving) fn read_dead(&mut self, id: DestinationId) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        if queue.dead.is_empty() || queue.dead_reading || queue.standing.is_damaged() {
+        if queue.dead.is_empty() || queue.dead_reading || queue.standing().is_damaged() {
             return;
         }
         queue.dead_reading = true;

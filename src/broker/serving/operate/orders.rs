@@ -311,7 +311,7 @@ impl Serving {
     /// A pause is committed, or its end.
     pub(in crate::broker::serving) fn paused(&mut self, id: DestinationId, paused: bool) {
         if let Some(queue) = self.queues.get_mut(&id) {
-            queue.standing.pause(paused);
+            queue.standing_mut().pause(paused);
             self.touch(id);
         }
     }
