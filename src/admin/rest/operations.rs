@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::admin::door::{ConsoleRole, Visitor};
+use crate::admin::door::{ConsoleRole, Refusal, Visitor};
 use crate::admin::operator::carry_out;
 use crate::admin::shared::{Shared, refused};
 use crate::broker::{Command, Correlation, Transfer, Way};
@@ -113,7 +113,7 @@ async fn send_over(
     }
     let Sent { to, selector, max } = match read(body) {
         Ok(sent) => sent,
-        Err(refusal) => return refusal,
+        Err((code, error)) => return refused(code, &error),
     };
     let way = match Destination::new(DestinationKind::Queue, to) {
         Ok(to) => way(to),
@@ -132,7 +132,7 @@ pub(super) async fn retry(
     let chosen = if body.is_empty() { read(b"{}") } else { read(&body) };
     match (visitor.check(ConsoleRole::Operate), chosen) {
         (Err((code, error)), _) => refused(code, &error),
-        (Ok(()), Err(refusal)) => refusal,
+        (Ok(()), Err((code, error))) => refused(code, &error),
         (Ok(()), Ok(Chosen { selector, max })) => {
             transfer(&shared, &visitor, name, Transfer { way: Way::Retry, selector, messages_max: max }).await
         }
@@ -163,9 +163,10 @@ pub(super) async fn resume(
 
 async fn dispatch(shared: &Shared, visitor: &Visitor, name: String, paused: bool) -> Response {
     let command = |destination, correlation| Command::Pause { destination, paused, correlation };
-    on_queue(shared, visitor, name, command)
-        .await
-        .map_or_else(|refusal| refusal, |_| Json(json!({ "paused": paused })).into_response())
+    on_queue(shared, visitor, name, command).await.map_or_else(
+        |(code, error)| refused(code, &error),
+        |_| Json(json!({ "paused": paused })).into_response(),
+    )
 }
 
 /// Deletes a queue that nobody consumes from. With messages in it, it has to be said that these go too.
@@ -183,13 +184,14 @@ pub(super) async fn delete(
         }
     };
     let command = |destination, correlation| Command::Delete { destination, if_empty, correlation };
-    on_queue(&shared, &visitor, name, command)
-        .await
-        .map_or_else(|refusal| refusal, |_| Json(json!({ "deleted": true })).into_response())
+    on_queue(&shared, &visitor, name, command).await.map_or_else(
+        |(code, error)| refused(code, &error),
+        |_| Json(json!({ "deleted": true })).into_response(),
+    )
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
-    serde_json::from_slice(body).map_err(|error| refused(StatusCode::BAD_REQUEST, &error.to_string()))
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
 }
 
 /// Has a command about messages of a queue carried out, and says how many there were.
@@ -201,7 +203,7 @@ async fn affect(
 ) -> Response {
     match on_queue(shared, visitor, name, command).await {
         Ok(messages) => Json(json!({ "messages": messages })).into_response(),
-        Err(refusal) => refusal,
+        Err((code, error)) => refused(code, &error),
     }
 }
 
@@ -211,10 +213,9 @@ async fn on_queue(
     visitor: &Visitor,
     name: String,
     command: impl FnOnce(Destination, Option<Correlation>) -> Command,
-) -> Result<u64, Response> {
-    visitor.check(ConsoleRole::Operate).map_err(|(code, error)| refused(code, &error))?;
+) -> Result<u64, Refusal> {
+    visitor.check(ConsoleRole::Operate)?;
     let queue = Destination::new(DestinationKind::Queue, name)
-        .map_err(|error| refused(StatusCode::BAD_REQUEST, &error.to_string()))?;
-    let done = carry_out(shared, visitor, |correlation| command(queue, Some(correlation))).await;
-    done.map_err(|(code, error)| refused(code, &error))
+        .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+    carry_out(shared, visitor, |correlation| command(queue, Some(correlation))).await
 }

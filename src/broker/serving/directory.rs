@@ -87,7 +87,7 @@ impl Serving {
 
     /// Deletes destinations that have had neither messages nor consumers for as long as their policies say.
     pub(super) fn delete_idle(&mut self, state: &State) {
-        for id in self.tended.to_look_at(self.now) {
+        for id in self.tended.wants_a_look(self.now) {
             let (Some(idle_max), Some(figures)) = (self.idle_max(id), self.figures_of(id)) else { continue };
             let queue = self.queues.get(&id);
             // What is on its way through the log is not there yet.

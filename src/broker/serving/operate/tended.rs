@@ -55,7 +55,7 @@ impl Tended {
     }
 
     /// Those that are to be looked at now.
-    pub(in crate::broker::serving) fn to_look_at(&mut self, now: Duration) -> Vec<DestinationId> {
+    pub(in crate::broker::serving) fn wants_a_look(&mut self, now: Duration) -> Vec<DestinationId> {
         if self.resting.is_empty() || now.saturating_sub(self.looked_at) < LOOK_EVERY {
             return Vec::new();
         }
