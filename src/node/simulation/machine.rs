@@ -117,6 +117,8 @@ impl Streams for Wire {
 pub(super) struct SimClock {
     now: Arc<AtomicU64>,
     wall: Arc<AtomicI64>,
+    /// The furthest that it ever was ahead.
+    latest: Arc<AtomicI64>,
 }
 
 impl SimClock {
@@ -125,7 +127,17 @@ impl SimClock {
     }
 
     pub(super) fn jump(&self, ms: i64) {
-        self.wall.fetch_add(ms, Ordering::Relaxed);
+        let ahead = self.wall.fetch_add(ms, Ordering::Relaxed) + ms;
+        self.latest.fetch_max(ahead, Ordering::Relaxed);
+    }
+
+    pub(super) fn latest(&self) -> i64 {
+        self.latest.load(Ordering::Relaxed)
+    }
+
+    /// It is so far ahead from now on.
+    pub(super) fn put_right(&self, ahead: i64) {
+        self.wall.store(ahead, Ordering::Relaxed);
     }
 }
 
