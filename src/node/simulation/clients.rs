@@ -61,6 +61,11 @@ impl Client {
         }
     }
 
+    /// Whether it waits for no answer.
+    pub(super) fn is_answered(&self) -> bool {
+        self.asked.is_empty()
+    }
+
     pub(super) fn stuck(&self) -> String {
         let (held, asked) = (self.held.len(), self.asked.len());
         format!("client {} at {:?} holds {held}, asks {asked}", self.number, self.at)
